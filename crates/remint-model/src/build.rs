@@ -1,0 +1,113 @@
+//! What came of executing a plan.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::artifact::{Artifact, Rebuilt};
+use crate::digest::Sha256;
+use crate::plan::{Assumption, Phase};
+
+/// The result of a build. A build that fails is an answer, not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildOutcome {
+    /// The plan made an artifact.
+    Built(Artifact<Rebuilt>),
+    /// It did not.
+    Failed(Failure),
+}
+
+/// Why a build made nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The command that failed, or what was being prepared.
+    pub step: String,
+    /// What happened to it.
+    pub reason: FailureReason,
+    /// The end of the log, cleaned of control characters.
+    pub log_tail: String,
+}
+
+/// The kinds of build failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureReason {
+    /// It ended with this code.
+    ExitCode(i32),
+    /// A signal ended it.
+    Signal(i32),
+    /// It was still running at the deadline, in seconds.
+    Deadline(u64),
+    /// It used more memory than allowed, in bytes.
+    Memory(u64),
+    /// It wrote more than allowed, in bytes.
+    Disk(u64),
+    /// It failed after asking for the network, which the phase does not have.
+    NeedsNetwork,
+    /// A registry did not have, or refused, a file that the lockfile lists.
+    DependencyGone(String),
+    /// A registry could not be reached.
+    RegistryUnavailable(String),
+    /// A tool that the plan needs is not to be had.
+    ToolUnavailable(String),
+    /// Everything ran, and no artifact (or more than one) was there.
+    NoArtifact(String),
+    /// A requirement that the source demands is not allowed in its phase.
+    Refused(String),
+}
+
+/// What happened while a plan was executed, whatever came of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BuildRecord {
+    /// The isolation level: `namespaces` or `landlock`.
+    pub isolation: String,
+    /// Tools and their versions as used.
+    pub toolchain: BTreeMap<String, String>,
+    /// The commands, as run.
+    pub commands: Vec<String>,
+    /// What did not come from the source.
+    pub assumptions: Vec<Assumption>,
+    /// What was fetched through the proxy.
+    pub fetched: Vec<Fetched>,
+    /// What programs tried to reach and could not.
+    pub attempts: Vec<NetworkAttempt>,
+    /// What the proxy refused to serve.
+    pub refused: Vec<RefusedRequest>,
+    /// Seconds by phase.
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// How many packages an install snapshot provided, if one was used.
+    pub snapshot: bool,
+    /// SHA-256 of the complete build log as kept.
+    pub log: Option<Sha256>,
+}
+
+/// One response that the proxy passed on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Fetched {
+    /// The canonical URL, without mirror, user information or query.
+    pub url: String,
+    /// Of the bytes that the registry sent.
+    pub sha256: Sha256,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A name or an address that a program without network asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct NetworkAttempt {
+    /// When in the build.
+    pub phase: Phase,
+    /// A host name, or `address:port`.
+    pub destination: String,
+    /// `dns`, `tcp` or `udp`.
+    pub protocol: String,
+}
+
+/// A request that the proxy answered with a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RefusedRequest {
+    /// The canonical URL.
+    pub url: String,
+    /// Why: `not-a-registry`, `method`, `not-in-lockfile`, `digest-mismatch`, `published-file`.
+    pub reason: String,
+}

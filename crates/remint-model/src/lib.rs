@@ -1,0 +1,39 @@
+//! The words of remint: every type that crosses from one stage to the next, and the parsing of its text form.
+//!
+//! Nothing here reads a file, a clock or the network, and no other crate of remint is named. A type that only
+//! one stage needs stays with that stage.
+
+mod archive;
+mod artifact;
+mod build;
+mod comparison;
+mod digest;
+mod finding;
+mod judgement;
+mod manifest;
+mod path;
+mod plan;
+mod source;
+mod spec;
+mod target;
+
+pub use archive::{Anomaly, AnomalyKind, GzipHeader, Survey, SurveyEntry};
+pub use artifact::{Artifact, ArtifactFormat, Published, Rebuilt};
+pub use build::{
+    BuildOutcome, BuildRecord, Failure, FailureReason, Fetched, NetworkAttempt, RefusedRequest,
+};
+pub use comparison::{Change, Class, Comparison, Difference, Erasure};
+pub use digest::{CommitId, DigestError, Integrity, Sha1, Sha256, Sha512};
+pub use finding::{Axis, Finding, Severity};
+pub use judgement::{Basis, Content, InconclusiveReason, Judgement, Outcome};
+pub use manifest::{Dependency, DependencyKind, InstallHook, ManifestFacts};
+pub use path::{EntryPath, PathError};
+pub use plan::{
+    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, Output,
+    Phase, Step, Tool, ToolOrigin,
+};
+pub use source::{
+    Candidate, FoundBy, RepositoryUrl, RepositoryUrlError, SourcePin, SourceTree, Stamp, TreeEntry,
+};
+pub use spec::{Spec, SpecError};
+pub use target::{Ecosystem, FileName, PackageName, Target, TargetError, Version};

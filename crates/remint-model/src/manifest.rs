@@ -1,0 +1,61 @@
+//! What a manifest promises to installers: dependencies and code that runs on install.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+/// The parts of a manifest that decide what is installed and what runs then, in a form in which the published
+/// manifest and the source's can be held against each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ManifestFacts {
+    /// The name it gives itself.
+    pub name: Option<String>,
+    /// The version it gives itself; `None` where it is dynamic or absent.
+    pub version: Option<String>,
+    /// Everything an installer would fetch because of it.
+    pub dependencies: BTreeSet<Dependency>,
+    /// Everything an installer would run because of it.
+    pub hooks: BTreeSet<InstallHook>,
+    /// Set where the source leaves the dependencies to a build backend, so that an absence here proves nothing.
+    pub dynamic_dependencies: bool,
+}
+
+/// One dependency as a manifest states it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Dependency {
+    /// In which list it stands.
+    pub kind: DependencyKind,
+    /// The name under which it is installed, normalised.
+    pub name: String,
+    /// Range, alias, URL or marker, in canonical spelling.
+    pub requirement: String,
+}
+
+/// The lists in which dependencies stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DependencyKind {
+    /// Always installed.
+    Runtime,
+    /// Installed where possible (npm `optionalDependencies`).
+    Optional,
+    /// Expected to be there, and installed by current npm (`peerDependencies`).
+    Peer,
+    /// Shipped inside the package.
+    Bundled,
+    /// Installed when an extra is asked for (Python).
+    Extra,
+    /// What a shrinkwrap shipped with the package pins.
+    Shrinkwrap,
+    /// `overrides`, `resolutions` and the like, which apply only at the root but change what is installed there.
+    Override,
+}
+
+/// Code that runs when the package is installed, explicitly or by a convention.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct InstallHook {
+    /// `preinstall`, `install`, `postinstall`, `binding.gyp`, `.pth`, `setup.py`, …
+    pub name: String,
+    /// The command, or the path of the file that runs.
+    pub command: String,
+}

@@ -1,0 +1,237 @@
+//! A build plan: plain data that says with which tools, in which steps and from what a release is built.
+//!
+//! It is printed by `--explain`, stored in the report and executed by the binary; it contains no decision that
+//! is taken later.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::digest::Integrity;
+use crate::path::EntryPath;
+
+/// How to build one artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BuildPlan {
+    /// What distinguishes this plan from the others that were proposed, for people.
+    pub variant: String,
+    /// What has to be provisioned, in the order of `PATH`.
+    pub tools: Vec<Tool>,
+    /// Where the source tree appears inside the sandbox, absolute.
+    pub build_path: String,
+    /// What of git's history the build sees.
+    pub clone_shape: CloneShape,
+    /// Changes made to the tree before the first step.
+    pub edits: Vec<Edit>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Variables beyond the base environment of the sandbox.
+    pub environment: BTreeMap<String, String>,
+    /// What the install steps may fetch.
+    pub lock: Lock,
+    /// Files whose contents, with the tools and the install commands, determine what the install steps make.
+    /// Empty: the installed tree is not kept for another run.
+    pub snapshot_inputs: Vec<EntryPath>,
+    /// Where the artifact appears.
+    pub output: Output,
+    /// What did not come from the source.
+    pub assumptions: Vec<Assumption>,
+}
+
+/// A program that a plan needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tool {
+    /// `node`, `npm`, `pnpm`, `yarn`, `bun`, `python`, `uv`, …
+    pub name: String,
+    /// The exact version; for a system tool the version asked for, where any is wanted.
+    pub version: Option<String>,
+    /// Where it comes from.
+    pub origin: ToolOrigin,
+    /// Why this one: the file and line of reasoning that named it.
+    pub because: String,
+}
+
+/// Where a tool is taken from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToolOrigin {
+    /// An npm package, by name; `{platform}` stands for npm's name of this machine, such as `linux-x64`.
+    Npm {
+        /// The package.
+        package: String,
+    },
+    /// A wheel on PyPI, by project name.
+    Pypi {
+        /// The project.
+        project: String,
+    },
+    /// What the machine has.
+    System,
+}
+
+/// What of git a build gets to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloneShape {
+    /// The commit alone, with the tags that point to it.
+    Tip,
+    /// The commit alone, its release tag hidden: what a build saw that ran before the tag existed.
+    TipWithoutTag,
+    /// The whole history with its tags, as versions computed from `git describe` need it.
+    History,
+    /// The whole history without the tags on the commit itself.
+    HistoryWithoutTag,
+    /// No `.git` directory at all.
+    None,
+}
+
+/// A change to the source tree before the build, always listed as an assumption.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Edit {
+    /// Which file.
+    pub path: EntryPath,
+    /// Its whole new content.
+    #[serde(skip)]
+    pub content: Vec<u8>,
+    /// What is changed and why, for people.
+    pub because: String,
+}
+
+/// One command of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Which rights it has.
+    pub phase: Phase,
+    /// Where it runs: below the build path, `None` is the root of the tree.
+    pub directory: Option<EntryPath>,
+    /// What is done.
+    pub action: Action,
+    /// Variables for this step only.
+    pub environment: BTreeMap<String, String>,
+    /// Whether the build goes on when it fails (a script that only helps where it works).
+    pub may_fail: bool,
+}
+
+/// The phases of a build; each has its own rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Reaches the registry proxy; runs no code of packages or of the repository.
+    Install,
+    /// Runs foreign code; no network.
+    Build,
+    /// Makes the artifact; no network.
+    Pack,
+}
+
+impl Phase {
+    /// The word used in reports and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Build => "build",
+            Self::Pack => "pack",
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Runs a program, without a shell.
+    Run {
+        /// Program and arguments.
+        argv: Vec<String>,
+    },
+    /// Installs the requirements that an earlier (untrusted) step wrote to a file, one PEP 508 requirement a line.
+    /// Only plain named requirements are taken; a URL, a path or an option in that file fails the build.
+    InstallListed {
+        /// The file, absolute inside the sandbox.
+        list: String,
+        /// The command; the accepted requirements are appended as arguments. Not run when there are none.
+        argv: Vec<String>,
+    },
+}
+
+/// What the install steps may fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lock {
+    /// Nothing is installed.
+    Nothing,
+    /// Only what a lockfile lists.
+    Locked {
+        /// The lockfile.
+        file: EntryPath,
+        /// Its packages.
+        fetches: Vec<LockedFetch>,
+    },
+    /// A lockfile that pins what is installed but is not readable to us (bun's binary form): anything from the
+    /// registries, at any time.
+    Opaque {
+        /// The lockfile.
+        file: EntryPath,
+    },
+    /// No lockfile: what the registries offered at this time (seconds since 1970); `None` is today.
+    AsOf {
+        /// The moment of the release.
+        time: Option<i64>,
+    },
+}
+
+/// One package version that a lockfile lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LockedFetch {
+    /// Package name.
+    pub name: String,
+    /// Exact version.
+    pub version: String,
+    /// The URL, where the lockfile gives one.
+    pub url: Option<String>,
+    /// The digest of the file, where the lockfile gives one.
+    pub integrity: Option<Integrity>,
+}
+
+/// Where the artifact appears after the last step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Output {
+    /// A directory inside the sandbox, absolute, empty before the first step.
+    pub directory: String,
+    /// The file's ending: exactly one file there must have it.
+    pub ending: String,
+}
+
+/// Something that a build used and that its source does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assumption {
+    /// What kind.
+    pub kind: AssumptionKind,
+    /// The value used.
+    pub value: String,
+    /// Where it was taken from.
+    pub from: String,
+}
+
+/// The kinds of assumption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AssumptionKind {
+    /// A version written into files before the build.
+    VersionStamp,
+    /// A build backend pinned to the version that the published file names.
+    BackendVersion,
+    /// A build path learnt from the published file.
+    BuildPath,
+    /// A lockfile copied from the published file.
+    SeededLockfile,
+    /// A tool version that nothing in the source names.
+    ToolchainGuess,
+    /// A step that only the publish workflow names.
+    WorkflowStep,
+    /// Dependencies resolved as of a moment.
+    ResolvedAsOf,
+    /// The wheel was built from the sdist, or straight from the tree.
+    BuildOrder,
+}

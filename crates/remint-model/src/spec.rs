@@ -1,0 +1,192 @@
+//! What a person types to say which artifact is meant.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use purl::GenericPurl;
+
+use crate::target::{Ecosystem, FileName, PackageName, TargetError, Version};
+
+/// A request for a verdict, as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spec {
+    /// A release in a registry: `npm:name@1.2.3`, `pkg:pypi/name@1.2.3`.
+    Release {
+        /// Whose registry.
+        ecosystem: Ecosystem,
+        /// The package.
+        name: PackageName,
+        /// The version; without one the registry's latest is taken, and named in the report.
+        version: Option<Version>,
+        /// One file of the release (package URL qualifier `file_name`).
+        file: Option<FileName>,
+    },
+    /// A file on this machine: `./name-1.2.3.tgz`.
+    File(PathBuf),
+}
+
+/// Why a text is no spec.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Neither a package URL, nor `ecosystem:name@version`, nor a path.
+    #[error(
+        "`{0}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, a package URL (`pkg:…`) or a path (`./FILE`)"
+    )]
+    Shape(String),
+    /// The part before the colon names no ecosystem that can be judged.
+    #[error("`{ecosystem}` is not an ecosystem that can be judged: expected `npm` or `pypi`{}", hint(.near))]
+    Ecosystem {
+        /// What was given.
+        ecosystem: String,
+        /// The known name closest to it, if any is close.
+        near: Option<&'static str>,
+    },
+    /// The package URL does not follow the purl specification.
+    #[error("`{spec}` is not a package URL: {reason}")]
+    Purl {
+        /// What was given.
+        spec: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// Name, version or file name is malformed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+}
+
+fn hint(near: &Option<&'static str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default()
+}
+
+impl FromStr for Spec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let shape = || SpecError::Shape(text.chars().take(120).collect());
+        if text.starts_with("pkg:") {
+            return parse_purl(text);
+        }
+        if text.starts_with(['/', '.', '~']) || has_artifact_ending(text) {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        let (ecosystem, rest) = text.split_once(':').ok_or_else(shape)?;
+        let ecosystem = parse_ecosystem(ecosystem)?;
+        // An npm scope starts with `@`, so the version's `@` is the first one after the first character.
+        let (name, version) = match rest.char_indices().skip(1).find(|(_, c)| *c == '@') {
+            Some((at, _)) => (rest.get(..at), rest.get(at + 1..)),
+            None => (Some(rest), None),
+        };
+        let name = name.ok_or_else(shape)?;
+        let name = match ecosystem {
+            Ecosystem::Pypi => name.strip_suffix("==").unwrap_or(name),
+            Ecosystem::Npm => name,
+        };
+        Ok(Self::Release {
+            ecosystem,
+            name: PackageName::parse(ecosystem, name)?,
+            version: version.map(str::parse).transpose()?,
+            file: None,
+        })
+    }
+}
+
+/// `name.tgz` without a directory is a file as well: no package name of a registry spec has a colon-free form.
+fn has_artifact_ending(text: &str) -> bool {
+    !text.contains(':')
+        && [".tgz", ".tar.gz", ".whl", ".zip"]
+            .iter()
+            .any(|ending| text.ends_with(ending))
+}
+
+fn parse_ecosystem(text: &str) -> Result<Ecosystem, SpecError> {
+    Ecosystem::ALL
+        .iter()
+        .copied()
+        .find(|ecosystem| ecosystem.name() == text)
+        .ok_or_else(|| SpecError::Ecosystem {
+            ecosystem: text.chars().take(40).collect(),
+            near: match text.to_ascii_lowercase().as_str() {
+                "npx" | "node" | "nodejs" | "npmjs" | "js" | "nmp" | "npm" => Some("npm"),
+                "pip" | "python" | "py" | "uvx" | "uv" | "pipy" | "pipi" | "pypi" => Some("pypi"),
+                _ => None,
+            },
+        })
+}
+
+fn parse_purl(text: &str) -> Result<Spec, SpecError> {
+    let purl = text
+        .parse::<GenericPurl<String>>()
+        .map_err(|error| SpecError::Purl {
+            spec: text.chars().take(200).collect(),
+            reason: error.to_string(),
+        })?;
+    let ecosystem = parse_ecosystem(purl.package_type())?;
+    let name = match purl.namespace() {
+        Some(namespace) => format!("{namespace}/{}", purl.name()),
+        None => purl.name().to_owned(),
+    };
+    Ok(Spec::Release {
+        ecosystem,
+        name: PackageName::parse(ecosystem, &name)?,
+        version: purl.version().map(str::parse).transpose()?,
+        file: purl
+            .qualifiers()
+            .get("file_name")
+            .map(str::parse)
+            .transpose()?,
+    })
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Release {
+                ecosystem,
+                name,
+                version,
+                file: _,
+            } => {
+                write!(f, "{ecosystem}:{name}")?;
+                version.as_ref().map_or(Ok(()), |v| write!(f, "@{v}"))
+            }
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: &str) {
+        assert_eq!(text.parse::<Spec>().unwrap().to_string(), expect);
+    }
+
+    #[test]
+    fn every_form_is_understood() {
+        check("npm:@scope/name@1.2.3", "npm:@scope/name@1.2.3");
+        check("npm:name", "npm:name");
+        check("pypi:Some_Name@1.0rc1", "pypi:some-name@1.0rc1");
+        check("pkg:npm/%40scope/name@1.2.3", "npm:@scope/name@1.2.3");
+        check(
+            "pkg:pypi/name@1.2.3?file_name=name-1.2.3.tar.gz",
+            "pypi:name@1.2.3",
+        );
+        check("./x.tgz", "./x.tgz");
+        check("x-1.0-py3-none-any.whl", "x-1.0-py3-none-any.whl");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_its_reason() {
+        let error = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
+        assert!(error("name@1.2.3").contains("is not a spec"));
+        assert!(error("npx:name@1.2.3").contains("did you mean `npm`?"));
+        assert!(error("npm:../x@1").contains("not a valid npm package name"));
+        assert!(error("npm:x@").contains("is not a version"));
+        assert!(error("npm:x@1 2").contains("is not a version"));
+        assert!(error("pkg:").contains("not a package URL"));
+        assert!(error("pkg:cran/x@1").contains("not an ecosystem"));
+    }
+}
