@@ -1,1 +1,126 @@
-//! 
+//! Where a release lives and how it is built, for each ecosystem: bytes in, values out.
+//!
+//! Each ecosystem is a folder with files of the same names: `locate.rs` reads registry metadata and manifests,
+//! `plan.rs` turns a source tree into build plans. Nothing here fetches, runs or stores anything; whatever is
+//! read was written by strangers.
+
+pub mod npm;
+pub mod pypi;
+mod release;
+mod request;
+
+pub use release::{
+    Identity, MetadataError, Previous, Release, ReleaseFile, RepositoryClaim, StatedVersion,
+    ToolHints,
+};
+pub use request::{Interpreter, PlanError, PlanRequest, Platform};
+
+use remint_model::{BuildPlan, Ecosystem, EntryPath, ManifestFacts, SourcePin, SourceTree, Survey};
+
+/// Proposes builds of the target, best first; the first whose result equals the published file settles it.
+///
+/// # Errors
+/// The project is of a kind that cannot be built here, or its manifest cannot be read.
+pub fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
+    match request.target.ecosystem {
+        Ecosystem::Npm => npm::plan::plan(request),
+        Ecosystem::Pypi => pypi::plan::plan(request),
+    }
+}
+
+/// What the published file's own manifest promises to installers.
+///
+/// # Errors
+/// The manifest is absent or cannot be parsed.
+pub fn published_facts(
+    ecosystem: Ecosystem,
+    survey: &Survey,
+) -> Result<ManifestFacts, MetadataError> {
+    match ecosystem {
+        Ecosystem::Npm => npm::locate::published_facts(survey),
+        Ecosystem::Pypi => pypi::locate::published_facts(survey),
+    }
+}
+
+/// What the source's manifest promises, in the form that publishing would give it: workspace and catalog
+/// references resolved, publish-time overrides applied.
+///
+/// # Errors
+/// The manifest is absent or cannot be parsed.
+pub fn source_facts(
+    ecosystem: Ecosystem,
+    tree: &SourceTree,
+    pin: &SourcePin,
+) -> Result<ManifestFacts, MetadataError> {
+    match ecosystem {
+        Ecosystem::Npm => npm::locate::source_facts(tree, pin),
+        Ecosystem::Pypi => pypi::locate::source_facts(tree, pin),
+    }
+}
+
+/// The repositories that the published file's own metadata names.
+#[must_use]
+pub fn published_claims(ecosystem: Ecosystem, survey: &Survey) -> Vec<RepositoryClaim> {
+    match ecosystem {
+        Ecosystem::Npm => npm::locate::published_claims(survey),
+        Ecosystem::Pypi => pypi::locate::published_claims(survey),
+    }
+}
+
+/// Name and version that the published file's own metadata states.
+///
+/// # Errors
+/// The manifest is absent or cannot be parsed.
+pub fn published_identity(
+    ecosystem: Ecosystem,
+    survey: &Survey,
+) -> Result<Identity, MetadataError> {
+    match ecosystem {
+        Ecosystem::Npm => npm::locate::published_identity(survey),
+        Ecosystem::Pypi => pypi::locate::published_identity(survey),
+    }
+}
+
+/// Whether a file of a source tree is a package manifest of this ecosystem.
+#[must_use]
+pub fn is_manifest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
+    match ecosystem {
+        Ecosystem::Npm => npm::locate::is_manifest(path),
+        Ecosystem::Pypi => pypi::locate::is_manifest(path),
+    }
+}
+
+/// Name and version that a manifest of the source states. `path` tells which kind of manifest it is.
+///
+/// # Errors
+/// The bytes are no manifest of that kind.
+pub fn manifest_identity(
+    ecosystem: Ecosystem,
+    path: &EntryPath,
+    content: &[u8],
+) -> Result<Identity, MetadataError> {
+    match ecosystem {
+        Ecosystem::Npm => npm::locate::manifest_identity(path, content),
+        Ecosystem::Pypi => pypi::locate::manifest_identity(path, content),
+    }
+}
+
+/// Whether two spellings mean the same version in this ecosystem (PEP 440 normalisation, a leading `v`, build
+/// metadata).
+#[must_use]
+pub fn same_version(ecosystem: Ecosystem, one: &str, other: &str) -> bool {
+    match ecosystem {
+        Ecosystem::Npm => npm::locate::same_version(one, other),
+        Ecosystem::Pypi => pypi::locate::same_version(one, other),
+    }
+}
+
+/// Whether planning may want to read this file of the source tree: manifests, lockfiles, tool settings,
+/// version files, publish workflows.
+#[must_use]
+pub fn is_of_interest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
+    match ecosystem {
+        Ecosystem::Npm => npm::plan::is_of_interest(path),
+        Ecosystem::Pypi => pypi::plan::is_of_interest(path),
+    }
+}

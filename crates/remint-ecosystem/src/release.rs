@@ -1,0 +1,126 @@
+//! What registry metadata and manifests say about a release, in one form for all ecosystems.
+
+use remint_model::{
+    ArtifactFormat, CommitId, EntryPath, FileName, Integrity, PackageName, RepositoryUrl,
+    RepositoryUrlError, Version,
+};
+
+/// One release as its registry describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Its exact version.
+    pub version: Version,
+    /// Its files, the one that an installer on this machine would pick first.
+    pub files: Vec<ReleaseFile>,
+    /// The repositories that the metadata names, the most explicit claim first.
+    pub claims: Vec<RepositoryClaim>,
+    /// npm's `gitHead`, chosen by the publisher.
+    pub git_head: Option<CommitId>,
+    /// When it was published, seconds since 1970, where the registry tells something plausible.
+    pub published: Option<i64>,
+    /// The release before it.
+    pub previous: Option<Previous>,
+    /// The tools that the publisher's client says it used.
+    pub tools: ToolHints,
+    /// All versions that the registry lists, in the registry's order.
+    pub versions: Vec<Version>,
+    /// What the registry says about withdrawal: npm `deprecated`, PyPI `yanked`.
+    pub withdrawn: Option<String>,
+}
+
+/// One file of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseFile {
+    /// Its name.
+    pub name: FileName,
+    /// How it is packed.
+    pub format: ArtifactFormat,
+    /// Where the registry says it is.
+    pub url: String,
+    /// The strongest digest that the registry declares.
+    pub integrity: Option<Integrity>,
+    /// Bytes, where declared.
+    pub size: Option<u64>,
+    /// When it was uploaded, seconds since 1970.
+    pub uploaded: Option<i64>,
+}
+
+/// The release before the one in question, and the repositories it named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Previous {
+    /// Its version.
+    pub version: Version,
+    /// Its claims.
+    pub claims: Vec<RepositoryClaim>,
+}
+
+/// A repository as metadata names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryClaim {
+    /// The text, as found.
+    pub raw: String,
+    /// The clone URL read from it.
+    pub url: Result<RepositoryUrl, RepositoryUrlError>,
+    /// The package's folder in it, where the metadata says.
+    pub directory: Option<EntryPath>,
+    /// Which field said so, for people: `repository`, `Project-URL: Source`, `homepage`.
+    pub field: String,
+}
+
+/// Tool versions that a publisher's client left in the metadata; guesses, never more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolHints {
+    /// npm's `_nodeVersion`.
+    pub node: Option<String>,
+    /// npm's `_npmVersion`.
+    pub npm: Option<String>,
+}
+
+/// Name and version as a manifest states them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The package name; `None` where the manifest has none (a private workspace root).
+    pub name: Option<PackageName>,
+    /// The version.
+    pub version: StatedVersion,
+}
+
+/// What a manifest says about the version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatedVersion {
+    /// This one.
+    Exact(String),
+    /// A value that release tooling replaces: `0.0.0`, `0.0.0-development`, `{{version}}`, …
+    Placeholder(String),
+    /// Computed by the build: from git, from a file, from an attribute. The file or attribute, where named.
+    Dynamic(Option<String>),
+    /// Nothing at all.
+    Absent,
+}
+
+/// Metadata or a manifest that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataError {
+    /// The file is not there.
+    #[error("`{0}` is missing")]
+    Missing(String),
+    /// The file is there and is not what it should be.
+    #[error("`{what}` cannot be parsed: {reason}")]
+    Malformed {
+        /// Which file or answer.
+        what: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The registry knows the package and not this version.
+    #[error("no version `{version}`; the newest is `{newest}`")]
+    NoSuchVersion {
+        /// What was asked for.
+        version: String,
+        /// What there is.
+        newest: String,
+    },
+    /// The release exists without any file that can be judged.
+    #[error("version `{0}` has no file that can be judged")]
+    NoFile(String),
+}
