@@ -1,1 +1,11 @@
-//! 
+//! From evidence to findings and an outcome: values in, values out.
+//!
+//! Each check looks at one question and returns what it found; the outcome follows from the content of the
+//! comparison and the severities of the findings by the rules of the contract, and from nothing else.
+
+pub mod checks;
+mod evidence;
+mod outcome;
+
+pub use evidence::{Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity};
+pub use outcome::judge;

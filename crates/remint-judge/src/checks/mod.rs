@@ -1,0 +1,42 @@
+//! The checks, one file each; every one is listed in [`ALL`] and described in `docs/checks/`.
+
+use remint_model::Finding;
+
+use crate::evidence::Evidence;
+
+mod archive_anomaly;
+mod build_consumes_published;
+mod commit_unreachable;
+mod hidden_characters;
+mod identity_mismatch;
+mod integrity;
+mod manifest_unreadable;
+mod repository_changed;
+mod source_disagreement;
+mod undeclared_dependency;
+mod undeclared_install_hook;
+mod unexpected_network_access;
+
+/// One check: the finding ids that it can report, and the function that reports them.
+pub struct Check {
+    /// Every id that `run` may return.
+    pub ids: &'static [&'static str],
+    /// Looks at the evidence.
+    pub run: fn(&Evidence) -> Vec<Finding>,
+}
+
+/// Every check.
+pub const ALL: &[Check] = &[
+    archive_anomaly::CHECK,
+    build_consumes_published::CHECK,
+    commit_unreachable::CHECK,
+    hidden_characters::CHECK,
+    identity_mismatch::CHECK,
+    integrity::CHECK,
+    manifest_unreadable::CHECK,
+    repository_changed::CHECK,
+    source_disagreement::CHECK,
+    undeclared_dependency::CHECK,
+    undeclared_install_hook::CHECK,
+    unexpected_network_access::CHECK,
+];

@@ -1,0 +1,40 @@
+//! The release names another repository than the one before it did.
+
+use remint_model::{Axis, Finding, Severity};
+use serde_json::json;
+
+use super::Check;
+use crate::evidence::Evidence;
+
+pub(super) const CHECK: Check = Check {
+    ids: &["repository-changed", "repository-claims-disagree"],
+    run: repository_changed,
+};
+
+fn repository_changed(evidence: &Evidence) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(pin) = &evidence.source
+        && let Some(previous) = &pin.previous_repository
+    {
+        findings.push(Finding {
+            id: "repository-changed",
+            axis: Axis::Source,
+            severity: Severity::High,
+            message: format!(
+                "the previous release named {previous}, this one {}",
+                pin.repository
+            ),
+            evidence: json!({ "previous": previous, "now": pin.repository }),
+        });
+    }
+    if let Some((registry, file)) = &evidence.repository_claims_disagree {
+        findings.push(Finding {
+            id: "repository-claims-disagree",
+            axis: Axis::Source,
+            severity: Severity::Medium,
+            message: format!("the registry names {registry}, the published file {file}"),
+            evidence: json!({ "registry": registry, "file": file }),
+        });
+    }
+    findings
+}

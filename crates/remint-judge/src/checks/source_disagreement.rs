@@ -1,0 +1,86 @@
+//! The hints for the commit contradict each other, or the tag and the manifest name different versions.
+
+use remint_model::{Axis, Candidate, Finding, FoundBy, Severity};
+use serde_json::json;
+
+use super::Check;
+use crate::evidence::Evidence;
+
+pub(super) const CHECK: Check = Check {
+    ids: &["source-hints-disagree", "version-stamped"],
+    run: source_disagreement,
+};
+
+fn source_disagreement(evidence: &Evidence) -> Vec<Finding> {
+    let Some(pin) = &evidence.source else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    let strong = |candidate: &&Candidate| {
+        matches!(
+            candidate.found_by,
+            FoundBy::Tag | FoundBy::GitHead | FoundBy::Provenance
+        ) && !candidate.agrees
+            // A tag that turned out to be a sibling's was no hint for this package.
+            && (candidate.found_by != FoundBy::Tag || names_this_release(candidate))
+    };
+    let disagreeing: Vec<_> = pin.candidates.iter().filter(strong).collect();
+    if let Some(first) = disagreeing.first()
+        && pin.found_by != FoundBy::User
+    {
+        findings.push(Finding {
+            id: "source-hints-disagree",
+            axis: Axis::Source,
+            severity: Severity::Medium,
+            message: format!(
+                "{} points to {}, the source was taken from {}",
+                hint_name(first),
+                first
+                    .commit
+                    .as_ref()
+                    .map_or("nothing", |commit| commit.short()),
+                pin.commit.short()
+            ),
+            evidence: json!({ "taken": pin.commit, "disagreeing": disagreeing }),
+        });
+    }
+    if let Some(stamp) = &pin.stamp {
+        findings.push(Finding {
+            id: "version-stamped",
+            axis: Axis::Source,
+            severity: Severity::Info,
+            message: match &stamp.found {
+                Some(found) => format!(
+                    "the source says version {found}; {} was written in for the build, because {}",
+                    stamp.wanted, stamp.because
+                ),
+                None => format!(
+                    "the source computes its version; {} was given to the build, because {}",
+                    stamp.wanted, stamp.because
+                ),
+            },
+            evidence: json!({ "stamp": stamp }),
+        });
+    }
+    findings
+}
+
+/// The ladder notes on a tag's candidate when its manifest is another package's or another version's.
+fn names_this_release(candidate: &Candidate) -> bool {
+    candidate.note.is_none()
+}
+
+fn hint_name(candidate: &Candidate) -> String {
+    match candidate.found_by {
+        FoundBy::GitHead => "`gitHead` of the registry".to_owned(),
+        FoundBy::Provenance => "provenance".to_owned(),
+        FoundBy::Tag
+        | FoundBy::User
+        | FoundBy::VersionCommit
+        | FoundBy::Neighbour
+        | FoundBy::Blobs => match &candidate.reference {
+            Some(reference) => format!("`{reference}`"),
+            None => "a hint".to_owned(),
+        },
+    }
+}
