@@ -1,13 +1,74 @@
-//! Reads registry metadata and manifests.
+//! Reads registry metadata and manifests: the entry points of this ecosystem that plan nothing.
 
-use remint_model::{EntryPath, ManifestFacts, SourcePin, SourceTree, Survey};
+use remint_model::{EntryPath, ManifestFacts, SourcePin, SourceTree, Survey, Version};
 
-use crate::release::{Identity, MetadataError, RepositoryClaim};
+use crate::npm::manifest::Manifest;
+use crate::npm::{claims, facts, packument, versions};
+use crate::release::{Identity, MetadataError, Release, RepositoryClaim};
 
-pub(crate) fn published_facts(_survey: &Survey) -> Result<ManifestFacts, MetadataError> { Err(MetadataError::Missing(String::new())) }
-pub(crate) fn source_facts(_tree: &SourceTree, _pin: &SourcePin) -> Result<ManifestFacts, MetadataError> { Err(MetadataError::Missing(String::new())) }
-pub(crate) fn published_claims(_survey: &Survey) -> Vec<RepositoryClaim> { Vec::new() }
-pub(crate) fn published_identity(_survey: &Survey) -> Result<Identity, MetadataError> { Err(MetadataError::Missing(String::new())) }
-pub(crate) fn is_manifest(_path: &EntryPath) -> bool { false }
-pub(crate) fn manifest_identity(_path: &EntryPath, _content: &[u8]) -> Result<Identity, MetadataError> { Err(MetadataError::Missing(String::new())) }
-pub(crate) fn same_version(one: &str, other: &str) -> bool { one == other }
+/// Reads one release out of a registry's full metadata document of a package.
+///
+/// Without a version, the one that the dist-tag `latest` names is taken. A version that the document does not
+/// have may still be the name of a dist-tag.
+///
+/// # Errors
+/// The document is malformed, does not have the version, or names no tarball for it.
+pub fn release(packument: &[u8], version: Option<&Version>) -> Result<Release, MetadataError> {
+    packument::release(packument, version)
+}
+
+/// When each version was published, in seconds since 1970, where the registry's times can be true.
+///
+/// Mirrors write down when they first saw a version; such times come out of order and in bursts, and are
+/// answered with `None` rather than used.
+#[must_use]
+pub fn publish_times(packument: &[u8]) -> Option<std::collections::BTreeMap<String, i64>> {
+    packument::publish_times(packument)
+}
+
+pub(crate) fn published_facts(survey: &Survey) -> Result<ManifestFacts, MetadataError> {
+    facts::published(survey)
+}
+
+pub(crate) fn source_facts(
+    tree: &SourceTree,
+    pin: &SourcePin,
+) -> Result<ManifestFacts, MetadataError> {
+    facts::source(tree, pin)
+}
+
+pub(crate) fn published_claims(survey: &Survey) -> Vec<RepositoryClaim> {
+    published_manifest(survey).map_or_else(|_| Vec::new(), |manifest| claims::of(&manifest))
+}
+
+pub(crate) fn published_identity(survey: &Survey) -> Result<Identity, MetadataError> {
+    published_manifest(survey).map(|manifest| manifest.identity())
+}
+
+/// A `package.json` that is not part of an installed or vendored dependency.
+pub(crate) fn is_manifest(path: &EntryPath) -> bool {
+    path.file_name() == "package.json"
+        && !path
+            .as_str()
+            .split('/')
+            .any(|part| matches!(part, "node_modules" | "bower_components"))
+}
+
+pub(crate) fn manifest_identity(
+    path: &EntryPath,
+    content: &[u8],
+) -> Result<Identity, MetadataError> {
+    Manifest::parse(path.as_str(), content).map(|manifest| manifest.identity())
+}
+
+pub(crate) fn same_version(one: &str, other: &str) -> bool {
+    versions::same(one, other)
+}
+
+/// The manifest inside the published file.
+fn published_manifest(survey: &Survey) -> Result<Manifest, MetadataError> {
+    let content = survey
+        .text("package.json")
+        .ok_or_else(|| MetadataError::Missing("package.json".to_owned()))?;
+    Manifest::parse("package.json", content)
+}

@@ -1,0 +1,234 @@
+//! What a manifest promises to installers: dependencies, and code that runs on install.
+
+use std::collections::BTreeSet;
+
+use remint_model::{
+    CommitId, Dependency, DependencyKind, InstallHook, ManifestFacts, SourcePin, SourceTree, Survey,
+};
+use serde_json::Value;
+
+use crate::npm::manifest::{Manifest, parse_json, plain};
+use crate::release::MetadataError;
+
+/// How deep a tree of overrides or of a shrinkwrap is followed; npm's own are a few levels deep.
+const DEEPEST: usize = 32;
+
+/// The facts of a published tarball.
+pub(crate) fn published(survey: &Survey) -> Result<ManifestFacts, MetadataError> {
+    let content = survey
+        .text("package.json")
+        .ok_or_else(|| MetadataError::Missing("package.json".to_owned()))?;
+    let manifest = Manifest::parse("package.json", content)?;
+    let has = |path: &str| {
+        survey
+            .entries
+            .iter()
+            .any(|entry| entry.path.as_str() == path)
+    };
+    let mut facts = of(&manifest, has("binding.gyp"));
+    for entry in &survey.entries {
+        if let Some(name) = bundled_name(entry.path.as_str()) {
+            facts
+                .dependencies
+                .insert(dependency(DependencyKind::Bundled, name, String::new()));
+        }
+        if entry.path.as_str() == "npm-shrinkwrap.json" {
+            match survey.text("npm-shrinkwrap.json") {
+                Some(content) => facts.dependencies.extend(shrinkwrap(content)),
+                None => {
+                    facts.dependencies.insert(shrinkwrap_file(&entry.blob));
+                }
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// The facts of the source's manifest.
+pub(crate) fn source(tree: &SourceTree, pin: &SourcePin) -> Result<ManifestFacts, MetadataError> {
+    let directory = pin.subdirectory.as_ref();
+    let path = SourceTree::path_in(directory, "package.json");
+    let content = tree
+        .texts
+        .get(path.as_str())
+        .ok_or_else(|| MetadataError::Missing(path.clone()))?;
+    let manifest = Manifest::parse(&path, content)?;
+    let has = |name: &str| tree.has(&SourceTree::path_in(directory, name));
+    let facts = of(&manifest, has("binding.gyp"));
+    Ok(facts)
+}
+
+/// What the manifest itself says.
+fn of(manifest: &Manifest, has_binding: bool) -> ManifestFacts {
+    let mut facts = ManifestFacts {
+        name: manifest.text("name").map(str::to_owned),
+        version: manifest.text("version").map(str::to_owned),
+        dependencies: dependencies(manifest),
+        hooks: BTreeSet::new(),
+        dynamic_dependencies: false,
+    };
+    for name in ["preinstall", "install", "postinstall"] {
+        if let Some(command) = manifest.script(name) {
+            facts.hooks.insert(InstallHook {
+                name: name.to_owned(),
+                command: command.to_owned(),
+            });
+        }
+    }
+    // npm's own rule: a binding.gyp is compiled on install where no script says otherwise.
+    let silent = manifest.script("install").is_none() && manifest.script("preinstall").is_none();
+    if has_binding && silent && manifest.get("gypfile") != Some(&Value::Bool(false)) {
+        facts.hooks.insert(InstallHook {
+            name: "binding.gyp".to_owned(),
+            command: "node-gyp rebuild".to_owned(),
+        });
+    }
+    facts
+}
+
+fn dependencies(manifest: &Manifest) -> BTreeSet<Dependency> {
+    use DependencyKind::{Optional, Override, Peer, Runtime};
+
+    let mut found = BTreeSet::new();
+    let optional: BTreeSet<&str> = manifest
+        .dependencies("optionalDependencies")
+        .map(|(name, _)| name)
+        .collect();
+    // Named in both lists, a package is optional.
+    for (name, requirement) in manifest.dependencies("dependencies") {
+        if !optional.contains(name) {
+            found.insert(dependency(Runtime, name, requirement));
+        }
+    }
+    for (name, requirement) in manifest.dependencies("optionalDependencies") {
+        found.insert(dependency(Optional, name, requirement));
+    }
+    let peers = manifest.object("peerDependenciesMeta");
+    for (name, requirement) in manifest.dependencies("peerDependencies") {
+        let skipped = peers
+            .and_then(|peers| peers.get(name)?.get("optional"))
+            .is_some_and(|optional| optional == &Value::Bool(true));
+        if !skipped {
+            found.insert(dependency(Peer, name, requirement));
+        }
+    }
+    for name in bundled(manifest) {
+        found.insert(dependency(DependencyKind::Bundled, &name, String::new()));
+    }
+    for field in ["overrides", "resolutions"] {
+        if let Some(value) = manifest.get(field) {
+            flatten(value, field, DEEPEST, &mut |path, requirement| {
+                found.insert(dependency(Override, path, requirement));
+            });
+        }
+    }
+    found
+}
+
+/// `bundleDependencies` (or the other spelling): a list of names, or `true` for all.
+fn bundled(manifest: &Manifest) -> Vec<String> {
+    let value = manifest
+        .get("bundleDependencies")
+        .or_else(|| manifest.get("bundledDependencies"));
+    match value {
+        Some(Value::Array(names)) => names.iter().map(plain).collect(),
+        Some(Value::Bool(true)) => manifest
+            .dependencies("dependencies")
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+        Some(Value::Object(names)) => names.keys().cloned().collect(),
+        Some(Value::Null | Value::Bool(false) | Value::Number(_) | Value::String(_)) | None => {
+            Vec::new()
+        }
+    }
+}
+
+/// The package of a path like `node_modules/@scope/name/index.js`, at the top of the archive only.
+fn bundled_name(path: &str) -> Option<&str> {
+    let below = path.strip_prefix("node_modules/")?;
+    let mut parts = below.split('/');
+    let first = parts.next()?;
+    let length = if first.starts_with('@') {
+        first.len() + 1 + parts.next()?.len()
+    } else {
+        first.len()
+    };
+    below
+        .get(..length)
+        .filter(|name| !name.starts_with('.') && name.len() < below.len())
+}
+
+/// What a shrinkwrap pins: every package with the version and place that an installer would take it from.
+fn shrinkwrap(content: &[u8]) -> Vec<Dependency> {
+    let Ok(value) = parse_json(content) else {
+        // npm refuses an unreadable shrinkwrap as well, but it must not look like an absent one.
+        return vec![dependency(
+            DependencyKind::Shrinkwrap,
+            "npm-shrinkwrap.json",
+            "unreadable".to_owned(),
+        )];
+    };
+    let mut found = Vec::new();
+    let entry = |fields: &Value| {
+        ["version", "resolved", "integrity"]
+            .iter()
+            .filter_map(|field| fields.get(field).and_then(Value::as_str))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    if let Some(packages) = value.get("packages").and_then(Value::as_object) {
+        for (path, fields) in packages.iter().filter(|(path, _)| !path.is_empty()) {
+            found.push(dependency(DependencyKind::Shrinkwrap, path, entry(fields)));
+        }
+    } else {
+        let mut pending: Vec<(String, &Value, usize)> = vec![(String::new(), &value, 0)];
+        while let Some((prefix, node, depth)) = pending.pop() {
+            for (name, fields) in node
+                .get("dependencies")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                let path = format!("{prefix}node_modules/{name}");
+                found.push(dependency(DependencyKind::Shrinkwrap, &path, entry(fields)));
+                if depth < DEEPEST {
+                    pending.push((format!("{path}/"), fields, depth + 1));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Stands for a shrinkwrap by its git blob id, where its content is not at hand.
+fn shrinkwrap_file(blob: &CommitId) -> Dependency {
+    dependency(
+        DependencyKind::Shrinkwrap,
+        "npm-shrinkwrap.json",
+        format!("blob {blob}"),
+    )
+}
+
+fn flatten(value: &Value, path: &str, depth: usize, found: &mut impl FnMut(&str, String)) {
+    match value {
+        Value::Object(fields) if depth > 0 => {
+            for (name, value) in fields {
+                flatten(value, &format!("{path}>{name}"), depth - 1, found);
+            }
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => found(path, plain(value)),
+    }
+}
+
+fn dependency(kind: DependencyKind, name: &str, requirement: String) -> Dependency {
+    Dependency {
+        kind,
+        name: name.to_owned(),
+        requirement,
+    }
+}
