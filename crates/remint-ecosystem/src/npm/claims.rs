@@ -103,7 +103,7 @@ fn tree_directory(raw: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn check(manifest: &serde_json::Value, expect: &[(&str, &str, Option<&str>)]) {
+    fn check(manifest: &Value, expect: &[(&str, &str, Option<&str>)]) {
         let manifest = Manifest::parse("package.json", manifest.to_string().as_bytes()).unwrap();
         let found: Vec<_> = of(&manifest)
             .into_iter()
