@@ -43,8 +43,12 @@ pub struct BuildPlan {
 pub struct Tool {
     /// `node`, `npm`, `pnpm`, `yarn`, `bun`, `python`, `uv`, …
     pub name: String,
-    /// The exact version; for a system tool the version asked for, where any is wanted.
+    /// An exact version; or a range in the origin's own grammar (npm's semantic version ranges, PEP 440
+    /// specifiers), or `latest`: then the newest stable version that fits and was out at `as_of` is meant, or the
+    /// newest of all where the registry tells no believable times. `None` is `latest`; for a system tool, any.
     pub version: Option<String>,
+    /// The moment of the release, seconds since 1970, by which a version that is not exact is chosen.
+    pub as_of: Option<i64>,
     /// Where it comes from.
     pub origin: ToolOrigin,
     /// Why this one: the file and line of reasoning that named it.
