@@ -1,1 +1,47 @@
-//! 
+//! Runs one command in isolation: in fresh namespaces, with nothing of the machine but its programs, watched for
+//! what it asks of the network, and stopped when it uses too much.
+//!
+//! It does not know what a build is, serves no registry (it hands out the socket on which a proxy can), and keeps
+//! nothing between two commands: what shall last lies in directories of the host that the caller passes again.
+#![cfg_attr(
+    target_os = "linux",
+    expect(
+        unsafe_code,
+        reason = "forking, and system calls that no library wraps"
+    )
+)]
+
+mod command;
+mod error;
+mod finished;
+mod log;
+mod owner;
+mod probe;
+
+#[cfg(target_os = "linux")]
+mod channel;
+#[cfg(target_os = "linux")]
+mod helper;
+#[cfg(target_os = "linux")]
+mod run;
+#[cfg(target_os = "linux")]
+mod wire;
+
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
+
+pub use command::{
+    Access, Bind, Command, GeneratedFile, Isolation, Layer, Limits, Network, PROXY_ADDRESS,
+    base_environment,
+};
+pub use error::SandboxError;
+pub use finished::{Ending, Finished, NetworkAttempt, Protocol};
+pub use owner::{Owner, remove_tree};
+pub use probe::Obstacle;
+
+#[cfg(target_os = "linux")]
+pub use helper::become_helper_if_asked;
+#[cfg(target_os = "linux")]
+pub use run::run;
+#[cfg(not(target_os = "linux"))]
+pub use unsupported::{become_helper_if_asked, run};

@@ -1,0 +1,179 @@
+//! C: gives up what is left of its rights and becomes the command.
+
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit};
+
+use super::{Caller, During as _, Step, seccomp};
+use crate::wire::Orders;
+
+const NOT_FOUND: i32 = 127;
+const NOT_EXECUTABLE: i32 = 126;
+
+pub(super) fn main(orders: &Orders, caller: &Caller) -> ! {
+    let code = match run(orders) {
+        Ok(error) => {
+            let program = orders.argv.first().cloned().unwrap_or_default();
+            let line = format!("remint: cannot run `{}`: {error}\n", program.display());
+            let _unsaid = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
+            if error.kind() == io::ErrorKind::NotFound {
+                NOT_FOUND
+            } else {
+                NOT_EXECUTABLE
+            }
+        }
+        Err(failure) => {
+            caller.report_failure(&failure);
+            1
+        }
+    };
+    // A forked process has nothing to return to.
+    std::process::exit(code);
+}
+
+/// Returns only when no program could be executed, with the reason.
+fn run(orders: &Orders) -> Step<io::Error> {
+    rustix::process::setsid().during("start a session")?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    let directory = Path::new(&orders.directory);
+    rustix::process::chdir(directory).during_at("enter the directory", directory)?;
+    default_signals();
+    limit_resources(orders)?;
+    connect_output()?;
+    let arguments = strings(&orders.argv)?;
+    let environment = strings(orders.environment.iter().map(|(name, value)| {
+        let mut entry = name.clone();
+        entry.push("=");
+        entry.push(value);
+        entry
+    }))?;
+    let candidates = candidates(orders);
+    rustix::thread::set_no_new_privs(true).during("give up gaining privileges")?;
+    seccomp::apply()?;
+    Ok(execute(&candidates, &arguments, &environment))
+}
+
+/// What this process inherited from a caller that ignores some is no business of the command's.
+fn default_signals() {
+    for signal in 1..=64 {
+        // SAFETY: the default disposition runs no code of this program. Signals that cannot be set are refused.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: the set is emptied before it is used, and outlives both calls.
+    unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+fn limit_resources(orders: &Orders) -> Step {
+    let limits = &orders.limits;
+    for (resource, wished) in [
+        (Resource::Core, 0),
+        (Resource::Fsize, limits.disk.max(limits.scratch)),
+        (Resource::Memlock, 8 << 20),
+        (Resource::Nofile, limits.open_files),
+        (Resource::Nproc, limits.processes),
+        (Resource::Msgqueue, 1 << 20),
+        (Resource::Sigpending, 4096),
+        (Resource::Nice, 0),
+        (Resource::Rtprio, 0),
+    ] {
+        let most = rustix::process::getrlimit(resource)
+            .maximum
+            .unwrap_or(u64::MAX);
+        let value = Some(wished.min(most));
+        rustix::process::setrlimit(
+            resource,
+            Rlimit {
+                current: value,
+                maximum: value,
+            },
+        )
+        .during("limit what a process may use")?;
+    }
+    Ok(())
+}
+
+/// Output goes where standard error of the helper went: to the log. No other descriptor survives execution.
+fn connect_output() -> Step {
+    let connect = || -> io::Result<()> {
+        let null = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty())?;
+        rustix::stdio::dup2_stdin(&null)?;
+        rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+        drop(null);
+        // SAFETY: only marks descriptors; none is closed while something here owns it.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_close_range,
+                3,
+                u32::MAX,
+                libc::CLOSE_RANGE_CLOEXEC,
+            )
+        };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
+    connect().during("connect the command's output")
+}
+
+fn strings(words: impl IntoIterator<Item = impl Into<OsString>>) -> Step<Vec<CString>> {
+    words
+        .into_iter()
+        .map(|word| CString::new(word.into().into_encoded_bytes()))
+        .collect::<Result<_, _>>()
+        .during("pass on the command's words")
+}
+
+/// Where the program may be: as given, or in the command's own `PATH`.
+fn candidates(orders: &Orders) -> Vec<PathBuf> {
+    let Some(program) = orders.argv.first() else {
+        return Vec::new();
+    };
+    if program.as_bytes().contains(&b'/') {
+        return vec![program.into()];
+    }
+    let path = orders.environment.iter().find(|(name, _)| name == "PATH");
+    let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
+    std::env::split_paths(&path)
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| directory.join(program))
+        .collect()
+}
+
+fn execute(candidates: &[PathBuf], arguments: &[CString], environment: &[CString]) -> io::Error {
+    let pointers = |words: &[CString]| -> Vec<*const libc::c_char> {
+        words
+            .iter()
+            .map(|word| word.as_ptr())
+            .chain([std::ptr::null()])
+            .collect()
+    };
+    let (arguments, environment) = (pointers(arguments), pointers(environment));
+    let mut last = io::Error::from_raw_os_error(libc::ENOENT);
+    for candidate in candidates {
+        let Ok(path) = CString::new(candidate.as_os_str().as_bytes()) else {
+            continue;
+        };
+        // SAFETY: all three are NUL-terminated, the lists end with a null pointer, and all of it is alive.
+        unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+        let error = io::Error::last_os_error();
+        let is_missing = matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        );
+        // As shells do: a file that cannot be run is worth more words than one that is not there.
+        if !is_missing || last.kind() == io::ErrorKind::NotFound {
+            last = error;
+        }
+    }
+    last
+}

@@ -1,0 +1,162 @@
+//! A: makes the namespaces and their network, starts process 1 inside, watches, and tells the caller.
+
+use std::io::Seek as _;
+use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::thread::CapabilitySet;
+
+use super::memory::MemoryWatch;
+use super::observer::Observer;
+use super::trees::Trees;
+use super::{Caller, During as _, Step, die_with_parent, identity, init, network};
+use crate::owner::Owner;
+use crate::wire::{GO, Orders, Report};
+
+/// How often memory is looked at, where the kernel does not limit it for us.
+const GLANCE: Duration = Duration::from_millis(100);
+/// Among the first to go when the whole machine runs out of memory.
+const OUT_OF_MEMORY_SCORE: &str = "500";
+
+/// An error was reported to the caller, or the caller is gone.
+pub(super) struct Ended;
+
+pub(super) fn main() -> Result<(), Ended> {
+    // SAFETY: the caller started this process with these three descriptors, nothing has taken them yet, and
+    // everything above them is closed before anything could own it.
+    let (orders, caller) = unsafe {
+        libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
+        (OwnedFd::from_raw_fd(0), Caller(OwnedFd::from_raw_fd(1)))
+    };
+    match run(orders, &caller) {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            caller.report_failure(&failure);
+            Err(Ended)
+        }
+    }
+}
+
+fn run(orders: OwnedFd, caller: &Caller) -> Step {
+    let mut orders_file = std::fs::File::from(orders);
+    orders_file.rewind().during("read the helper's orders")?;
+    let orders = Orders::read(&mut orders_file).during("read the helper's orders")?;
+    drop(orders_file);
+    die_with_parent().during("tie the helper to its caller")?;
+    if rustix::process::getppid().map(Pid::as_raw_pid) != Some(orders.caller) {
+        return Err(std::io::Error::from(rustix::io::Errno::SRCH)).during("find the caller");
+    }
+    wait_for_go(caller)?;
+    // Raising is always allowed; where `/proc` is odd, the machine's own choice will do.
+    let _unchanged = fs_err::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE);
+
+    let trees = match orders.owner {
+        Owner::Throwaway { .. } => {
+            let trees = Trees::take(&orders)?;
+            identity::become_owner(orders.owner)?;
+            identity::enter_namespaces()?;
+            trees
+        }
+        Owner::Caller { .. } => {
+            identity::enter_namespaces()?;
+            Trees::take(&orders)?
+        }
+    };
+    let (ours, theirs) = crate::channel::pair().during("open a channel to process 1")?;
+    // SAFETY: this process has a single thread, so the child finds every lock and every buffer in order.
+    let child = match unsafe { libc::fork() } {
+        -1 => return Err(std::io::Error::last_os_error()).during("start process 1"),
+        0 => {
+            drop(ours);
+            init::main(&orders, trees, caller, theirs)
+        }
+        child => child,
+    };
+    drop(theirs);
+    drop(trees);
+    let Some(child) = Pid::from_raw(child) else {
+        return Err(std::io::Error::from(rustix::io::Errno::CHILD)).during("start process 1");
+    };
+    let watched = watch(&orders, caller, &ours, child);
+    // Whatever came of it: nothing inside survives this, and the wait lasts until nothing does.
+    let _already_gone = rustix::process::kill_process(child, Signal::KILL);
+    let _reaped = rustix::process::waitpid(Some(child), WaitOptions::empty());
+    let (observer, peak) = watched?;
+    caller.report(&Report::PeakMemory(peak));
+    observer.finish(caller);
+    Ok(())
+}
+
+/// The caller speaks once it has put this process where its memory is counted.
+fn wait_for_go(caller: &Caller) -> Step {
+    let mut message = [0; 16];
+    let (length, _) =
+        crate::channel::receive(caller.0.as_fd(), &mut message).during("wait for the caller")?;
+    if message.get(..length) == Some(GO) {
+        Ok(())
+    } else {
+        Err(std::io::Error::from(rustix::io::Errno::CONNRESET)).during("wait for the caller")
+    }
+}
+
+/// Until the command has ended, or has to.
+fn watch(
+    orders: &Orders,
+    caller: &Caller,
+    process_1: &OwnedFd,
+    child: Pid,
+) -> Step<(Observer, u64)> {
+    let listener = network::prepare(orders.network)?;
+    let mut observer = Observer::start()?;
+    let ended =
+        rustix::process::pidfd_open(child, PidfdFlags::empty()).during("watch process 1")?;
+    let mut byte = [0; 1];
+    let (ready, _) =
+        crate::channel::receive(process_1.as_fd(), &mut byte).during("wait for process 1")?;
+    if ready == 0 {
+        // It has told the caller why.
+        return Ok((observer, 0));
+    }
+    // The root directory is the new one by now, also for this process.
+    let mut memory = MemoryWatch::new(&orders.limits, orders.memory_is_limited);
+    // To look into the inside's processes is all that is needed from here on.
+    identity::keep_capabilities(CapabilitySet::SYS_PTRACE)?;
+    caller.report_with(
+        &Report::Started,
+        listener.as_ref().map(|listener| listener.as_fd()),
+    );
+    drop(listener);
+    crate::channel::send(process_1.as_fd(), GO, None).during("start the command")?;
+
+    let timeout = Timespec::try_from(GLANCE).unwrap_or(Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    });
+    loop {
+        let mut polled: Vec<PollFd<'_>> = [ended.as_fd(), caller.0.as_fd()]
+            .into_iter()
+            .chain(observer.sockets())
+            .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
+            .collect();
+        match rustix::event::poll(&mut polled, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error).during("watch the command"),
+        }
+        let is_over = polled
+            .iter()
+            .take(2)
+            .any(|polled| !polled.revents().is_empty());
+        drop(polled);
+        observer.look(caller);
+        if is_over {
+            break;
+        }
+        if let Some(report) = memory.glance() {
+            caller.report(&report);
+            break;
+        }
+    }
+    Ok((observer, memory.peak()))
+}

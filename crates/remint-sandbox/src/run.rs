@@ -1,0 +1,311 @@
+//! The caller's side: starts the helper, collects output and reports, and stops everything in time.
+
+use std::io::{Seek as _, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::MemfdFlags;
+use rustix::pipe::PipeFlags;
+
+use crate::command::Command;
+use crate::error::SandboxError;
+use crate::finished::{Ending, Finished, NetworkAttempt};
+use crate::log::{CappedLog, LogSummary};
+use crate::probe;
+use crate::wire::{GO, HELPER_NAME, Orders, REPORT_SIZE, Report};
+
+/// How often is looked whether the command has to stop.
+const GLANCE: Duration = Duration::from_millis(50);
+/// How long the helper may take to end everything, once told.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the command, and returns when nothing of it is left.
+///
+/// Its output goes to `log` as it comes, cut in the middle when there is too much. When `cancel` becomes true it is
+/// stopped. With [`crate::Network::Proxy`], `on_listener` gets the socket on which the command's connections to
+/// [`crate::PROXY_ADDRESS`] arrive; whatever accepts on it belongs to the caller.
+///
+/// Call it from a thread that lives at least as long: the kernel ends the sandbox with the thread that started it.
+///
+/// # Errors
+///
+/// When the sandbox could not be made or the log not be written. What the command does is in [`Finished`].
+pub fn run(
+    command: &Command,
+    log: &mut dyn Write,
+    cancel: &AtomicBool,
+    on_listener: impl FnOnce(TcpListener),
+) -> Result<Finished, SandboxError> {
+    command.check()?;
+    let started = Instant::now();
+    let mut helper = Helper::start(command)?;
+    let mut log = CappedLog::new(log, command.limits.log);
+    let mut record = Record::default();
+    let mut on_listener = Some(on_listener);
+    let mut stopped: Option<(Ending, Instant)> = None;
+    let mut is_log_open = true;
+    let mut is_helper_there = true;
+
+    while is_helper_there || is_log_open {
+        let (log_ready, report_ready) = helper.wait(is_log_open, is_helper_there)?;
+        if log_ready {
+            is_log_open = helper.read_log(&mut log)?;
+        }
+        if report_ready {
+            match helper.read_report()? {
+                Some((Report::Started, listener)) => {
+                    if let (Some(listener), Some(on_listener)) = (listener, on_listener.take()) {
+                        on_listener(TcpListener::from(listener));
+                    }
+                }
+                Some((report, _)) => record.add(report),
+                None => is_helper_there = false,
+            }
+        }
+        match stopped {
+            None => {
+                let reason = if cancel.load(Ordering::Relaxed) {
+                    Some(Ending::Cancelled)
+                } else if started.elapsed() >= command.limits.deadline {
+                    Some(Ending::DeadlinePassed)
+                } else {
+                    None
+                };
+                if let Some(reason) = reason {
+                    helper.ask_to_stop();
+                    stopped = Some((reason, Instant::now()));
+                }
+            }
+            Some((_, since)) if since.elapsed() > GRACE => helper.kill(),
+            Some(_) => {}
+        }
+    }
+    let status = helper.bury()?;
+    let LogSummary { total, tail } = log.finish().map_err(SandboxError::Log)?;
+    if let Some(failure) = record.failure {
+        return Err(failure);
+    }
+    // A command that ended by itself just before it was told to has still ended by itself.
+    let ending = record.ending.or(stopped.map(|(reason, _)| reason));
+    let ending = ending.ok_or_else(|| SandboxError::HelperLost {
+        status: status.to_string(),
+    })?;
+    Ok(Finished {
+        ending,
+        network_attempts: record.attempts,
+        network_attempts_unlisted: record.unlisted,
+        log_tail: tail,
+        log_bytes: total,
+        elapsed: started.elapsed(),
+        peak_memory: record.peak_memory,
+        isolation: command.isolation,
+    })
+}
+
+/// What the helper has told.
+#[derive(Default)]
+struct Record {
+    ending: Option<Ending>,
+    attempts: Vec<NetworkAttempt>,
+    unlisted: u64,
+    peak_memory: u64,
+    failure: Option<SandboxError>,
+}
+
+impl Record {
+    fn add(&mut self, report: Report) {
+        match report {
+            Report::Started => {}
+            Report::Attempt(attempt) => {
+                let known = self.attempts.iter_mut().find(|known| {
+                    known.destination == attempt.destination && known.protocol == attempt.protocol
+                });
+                match known {
+                    Some(known) => known.count = attempt.count,
+                    None => self.attempts.push(attempt),
+                }
+            }
+            Report::Unlisted(count) => self.unlisted = count,
+            Report::Exited(code) => self.end(Ending::Exited(code)),
+            Report::Signalled(signal) => self.end(Ending::Signalled(signal)),
+            Report::MemoryExceeded => self.end(Ending::MemoryExceeded),
+            Report::DiskExceeded => self.end(Ending::DiskExceeded),
+            Report::PeakMemory(bytes) => self.peak_memory = bytes,
+            Report::Failed { step, path, errno } => {
+                let error = std::io::Error::from_raw_os_error(errno);
+                let failure = probe::explain(step, path.map(PathBuf::from), error);
+                self.failure.get_or_insert(failure);
+            }
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+    }
+}
+
+/// The running helper. Dropping it leaves nothing behind.
+struct Helper {
+    process: Child,
+    reports: OwnedFd,
+    log: OwnedFd,
+}
+
+impl Helper {
+    fn start(command: &Command) -> Result<Self, SandboxError> {
+        let failed = |step: &'static str| {
+            move |source: std::io::Error| SandboxError::Setup {
+                step: step.to_owned(),
+                path: None,
+                source,
+            }
+        };
+        let caller = rustix::process::getpid().as_raw_pid();
+        let orders = orders_file(&Orders::new(command, caller, false))
+            .map_err(failed("write the helper's orders"))?;
+        let (reports, their_reports) =
+            crate::channel::pair().map_err(failed("open a channel to the helper"))?;
+        let (log, their_log) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+            .map_err(|error| failed("open a pipe for the log")(error.into()))?;
+        let mut program = helper_program();
+        let spawned = program
+            .stdin(Stdio::from(orders))
+            .stdout(Stdio::from(their_reports))
+            .stderr(Stdio::from(their_log))
+            .spawn();
+        // It holds the other ends of what is read here.
+        drop(program);
+        let process = spawned.map_err(failed("start the helper"))?;
+        let helper = Self {
+            process,
+            reports,
+            log,
+        };
+        crate::channel::send(helper.reports.as_fd(), GO, None)
+            .map_err(failed("start the helper"))?;
+        Ok(helper)
+    }
+
+    /// Until there is something to read, or a moment has passed.
+    fn wait(&self, log: bool, reports: bool) -> Result<(bool, bool), SandboxError> {
+        let wanted = |wanted| {
+            if wanted {
+                PollFlags::IN
+            } else {
+                PollFlags::empty()
+            }
+        };
+        let mut polled = [
+            PollFd::new(&self.log, wanted(log)),
+            PollFd::new(&self.reports, wanted(reports)),
+        ];
+        let timeout = Timespec::try_from(GLANCE).unwrap_or(Timespec {
+            tv_sec: 0,
+            tv_nsec: 50_000_000,
+        });
+        match rustix::event::poll(&mut polled, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => {
+                return Err(SandboxError::Setup {
+                    step: "watch the helper".to_owned(),
+                    path: None,
+                    source: error.into(),
+                });
+            }
+        }
+        let [log_state, report_state] = polled.map(|polled| !polled.revents().is_empty());
+        Ok((log && log_state, reports && report_state))
+    }
+
+    /// False when nobody can write any more.
+    fn read_log(&self, log: &mut CappedLog<'_>) -> Result<bool, SandboxError> {
+        let mut buffer = [0; 64 << 10];
+        match rustix::io::read(&self.log, &mut buffer) {
+            Ok(0) => Ok(false),
+            Ok(length) => {
+                log.push(buffer.get(..length).unwrap_or_default())
+                    .map_err(SandboxError::Log)?;
+                Ok(true)
+            }
+            Err(rustix::io::Errno::INTR) => Ok(true),
+            Err(error) => Err(SandboxError::Log(error.into())),
+        }
+    }
+
+    fn read_report(&self) -> Result<Option<(Report, Option<OwnedFd>)>, SandboxError> {
+        let mut buffer = [0; REPORT_SIZE];
+        let lost = |status: String| SandboxError::HelperLost { status };
+        let (length, descriptor) = match crate::channel::receive(self.reports.as_fd(), &mut buffer)
+        {
+            Ok(received) => received,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(None),
+            Err(error) => return Err(lost(error.to_string())),
+        };
+        if length == 0 {
+            return Ok(None);
+        }
+        let report = buffer.get(..length).and_then(Report::decode);
+        report
+            .map(|report| Some((report, descriptor)))
+            .ok_or_else(|| lost("it sent an unknown report".to_owned()))
+    }
+
+    fn ask_to_stop(&self) {
+        // If it is gone already, so is everything else.
+        let _gone = rustix::net::shutdown(&self.reports, rustix::net::Shutdown::Write);
+    }
+
+    fn kill(&mut self) {
+        let _gone = self.process.kill();
+    }
+
+    fn bury(&mut self) -> Result<std::process::ExitStatus, SandboxError> {
+        self.process
+            .wait()
+            .map_err(|error| SandboxError::HelperLost {
+                status: error.to_string(),
+            })
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.kill();
+        let _reaped = self.process.wait();
+        // Process 1 holds the other end as long as it lives.
+        let mut rest = [0; REPORT_SIZE];
+        while matches!(
+            crate::channel::receive(self.reports.as_fd(), &mut rest),
+            Ok((1.., _))
+        ) {}
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where sandboxed commands start"
+)]
+fn helper_program() -> std::process::Command {
+    let mut program = std::process::Command::new("/proc/self/exe");
+    program
+        .arg0(HELPER_NAME)
+        .env_clear()
+        .current_dir("/")
+        .process_group(0);
+    program
+}
+
+/// A file without a name, in memory.
+fn orders_file(orders: &Orders) -> std::io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create("remint-orders", MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    orders.write(&mut file)?;
+    file.rewind()?;
+    Ok(file.into())
+}

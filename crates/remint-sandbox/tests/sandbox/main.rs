@@ -1,0 +1,26 @@
+//! The sandbox at work: as the user who runs this, and, when that is root, as an ordinary user too.
+//!
+//! This program plays every part: the harness outside, the sandbox's helper, and the attacker inside, which refuses
+//! to attack unless it is certain to be there.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test harness prints, and a test that cannot go on panics"
+)]
+
+mod attacker;
+mod behaviour;
+mod ground;
+mod harness;
+
+fn main() -> std::process::ExitCode {
+    remint_sandbox::become_helper_if_asked();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((first, attack)) if first == attacker::MARK => attacker::main(attack),
+        _ => harness::main(&arguments, behaviour::CASES),
+    }
+}
