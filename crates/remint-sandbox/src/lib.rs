@@ -19,6 +19,8 @@ mod owner;
 mod probe;
 
 #[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(target_os = "linux")]
 mod channel;
 #[cfg(target_os = "linux")]
 mod helper;

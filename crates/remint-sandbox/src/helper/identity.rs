@@ -53,9 +53,8 @@ fn write_own(name: &str, content: &str) -> io::Result<()> {
     fs_err::write(format!("/proc/self/{name}"), content)
 }
 
-/// Keeps only `kept` of the capabilities that this process has in its own user namespace, and makes sure that
-/// no program it executes gets any.
-pub(super) fn keep_capabilities(kept: CapabilitySet) -> Step {
+/// Makes sure that no program that this process or its children execute gets any capability.
+pub(super) fn forgo_capabilities() -> Step {
     for capability in 0..64 {
         let one = CapabilitySet::from_bits_retain(1 << capability);
         match rustix::thread::remove_capability_from_bounding_set(one) {
@@ -65,7 +64,11 @@ pub(super) fn keep_capabilities(kept: CapabilitySet) -> Step {
             Err(error) => return Err(error).during("drop capabilities for good"),
         }
     }
-    rustix::thread::clear_ambient_capability_set().during("drop ambient capabilities")?;
+    rustix::thread::clear_ambient_capability_set().during("drop ambient capabilities")
+}
+
+/// Keeps only these of the capabilities that this process has in its own user namespace.
+pub(super) fn keep_capabilities(kept: CapabilitySet) -> Step {
     let sets = CapabilitySets {
         effective: kept,
         permitted: kept,

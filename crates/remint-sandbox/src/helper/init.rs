@@ -7,11 +7,14 @@ use rustix::process::{WaitOptions, WaitStatus};
 use rustix::thread::CapabilitySet;
 
 use super::trees::Trees;
+use super::warden::Warden;
 use super::{Caller, During as _, Step, die_with_parent, identity, launch, mounts};
+use crate::command::Access;
 use crate::wire::{GO, Orders, Report};
 
 pub(super) fn main(orders: &Orders, trees: Trees, caller: &Caller, helper: OwnedFd) -> ! {
-    let code = match run(orders, trees, caller, helper) {
+    // The helper takes the closing of this channel for the end, so it stays open until the failure is reported.
+    let code = match run(orders, trees, caller, &helper) {
         Ok(()) => 0,
         Err(failure) => {
             caller.report_failure(&failure);
@@ -22,23 +25,28 @@ pub(super) fn main(orders: &Orders, trees: Trees, caller: &Caller, helper: Owned
     std::process::exit(code);
 }
 
-fn run(orders: &Orders, trees: Trees, caller: &Caller, helper: OwnedFd) -> Step {
+fn run(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> Step {
     die_with_parent().during("tie process 1 to the helper")?;
+    let written = written_directories(orders, &trees)?;
     mounts::enter_new_root(orders, trees)?;
     rustix::system::sethostname(mounts::HOST_NAME.as_bytes()).during("set the host name")?;
-    identity::keep_capabilities(CapabilitySet::empty())?;
-    wait_for_helper(&helper)?;
-    drop(helper);
+    identity::forgo_capabilities()?;
+    // To look into the inside's processes and directories is all that is needed from here on.
+    identity::keep_capabilities(CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH)?;
+    wait_for_helper(helper)?;
     // SAFETY: this process has a single thread, so the child finds every lock and every buffer in order.
     let child = match unsafe { libc::fork() } {
         -1 => return Err(std::io::Error::last_os_error()).during("start the command"),
         0 => launch::main(orders, caller),
         child => child,
     };
+    // Only now: a process with two threads must not fork.
+    let warden = Warden::start(orders, written, caller).during("start the second thread")?;
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((dead, status))) if dead.as_raw_pid() == child => {
                 caller.report(&ending(status));
+                caller.report(&Report::PeakMemory(warden.peak_memory()));
                 return Ok(());
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -65,4 +73,17 @@ fn ending(status: WaitStatus) -> Report {
         (Some(code), _) => Report::Exited(code),
         (None, signal) => Report::Signalled(signal.unwrap_or_default()),
     }
+}
+
+/// What the command writes to the host's disk.
+fn written_directories(orders: &Orders, trees: &Trees) -> Step<Vec<OwnedFd>> {
+    let states = trees.layers.iter().map(|layer| &layer.state);
+    let binds = orders.binds.iter().zip(&trees.binds);
+    let writable =
+        binds.filter(|(bind, tree)| bind.access == Access::Writable && tree.is_directory);
+    states
+        .chain(writable.map(|(_, tree)| &tree.mount))
+        .map(OwnedFd::try_clone)
+        .collect::<Result<_, _>>()
+        .during("keep hold of the command's directories")
 }

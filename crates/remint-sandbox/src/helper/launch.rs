@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
+use rustix::thread::CapabilitySet;
 
-use super::{Caller, During as _, Step, seccomp};
+use super::{Caller, During as _, Step, identity, seccomp};
 use crate::wire::Orders;
 
 const NOT_FOUND: i32 = 127;
@@ -42,6 +43,7 @@ fn run(orders: &Orders) -> Step<io::Error> {
     let directory = Path::new(&orders.directory);
     rustix::process::chdir(directory).during_at("enter the directory", directory)?;
     default_signals();
+    identity::keep_capabilities(CapabilitySet::empty())?;
     limit_resources(orders)?;
     connect_output()?;
     let arguments = strings(&orders.argv)?;

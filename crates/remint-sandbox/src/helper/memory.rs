@@ -1,4 +1,4 @@
-//! Adds up what all processes inside hold in memory, where no control group does it. Sees `/proc` of the inside.
+//! Adds up what all processes inside hold in memory. Decides, where no control group does. Sees `/proc` of the inside.
 
 use std::path::Path;
 
@@ -28,16 +28,13 @@ impl MemoryWatch {
     /// Looks at the memory in use; says so when it is too much twice in a row. (A process that is about to execute
     /// another program shares its memory with its parent, and is counted twice for that moment.)
     pub(super) fn glance(&mut self) -> Option<Report> {
-        if self.is_limited_by_kernel {
-            return None;
-        }
         let mut used = scratch_in_use().saturating_add(processes(quick_look));
-        if used > self.limit {
+        if used > self.limit && !self.is_limited_by_kernel {
             // Copies that share their pages count each of them in the quick look.
             used = scratch_in_use().saturating_add(processes(fair_look));
         }
         self.peak = self.peak.max(used);
-        let is_exceeded = used > self.limit;
+        let is_exceeded = used > self.limit && !self.is_limited_by_kernel;
         let report = (is_exceeded && self.was_exceeded).then_some(Report::MemoryExceeded);
         self.was_exceeded = is_exceeded;
         report

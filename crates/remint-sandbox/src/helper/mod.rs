@@ -4,6 +4,7 @@
 //! Processes, outermost first: the caller; A, the helper ([`outer`]); B, process 1 inside ([`init`]); C, the
 //! command ([`launch`]). Each dies with the one before it.
 
+mod disk;
 mod identity;
 mod init;
 mod launch;
@@ -16,6 +17,7 @@ mod packets;
 mod seccomp;
 mod socket_filter;
 mod trees;
+mod warden;
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};

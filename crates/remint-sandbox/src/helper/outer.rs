@@ -2,21 +2,17 @@
 
 use std::io::Seek as _;
 use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use rustix::thread::CapabilitySet;
 
-use super::memory::MemoryWatch;
 use super::observer::Observer;
 use super::trees::Trees;
 use super::{Caller, During as _, Step, die_with_parent, identity, init, network};
 use crate::owner::Owner;
 use crate::wire::{GO, Orders, Report};
 
-/// How often memory is looked at, where the kernel does not limit it for us.
-const GLANCE: Duration = Duration::from_millis(100);
 /// Among the first to go when the whole machine runs out of memory.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
@@ -83,9 +79,7 @@ fn run(orders: OwnedFd, caller: &Caller) -> Step {
     // Whatever came of it: nothing inside survives this, and the wait lasts until nothing does.
     let _already_gone = rustix::process::kill_process(child, Signal::KILL);
     let _reaped = rustix::process::waitpid(Some(child), WaitOptions::empty());
-    let (observer, peak) = watched?;
-    caller.report(&Report::PeakMemory(peak));
-    observer.finish(caller);
+    watched?.finish(caller);
     Ok(())
 }
 
@@ -102,12 +96,7 @@ fn wait_for_go(caller: &Caller) -> Step {
 }
 
 /// Until the command has ended, or has to.
-fn watch(
-    orders: &Orders,
-    caller: &Caller,
-    process_1: &OwnedFd,
-    child: Pid,
-) -> Step<(Observer, u64)> {
+fn watch(orders: &Orders, caller: &Caller, process_1: &OwnedFd, child: Pid) -> Step<Observer> {
     let listener = network::prepare(orders.network)?;
     let mut observer = Observer::start()?;
     let ended =
@@ -117,12 +106,10 @@ fn watch(
         crate::channel::receive(process_1.as_fd(), &mut byte).during("wait for process 1")?;
     if ready == 0 {
         // It has told the caller why.
-        return Ok((observer, 0));
+        return Ok(observer);
     }
-    // The root directory is the new one by now, also for this process.
-    let mut memory = MemoryWatch::new(&orders.limits, orders.memory_is_limited);
-    // To look into the inside's processes is all that is needed from here on.
-    identity::keep_capabilities(CapabilitySet::SYS_PTRACE)?;
+    identity::forgo_capabilities()?;
+    identity::keep_capabilities(CapabilitySet::empty())?;
     caller.report_with(
         &Report::Started,
         listener.as_ref().map(|listener| listener.as_fd()),
@@ -130,17 +117,13 @@ fn watch(
     drop(listener);
     crate::channel::send(process_1.as_fd(), GO, None).during("start the command")?;
 
-    let timeout = Timespec::try_from(GLANCE).unwrap_or(Timespec {
-        tv_sec: 0,
-        tv_nsec: 100_000_000,
-    });
     loop {
         let mut polled: Vec<PollFd<'_>> = [ended.as_fd(), caller.0.as_fd()]
             .into_iter()
             .chain(observer.sockets())
             .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
             .collect();
-        match rustix::event::poll(&mut polled, Some(&timeout)) {
+        match rustix::event::poll(&mut polled, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).during("watch the command"),
         }
@@ -151,12 +134,7 @@ fn watch(
         drop(polled);
         observer.look(caller);
         if is_over {
-            break;
-        }
-        if let Some(report) = memory.glance() {
-            caller.report(&report);
-            break;
+            return Ok(observer);
         }
     }
-    Ok((observer, memory.peak()))
 }
