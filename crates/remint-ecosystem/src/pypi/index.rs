@@ -1,0 +1,339 @@
+//! An index's page for a project (simple repository API), as JSON (PEP 691, 700) or HTML (PEP 503, `index_html.rs`).
+
+use std::collections::BTreeMap;
+
+use remint_model::{ArtifactFormat, Integrity, PackageName, Sha1, Sha256, Sha512, Version};
+use serde::Deserialize;
+use url::Url;
+
+use crate::pypi::file_name::PythonFile;
+use crate::pypi::{index_html, versions};
+use crate::release::{MetadataError, Previous, Release, ReleaseFile, ToolHints};
+use crate::request::{Interpreter, Platform};
+
+/// No project has more files; a page that lists more is an attack on memory.
+const MOST_FILES: usize = 200_000;
+
+/// A page of an index, as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexAnswer<'a> {
+    /// The body.
+    pub content: &'a [u8],
+    /// The `Content-Type` header, which decides between JSON and HTML.
+    pub content_type: &'a str,
+    /// Where it came from, after redirects: links may be relative to it.
+    pub url: &'a str,
+}
+
+/// One file of a page, whichever form the page had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct IndexFile {
+    pub(super) name: String,
+    /// As written, perhaps relative.
+    pub(super) url: String,
+    pub(super) hashes: BTreeMap<String, String>,
+    pub(super) size: Option<u64>,
+    pub(super) upload_time: Option<String>,
+    /// The reason, perhaps empty.
+    pub(super) yanked: Option<String>,
+}
+
+/// A page in one form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Page {
+    /// What relative links are relative to, where the page itself says (HTML `<base>`).
+    pub(super) base: Option<String>,
+    pub(super) files: Vec<IndexFile>,
+    /// PEP 700's list; empty where the page has none.
+    pub(super) versions: Vec<String>,
+}
+
+pub(super) fn release(
+    name: &PackageName,
+    answer: &IndexAnswer<'_>,
+    version: Option<&Version>,
+    platform: Platform,
+    interpreters: &[Interpreter],
+) -> Result<Release, MetadataError> {
+    let page = page(answer)?;
+    let base = base(answer.url, page.base.as_deref());
+    let files: Vec<(PythonFile, &IndexFile)> = page
+        .files
+        .iter()
+        .filter_map(|file| Some((PythonFile::parse(name, &file.name)?, file)))
+        .collect();
+    let listed = listed_versions(&page.versions, &files);
+    let Some(newest) = newest(&listed, &files) else {
+        return Err(MetadataError::NoFile(
+            version.map_or("latest", Version::as_str).to_owned(),
+        ));
+    };
+    let wanted = match version {
+        None => &newest,
+        Some(version) => version,
+    };
+    let no_such_version = || MetadataError::NoSuchVersion {
+        version: wanted.to_string(),
+        newest: newest.to_string(),
+    };
+    let parsed = versions::parse(wanted.as_str()).ok_or_else(no_such_version)?;
+    // The registry's own spelling of the version.
+    let version = listed
+        .iter()
+        .find(|listed| versions::same(listed.as_str(), wanted.as_str()))
+        .ok_or_else(no_such_version)?
+        .clone();
+    let mut chosen: Vec<&(PythonFile, &IndexFile)> = files
+        .iter()
+        .filter(|(python, _)| python.version == parsed)
+        .collect();
+    if chosen.is_empty() {
+        return Err(MetadataError::NoFile(version.to_string()));
+    }
+    chosen.sort_by_key(|(python, _)| python.order(platform, interpreters));
+    let withdrawn = if chosen.iter().all(|(_, file)| file.yanked.is_some()) {
+        chosen.iter().find_map(|(_, file)| file.yanked.clone())
+    } else {
+        None
+    };
+    let files = chosen
+        .into_iter()
+        .map(|(python, file)| release_file(python.format, file, base.as_ref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Release {
+        published: files.iter().filter_map(|file| file.uploaded).min(),
+        previous: previous(&listed, &parsed).map(|version| Previous {
+            version,
+            claims: Vec::new(),
+        }),
+        version,
+        files,
+        claims: Vec::new(),
+        git_head: None,
+        tools: ToolHints::default(),
+        versions: listed,
+        withdrawn,
+    })
+}
+
+fn page(answer: &IndexAnswer<'_>) -> Result<Page, MetadataError> {
+    let content_type = answer.content_type.to_ascii_lowercase();
+    let media_type = content_type.split(';').next().unwrap_or("").trim();
+    let page = match media_type {
+        "application/vnd.pypi.simple.v1+json"
+        | "application/vnd.pypi.simple.latest+json"
+        | "application/json" => json(answer.content)?,
+        "application/vnd.pypi.simple.v1+html"
+        | "application/vnd.pypi.simple.latest+html"
+        | "text/html"
+        | "application/xhtml+xml" => index_html::page(answer.content)?,
+        _ => {
+            return Err(malformed(format!(
+                "neither JSON nor HTML: content type `{}`",
+                media_type.chars().take(80).collect::<String>()
+            )));
+        }
+    };
+    if page.files.len() > MOST_FILES {
+        return Err(malformed(format!("it lists more than {MOST_FILES} files")));
+    }
+    Ok(page)
+}
+
+fn json(content: &[u8]) -> Result<Page, MetadataError> {
+    #[derive(Deserialize)]
+    struct WirePage {
+        #[serde(default)]
+        meta: Meta,
+        files: Vec<WireFile>,
+        #[serde(default)]
+        versions: Vec<String>,
+    }
+    #[derive(Deserialize, Default)]
+    struct Meta {
+        #[serde(rename = "api-version")]
+        api_version: Option<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct WireFile {
+        filename: String,
+        url: String,
+        #[serde(default)]
+        hashes: BTreeMap<String, String>,
+        #[serde(default)]
+        size: Option<u64>,
+        #[serde(default)]
+        upload_time: Option<String>,
+        #[serde(default)]
+        yanked: Yanked,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Yanked {
+        Flag(bool),
+        Reason(String),
+        Null(()),
+    }
+    impl Default for Yanked {
+        fn default() -> Self {
+            Self::Flag(false)
+        }
+    }
+
+    let page: WirePage =
+        serde_json::from_slice(content).map_err(|error| malformed(error.to_string()))?;
+    // PEP 629: a client must refuse a major version that it does not know.
+    if let Some(version) = page.meta.api_version
+        && !(version == "1" || version.starts_with("1."))
+    {
+        return Err(malformed(format!(
+            "its API version is `{}`, not 1",
+            version.chars().take(20).collect::<String>()
+        )));
+    }
+    let files = page
+        .files
+        .into_iter()
+        .map(|file| IndexFile {
+            name: file.filename,
+            url: file.url,
+            hashes: file.hashes,
+            size: file.size,
+            upload_time: file.upload_time,
+            yanked: match file.yanked {
+                Yanked::Flag(false) | Yanked::Null(()) => None,
+                Yanked::Flag(true) => Some(String::new()),
+                Yanked::Reason(reason) => Some(reason),
+            },
+        })
+        .collect();
+    Ok(Page {
+        base: None,
+        files,
+        versions: page.versions,
+    })
+}
+
+/// Every version once: PEP 700's list, or else those of the files, in the page's order.
+fn listed_versions(stated: &[String], files: &[(PythonFile, &IndexFile)]) -> Vec<Version> {
+    let mut seen = std::collections::BTreeSet::new();
+    let spelled = stated
+        .iter()
+        .map(String::as_str)
+        .chain(files.iter().map(|(python, _)| python.version_text.as_str()));
+    spelled
+        .filter_map(|text| {
+            let parsed = versions::parse(text)?;
+            seen.insert(parsed.clone())
+                .then(|| text.parse().or_else(|_| parsed.to_string().parse()).ok())
+                .flatten()
+        })
+        .collect()
+}
+
+/// What an installer takes when no version is given: the newest stable version with a file that is not yanked,
+/// else the newest pre-release, else anything.
+fn newest(listed: &[Version], files: &[(PythonFile, &IndexFile)]) -> Option<Version> {
+    let offered: std::collections::BTreeSet<_> = files
+        .iter()
+        .filter(|(_, file)| file.yanked.is_none())
+        .map(|(python, _)| &python.version)
+        .collect();
+    listed
+        .iter()
+        .filter_map(|version| Some((versions::parse(version.as_str())?, version)))
+        .max_by_key(|(parsed, _)| (offered.contains(parsed), parsed.is_stable(), parsed.clone()))
+        .map(|(_, version)| version.clone())
+}
+
+/// The next lower version.
+fn previous(listed: &[Version], version: &pep440_rs::Version) -> Option<Version> {
+    listed
+        .iter()
+        .filter_map(|listed| Some((versions::parse(listed.as_str())?, listed)))
+        .filter(|(parsed, _)| parsed < version)
+        .max_by(|(one, _), (other, _)| one.cmp(other))
+        .map(|(_, listed)| listed.clone())
+}
+
+fn release_file(
+    format: ArtifactFormat,
+    file: &IndexFile,
+    base: Option<&Url>,
+) -> Result<ReleaseFile, MetadataError> {
+    let bad_url = || {
+        malformed(format!(
+            "the URL of `{}` is not one that files are fetched from",
+            file.name
+        ))
+    };
+    let mut url = match (Url::parse(&file.url), base) {
+        (Ok(url), _) => url,
+        (Err(_), Some(base)) => base.join(&file.url).map_err(|_| bad_url())?,
+        (Err(_), None) => return Err(bad_url()),
+    };
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(bad_url());
+    }
+    url.set_fragment(None);
+    Ok(ReleaseFile {
+        name: file
+            .name
+            .parse()
+            .map_err(|error: remint_model::TargetError| malformed(error.to_string()))?,
+        format,
+        url: url.into(),
+        integrity: integrity(&file.name, &file.hashes)?,
+        size: file.size,
+        uploaded: file
+            .upload_time
+            .as_deref()
+            .and_then(|time| time.parse::<jiff::Timestamp>().ok())
+            .map(jiff::Timestamp::as_second)
+            .filter(|second| *second > 0),
+    })
+}
+
+/// The strongest digest. One that is there and cannot be read is an error, never an absence.
+fn integrity(
+    name: &str,
+    hashes: &BTreeMap<String, String>,
+) -> Result<Option<Integrity>, MetadataError> {
+    let of = |algorithm: &str| {
+        hashes
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(algorithm))
+            .map(|(_, value)| value.as_str())
+    };
+    let unreadable =
+        |error: remint_model::DigestError| malformed(format!("a hash of `{name}`: {error}"));
+    if let Some(digest) = of("sha512") {
+        let digest: Sha512 = digest.parse().map_err(unreadable)?;
+        Ok(Some(Integrity::Sha512(digest)))
+    } else if let Some(digest) = of("sha256") {
+        let digest: Sha256 = digest.parse().map_err(unreadable)?;
+        Ok(Some(Integrity::Sha256(digest)))
+    } else if let Some(digest) = of("sha1") {
+        let digest: Sha1 = digest.parse().map_err(unreadable)?;
+        Ok(Some(Integrity::Sha1(digest)))
+    } else {
+        Ok(None)
+    }
+}
+
+fn base(page: &str, stated: Option<&str>) -> Option<Url> {
+    let page = Url::parse(page).ok();
+    match (page, stated) {
+        (Some(page), Some(stated)) => page.join(stated).ok(),
+        (None, Some(stated)) => Url::parse(stated).ok(),
+        (page, None) => page,
+    }
+}
+
+fn malformed(reason: String) -> MetadataError {
+    MetadataError::Malformed {
+        what: "the index's page".to_owned(),
+        reason,
+    }
+}
