@@ -39,7 +39,7 @@ pub use command::{
 pub use error::SandboxError;
 pub use finished::{Ending, Finished, NetworkAttempt, Protocol};
 pub use owner::{Owner, remove_tree};
-pub use probe::Obstacle;
+pub use probe::{MemoryLimit, Obstacle, Probe, probe};
 
 #[cfg(target_os = "linux")]
 pub use helper::become_helper_if_asked;

@@ -12,9 +12,9 @@ use super::{Caller, During as _, Step, die_with_parent, identity, launch, mounts
 use crate::command::Access;
 use crate::wire::{GO, Orders, Report};
 
-pub(super) fn main(orders: &Orders, trees: Trees, caller: &Caller, helper: OwnedFd) -> ! {
+pub(super) fn main(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> ! {
     // The helper takes the closing of this channel for the end, so it stays open until the failure is reported.
-    let code = match run(orders, trees, caller, &helper) {
+    let code = match run(orders, trees, caller, helper) {
         Ok(()) => 0,
         Err(failure) => {
             caller.report_failure(&failure);

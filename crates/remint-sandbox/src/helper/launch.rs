@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
 
-use super::{Caller, During as _, Step, identity, seccomp};
+use super::{Caller, During as _, Step, file_rules, identity, seccomp};
 use crate::wire::Orders;
 
 const NOT_FOUND: i32 = 127;
@@ -55,6 +55,7 @@ fn run(orders: &Orders) -> Step<io::Error> {
     }))?;
     let candidates = candidates(orders);
     rustix::thread::set_no_new_privs(true).during("give up gaining privileges")?;
+    file_rules::apply(orders)?;
     seccomp::apply()?;
     Ok(execute(&candidates, &arguments, &environment))
 }

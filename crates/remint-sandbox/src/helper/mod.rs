@@ -5,6 +5,7 @@
 //! command ([`launch`]). Each dies with the one before it.
 
 mod disk;
+mod file_rules;
 mod identity;
 mod init;
 mod launch;
@@ -44,6 +45,8 @@ pub fn become_helper_if_asked() {
         std::process::exit(code);
     }
 }
+
+pub(crate) use file_rules::landlock_version;
 
 /// A step of the preparation that failed.
 struct StepFailed {

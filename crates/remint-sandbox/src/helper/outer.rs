@@ -66,7 +66,7 @@ fn run(orders: OwnedFd, caller: &Caller) -> Step {
         -1 => return Err(std::io::Error::last_os_error()).during("start process 1"),
         0 => {
             drop(ours);
-            init::main(&orders, trees, caller, theirs)
+            init::main(&orders, trees, caller, &theirs)
         }
         child => child,
     };

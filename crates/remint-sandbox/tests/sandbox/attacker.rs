@@ -9,6 +9,17 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["get", address] => get(address),
+        ["take-memory", megabytes] => take_memory(megabytes),
+        ["take-memory-together", processes, megabytes] => {
+            for _ in 1..number(processes) {
+                // SAFETY: this process has a single thread.
+                if unsafe { libc::fork() } == 0 {
+                    break;
+                }
+            }
+            take_memory(megabytes);
+        }
+        ["fork", most] => fork(number(most)),
         other => panic!("no such attack: {other:?}"),
     }
     ExitCode::SUCCESS
@@ -35,4 +46,36 @@ fn get(address: &str) {
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     print!("{answer}");
+}
+
+fn number(word: &str) -> usize {
+    word.parse().unwrap()
+}
+
+fn take_memory(megabytes: &str) {
+    let mut hoard = Vec::new();
+    for _ in 0..number(megabytes) {
+        hoard.push(vec![1_u8; 1 << 20]);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    println!("took it all: {}", hoard.iter().map(Vec::len).sum::<usize>());
+}
+
+/// Says how many processes could be started at once.
+fn fork(most: usize) {
+    for forks in 0..most {
+        // SAFETY: this process has a single thread.
+        match unsafe { libc::fork() } {
+            -1 => {
+                println!("{forks}");
+                return;
+            }
+            0 => loop {
+                std::thread::sleep(std::time::Duration::from_secs(1000));
+            },
+            _ => {}
+        }
+    }
+    panic!("nobody stopped it");
 }

@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
+    unsafe_code,
     reason = "a test harness prints, and a test that cannot go on panics"
 )]
 
@@ -15,12 +16,20 @@ mod attacker;
 mod behaviour;
 mod ground;
 mod harness;
+mod limits;
+
+/// Makes this program a caller of the sandbox that waits to be killed.
+pub(crate) const BE_KILLED: &str = "be-killed";
 
 fn main() -> std::process::ExitCode {
     remint_sandbox::become_helper_if_asked();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((first, attack)) if first == attacker::MARK => attacker::main(attack),
-        _ => harness::main(&arguments, behaviour::CASES),
+        Some((first, _)) if first == BE_KILLED => {
+            limits::be_killed();
+            std::process::ExitCode::SUCCESS
+        }
+        _ => harness::main(&arguments, &[behaviour::CASES, limits::CASES].concat()),
     }
 }
