@@ -115,6 +115,15 @@ digest!(
 pub struct CommitId(String);
 
 impl CommitId {
+    /// The id that git gives a blob with this content (SHA-1 object format).
+    #[must_use]
+    pub fn of_blob(content: &[u8]) -> Self {
+        let mut hasher = sha1::Sha1::new();
+        hasher.update(format!("blob {}\0", content.len()));
+        hasher.update(content);
+        Self(hex::encode(hasher.finalize()))
+    }
+
     /// The id as lower-case hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -262,6 +271,14 @@ mod tests {
         for text in ["", "sha512-", "sha512-AAAA", "md5-AAAA", "sha512", "-"] {
             assert!(text.parse::<Integrity>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn blobs_have_the_ids_that_git_gives_them() {
+        assert_eq!(
+            CommitId::of_blob(b"").as_str(),
+            "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+        );
     }
 
     #[test]
