@@ -1,6 +1,17 @@
 //! Everything that comes from elsewhere: registries, artifacts, tools, git sources, and the proxy through which
 //! builds fetch. Whatever it brings is checked against the digest that was declared for it and bounded in size.
 
+mod cache;
+mod client;
 mod configuration;
+mod digests;
+mod error;
+mod registry;
+mod tools;
 
+pub use cache::{Cache, CacheStatus, Pruned};
+pub use client::Tokens;
 pub use configuration::UserConfiguration;
+pub use error::FetchError;
+pub use registry::{Registries, local_artifact, platform};
+pub use tools::{ProvidedTool, ToolStore};

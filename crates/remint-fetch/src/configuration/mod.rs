@@ -1,5 +1,10 @@
 //! The user's own configuration of package clients, read the way those clients read it.
 
+pub(crate) mod credentials;
+mod files;
+pub(crate) mod npmrc;
+pub(crate) mod python;
+pub(crate) mod transport;
 mod user;
 
 pub use user::UserConfiguration;

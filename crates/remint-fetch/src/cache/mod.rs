@@ -1,0 +1,187 @@
+//! What was fetched, kept by its digest: `content/` holds bytes, `locations/` what was last seen where,
+//! `tools/` unpacked tools, `temporary/` files in the making.
+//!
+//! Everything appears by an atomic rename, so a killed run leaves at most a directory in `temporary/`, which the
+//! next run removes. Nothing read from here is trusted: whoever uses it checks its digest again.
+
+mod housekeeping;
+mod location;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use remint_model::{Sha256, Sha512};
+use tempfile::NamedTempFile;
+
+pub(crate) use housekeeping::remove;
+pub use housekeeping::{CacheStatus, Pruned};
+pub(crate) use location::Location;
+
+use crate::digests::{Digests, Hashing};
+use crate::error::FetchError;
+
+/// The caches of this machine's user, in use by this process.
+#[derive(Debug)]
+pub struct Cache {
+    directory: PathBuf,
+    /// Where this process makes files; removed when it ends.
+    workplace: PathBuf,
+    /// Keeps others from pruning what this process may still hand out.
+    _in_use: File,
+    /// Keeps others from sweeping `workplace`.
+    _working: File,
+    /// When this process opened the caches, by the file system's clock.
+    opened: SystemTime,
+}
+
+impl Cache {
+    /// Opens the caches, making them where they are not there yet, and sweeps what killed runs left.
+    ///
+    /// # Errors
+    /// The directory cannot be made or written to.
+    pub fn open(directory: &Path) -> Result<Self, FetchError> {
+        for part in ["content", "locations", "tools", "temporary"] {
+            fs_err::create_dir_all(directory.join(part))?;
+        }
+        let in_use = housekeeping::lock_file(&directory.join("in-use.lock"))?;
+        in_use.lock_shared()?;
+        let (workplace, working) = housekeeping::sweep_and_settle(&directory.join("temporary"))?;
+        let opened = working.metadata()?.modified()?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            workplace,
+            _in_use: in_use,
+            _working: working,
+            opened,
+        })
+    }
+
+    /// An empty file on the same file system as the rest, gone again unless it is kept.
+    pub(crate) fn temporary_file(&self) -> Result<NamedTempFile, FetchError> {
+        Ok(NamedTempFile::new_in(&self.workplace)?)
+    }
+
+    /// An empty directory on the same file system as the rest.
+    pub(crate) fn temporary_directory(&self) -> Result<tempfile::TempDir, FetchError> {
+        Ok(tempfile::TempDir::new_in(&self.workplace)?)
+    }
+
+    /// Where unpacked tools are.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.directory.join("tools")
+    }
+
+    fn content_path(&self, sha256: &Sha256) -> PathBuf {
+        let digits = sha256.to_string();
+        let folder = digits.get(..2).unwrap_or("00");
+        self.directory.join("content").join(folder).join(&digits)
+    }
+
+    /// Keeps a finished file under the digest that was computed while it was written.
+    pub(crate) fn keep(&self, file: NamedTempFile, sha256: &Sha256) -> Result<PathBuf, FetchError> {
+        let path = self.content_path(sha256);
+        if path.is_file() {
+            self.touch(&path);
+            return Ok(path);
+        }
+        if let Some(folder) = path.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        set_mode(file.path(), 0o444)?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(path)
+    }
+
+    /// Keeps bytes.
+    pub(crate) fn keep_bytes(&self, bytes: &[u8], sha256: &Sha256) -> Result<PathBuf, FetchError> {
+        let path = self.content_path(sha256);
+        if path.is_file() {
+            self.touch(&path);
+            return Ok(path);
+        }
+        let file = self.temporary_file()?;
+        fs_err::write(file.path(), bytes)?;
+        self.keep(file, sha256)
+    }
+
+    /// The file of this content, read through and found to be still what it was. Damaged content is removed.
+    pub(crate) fn content(
+        &self,
+        sha256: &Sha256,
+    ) -> Result<Option<(PathBuf, Digests)>, FetchError> {
+        let path = self.content_path(sha256);
+        let mut file = match fs_err::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let digests = Hashing::read(&mut file)?;
+        if digests.sha256 != *sha256 {
+            fs_err::remove_file(&path)?;
+            return Ok(None);
+        }
+        self.touch(&path);
+        Ok(Some((path, digests)))
+    }
+
+    /// The bytes of this content, checked; `None` also when there are more than `limit`.
+    pub(crate) fn content_bytes(
+        &self,
+        sha256: &Sha256,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, FetchError> {
+        let path = self.content_path(sha256);
+        let file = match fs_err::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit || Sha256::of(&bytes) != *sha256 {
+            return Ok(None);
+        }
+        self.touch(&path);
+        Ok(Some(bytes))
+    }
+
+    /// Marks content as used by this run, which is what pruning goes by.
+    pub(crate) fn touch(&self, path: &Path) {
+        // A file that another process has just pruned is found missing by whoever opens it.
+        if let Ok(file) = File::options().append(true).open(path).or_else(|_| {
+            // Content is read-only; its owner may still set times through a read-only handle.
+            File::options().read(true).open(path)
+        }) {
+            drop(file.set_modified(self.opened));
+        }
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept by the next run.
+        drop(fs_err::remove_dir_all(&self.workplace));
+    }
+}
+
+/// Sets permission bits where the platform has them.
+pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), FetchError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    #[cfg(not(unix))]
+    {
+        let (_, _) = (path, mode);
+    }
+    Ok(())
+}
+
+/// The digest under which a location's name is filed.
+pub(crate) fn name_of(key: &str) -> String {
+    let digest = Sha512::of(key.as_bytes()).to_string();
+    digest.get(..64).unwrap_or(&digest).to_owned()
+}
