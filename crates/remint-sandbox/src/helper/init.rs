@@ -27,6 +27,8 @@ pub(super) fn main(orders: &Orders, trees: Trees, caller: &Caller, helper: &Owne
 
 fn run(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> Step {
     die_with_parent().during("tie process 1 to the helper")?;
+    // The kernel shields process 1 from every signal of its children that it has no handler for.
+    launch::default_signals();
     let written = written_directories(orders, &trees)?;
     mounts::enter_new_root(orders, trees)?;
     rustix::system::sethostname(mounts::HOST_NAME.as_bytes()).during("set the host name")?;

@@ -12,6 +12,7 @@ use rustix::thread::CapabilitySet;
 use super::{Caller, During as _, Step, file_rules, identity, seccomp};
 use crate::wire::Orders;
 
+const CORE_LIMIT: u64 = 1;
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
 
@@ -60,8 +61,8 @@ fn run(orders: &Orders) -> Step<io::Error> {
     Ok(execute(&candidates, &arguments, &environment))
 }
 
-/// What this process inherited from a caller that ignores some is no business of the command's.
-fn default_signals() {
+/// What the caller ignores, or this program's runtime handles, is no business of the inside's.
+pub(super) fn default_signals() {
     for signal in 1..=64 {
         // SAFETY: the default disposition runs no code of this program. Signals that cannot be set are refused.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -77,7 +78,9 @@ fn default_signals() {
 fn limit_resources(orders: &Orders) -> Step {
     let limits = &orders.limits;
     for (resource, wished) in [
-        (Resource::Core, 0),
+        // Not 0: with that the kernel would still start the host's program for crashes, if there is one, as root and
+        // outside. Only 1 means none. The system call filter keeps it so.
+        (Resource::Core, CORE_LIMIT),
         (Resource::Fsize, limits.disk.max(limits.scratch)),
         (Resource::Memlock, 8 << 20),
         (Resource::Nofile, limits.open_files),

@@ -90,6 +90,7 @@ const UNKNOWN: &[libc::c_long] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
+    libc::SYS_memfd_create,
     libc::SYS_memfd_secret,
     libc::SYS_shmget,
     libc::SYS_shmat,
@@ -165,50 +166,65 @@ fn refused() -> io::Result<Rules> {
     let mut rules = unconditionally(REFUSED);
     let clone = NAMESPACE_FLAGS.iter().map(|flag| {
         let flag = u64::from(flag.cast_unsigned());
-        rule(&[(0, SeccompCmpOp::MaskedEq(flag), flag)])
+        all(vec![argument(0, SeccompCmpOp::MaskedEq(flag), flag)?])
     });
     rules.insert(libc::SYS_clone, clone.collect::<io::Result<_>>()?);
     let ioctl = REFUSED_IOCTLS
         .iter()
-        .map(|request| rule(&[(1, SeccompCmpOp::Eq, *request)]));
+        .map(|request| all(vec![argument(1, SeccompCmpOp::Eq, *request)?]));
     rules.insert(libc::SYS_ioctl, ioctl.collect::<io::Result<_>>()?);
+    // Who may change this limit may have the host's program for crashes started.
+    let core = u64::from(libc::RLIMIT_CORE);
+    let set = all(vec![argument(0, SeccompCmpOp::Eq, core)?])?;
+    rules.insert(libc::SYS_setrlimit, vec![set]);
+    let set = all(vec![argument(1, SeccompCmpOp::Eq, core)?, not_null(2)?])?;
+    rules.insert(libc::SYS_prlimit64, vec![set]);
     Ok(rules)
 }
 
 fn sockets() -> io::Result<Rules> {
-    let number = |value: libc::c_int| u64::from(value.cast_unsigned());
-    let strange_family: Vec<_> = SOCKET_FAMILIES
-        .iter()
-        .map(|family| (0, SeccompCmpOp::Ne, number(*family)))
-        .collect();
-    let netlink = (0, SeccompCmpOp::Eq, number(libc::AF_NETLINK));
-    let not_routes = (2, SeccompCmpOp::Ne, number(libc::NETLINK_ROUTE));
-    let mut socket = vec![rule(&strange_family)?, rule(&[netlink, not_routes])?];
+    let is = |position, value: libc::c_int| {
+        argument(position, SeccompCmpOp::Eq, u64::from(value.cast_unsigned()))
+    };
+    let is_not = |position, value: libc::c_int| {
+        argument(position, SeccompCmpOp::Ne, u64::from(value.cast_unsigned()))
+    };
+    let families = SOCKET_FAMILIES.iter().map(|family| is_not(0, *family));
+    let strange = all(families.collect::<io::Result<_>>()?)?;
+    let netlink = all(vec![
+        is(0, libc::AF_NETLINK)?,
+        is_not(2, libc::NETLINK_ROUTE)?,
+    ])?;
+    let mut socket = vec![strange, netlink];
     for kind in REFUSED_SOCKET_TYPES {
         for family in [libc::AF_INET, libc::AF_INET6] {
-            let family = (0, SeccompCmpOp::Eq, number(family));
-            socket.push(rule(&[
-                family,
-                (1, SeccompCmpOp::MaskedEq(0xf), number(*kind)),
-            ])?);
+            // The upper bits of the type are flags.
+            let kind = u64::from(kind.cast_unsigned());
+            let kind = argument(1, SeccompCmpOp::MaskedEq(0xf), kind)?;
+            socket.push(all(vec![is(0, family)?, kind])?);
         }
     }
-    let pair = rule(&[(0, SeccompCmpOp::Ne, number(libc::AF_UNIX))])?;
+    let pair = all(vec![is_not(0, libc::AF_UNIX)?])?;
     Ok(BTreeMap::from([
         (libc::SYS_socket, socket),
         (libc::SYS_socketpair, vec![pair]),
     ]))
 }
 
-/// Holds when all conditions hold. All arguments compared here are of 32 bits; the kernel ignores the upper half.
-fn rule(conditions: &[(u8, SeccompCmpOp, u64)]) -> io::Result<SeccompRule> {
-    let conditions = conditions.iter().map(|(argument, operator, value)| {
-        SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, operator.clone(), *value)
-    });
-    let conditions = conditions
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(io::Error::other)?;
+/// Holds when all conditions hold.
+fn all(conditions: Vec<SeccompCondition>) -> io::Result<SeccompRule> {
     SeccompRule::new(conditions).map_err(io::Error::other)
+}
+
+/// Compares an argument of 32 bits; the kernel ignores the upper half.
+fn argument(position: u8, operator: SeccompCmpOp, value: u64) -> io::Result<SeccompCondition> {
+    SeccompCondition::new(position, SeccompCmpArgLen::Dword, operator, value)
+        .map_err(io::Error::other)
+}
+
+fn not_null(position: u8) -> io::Result<SeccompCondition> {
+    SeccompCondition::new(position, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)
+        .map_err(io::Error::other)
 }
 
 /// Calls that match a rule get `answer`, others pass. A foreign architecture is killed.

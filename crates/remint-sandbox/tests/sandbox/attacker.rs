@@ -2,13 +2,19 @@
 
 use std::process::ExitCode;
 
+use crate::attacks;
+
 pub(crate) const MARK: &str = "attack-from-inside";
+
+/// What an attack says that came to nothing.
+pub(crate) const REPELLED: &str = "repelled";
 
 pub(crate) fn main(words: &[String]) -> ExitCode {
     refuse_unless_inside();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["get", address] => get(address),
+        ["ask", questions @ ..] => questions.iter().for_each(|question| ask(question)),
         ["take-memory", megabytes] => take_memory(megabytes),
         ["take-memory-together", processes, megabytes] => {
             for _ in 1..number(processes) {
@@ -20,12 +26,22 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
             take_memory(megabytes);
         }
         ["fork", most] => fork(number(most)),
-        other => panic!("no such attack: {other:?}"),
+        [name, parameters @ ..] => {
+            let attack = attacks::ALL.iter().find(|(known, _)| known == name);
+            let (_, attack) = attack.unwrap_or_else(|| panic!("no such attack: {name}"));
+            let gained = attack(parameters);
+            if gained.is_empty() {
+                println!("{REPELLED}");
+            } else {
+                println!("GAINED: {}", gained.join("; "));
+            }
+        }
+        [] => panic!("attack what?"),
     }
     ExitCode::SUCCESS
 }
 
-/// Three independent signs: the generated marker, the host name, and that few processes exist besides process 1.
+/// Three independent signs: the generated marker, the host name, and whom process 1 is.
 fn refuse_unless_inside() {
     let read = |path: &str| fs_err::read_to_string(path).unwrap_or_default();
     let marker = read("/etc/remint-inside");
@@ -78,4 +94,56 @@ fn fork(most: usize) {
         }
     }
     panic!("nobody stopped it");
+}
+
+/// Asks for something of the network, and says shortly what came of it.
+fn ask(question: &str) {
+    use std::net::{TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket};
+    let words: (&str, &str) = question.split_once(':').unwrap_or((question, ""));
+    let answer = match words {
+        ("name", name) => match (name, 443).to_socket_addrs() {
+            Ok(_) => "found".to_owned(),
+            Err(_) => "refused".to_owned(),
+        },
+        ("tcp", address) => match TcpStream::connect(address) {
+            Ok(_) => "connected".to_owned(),
+            Err(_) => "refused".to_owned(),
+        },
+        ("udp", address) => {
+            let any = if address.starts_with('[') {
+                "[::]:0"
+            } else {
+                "0.0.0.0:0"
+            };
+            UdpSocket::bind(any)
+                .unwrap()
+                .send_to(b"hello", address)
+                .unwrap();
+            "sent".to_owned()
+        }
+        ("serve", _) => {
+            for host in ["127.0.0.1", "::1"] {
+                let server = TcpListener::bind((host, 0)).unwrap();
+                TcpStream::connect(server.local_addr().unwrap()).unwrap();
+                server.accept().unwrap();
+                println!("served {host}");
+            }
+            return;
+        }
+        ("flood", _) => {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            for number in 0..3000_u16 {
+                let [high, low] = number.to_be_bytes();
+                let address = std::net::Ipv4Addr::new(198, 18, high, low);
+                socket.send_to(b"x", (address, 9)).unwrap();
+            }
+            return;
+        }
+        ("wait", _) => {
+            std::thread::sleep(std::time::Duration::from_secs(1000));
+            return;
+        }
+        other => panic!("what is {other:?}?"),
+    };
+    println!("{answer}");
 }

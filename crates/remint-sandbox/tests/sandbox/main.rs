@@ -13,10 +13,14 @@
 )]
 
 mod attacker;
+mod attacks;
 mod behaviour;
+mod escape;
 mod ground;
 mod harness;
 mod limits;
+mod observed;
+mod system_calls;
 
 /// Makes this program a caller of the sandbox that waits to be killed.
 pub(crate) const BE_KILLED: &str = "be-killed";
@@ -30,6 +34,15 @@ fn main() -> std::process::ExitCode {
             limits::be_killed();
             std::process::ExitCode::SUCCESS
         }
-        _ => harness::main(&arguments, &[behaviour::CASES, limits::CASES].concat()),
+        _ => harness::main(
+            &arguments,
+            &[
+                behaviour::CASES,
+                escape::CASES,
+                limits::CASES,
+                observed::CASES,
+            ]
+            .concat(),
+        ),
     }
 }
