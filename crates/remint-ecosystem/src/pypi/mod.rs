@@ -1,17 +1,21 @@
 //! The Python Package Index and compatible indexes; PEP 517 builds.
 
+mod backend;
 mod claims;
 mod facts;
 mod file_name;
 mod identity;
 mod index;
 mod index_html;
+mod interpreter;
 pub mod locate;
 mod metadata;
 pub mod plan;
 mod poetry;
+mod publish;
 mod pyproject;
 mod requirement;
 mod setup_cfg;
 mod setup_py;
+mod stamp;
 mod versions;

@@ -1,12 +1,451 @@
-//! Turns a source tree into build plans.
+//! Turns a source tree into build plans: the phases of a PEP 517 build, with the build backend's own code always
+//! without network.
+//!
+//! 1. An environment with the static build requirements, wheels only, as of the release.
+//! 2. The backend says what else it needs, offline.
+//! 3. That is installed, wheels only.
+//! 4. The backend makes the artifact, offline.
 
-use remint_model::{BuildPlan, EntryPath};
+use std::collections::BTreeMap;
 
+use remint_model::{
+    Action, ArtifactFormat, Assumption, AssumptionKind, BuildPlan, CloneShape, EntryPath, Lock,
+    Output, Phase, SourceTree, Step, Tool, ToolOrigin,
+};
+
+use crate::pypi::backend::{BuildSystem, Family, Pin};
+use crate::pypi::file_name::PythonFile;
+use crate::pypi::pyproject::Pyproject;
+use crate::pypi::setup_cfg::SetupCfg;
+use crate::pypi::{identity, interpreter, publish, stamp};
+use crate::release::{MetadataError, StatedVersion};
 use crate::request::{PlanError, PlanRequest};
+use crate::workflow;
 
-pub(crate) fn plan(_request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
-    Ok(Vec::new())
+/// Where the tree lies. No ignore file has a pattern for it; `build/`, which many have, would make hatchling drop
+/// all of them for a tree at `/build`.
+const TREE: &str = "/remint";
+const OUT: &str = "/out";
+const PYTHON: &str = "/env/venv/bin/python";
+const DRIVER: &str = include_str!("driver.py");
+
+/// Proposes builds: straight from the tree first; a wheel also through a source archive, as `python -m build` and
+/// `uv build` make it; each with the version from git and, where that may fail, with the version told.
+pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
+    refuse_native(request)?;
+    let project = Project::read(request)?;
+    let publishing = publish::read(request.tree);
+    let (python, guess) =
+        interpreter::choose(request, &project.manifest, &project.setup_cfg, &publishing)?;
+    let stamping = stamp::edits(request, &project.manifest);
+    let pins = match request.format {
+        ArtifactFormat::Wheel => project.system.pins(request.survey),
+        // A source archive does not say what made it.
+        ArtifactFormat::Sdist | ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball => Vec::new(),
+    };
+    let mut assumptions: Vec<Assumption> = guess.into_iter().collect();
+    assumptions.extend(pins.iter().filter_map(|pin| pin.assumption.clone()));
+    if let Some(time) = request.uploaded {
+        assumptions.push(Assumption {
+            kind: AssumptionKind::ResolvedAsOf,
+            value: jiff::Timestamp::from_second(time)
+                .map_or_else(|_| time.to_string(), |time| time.to_string()),
+            from: "when the file was uploaded: no lockfile pins the build requirements".to_owned(),
+        });
+    }
+    assumptions.extend(stamping.assumptions);
+    let tools = tools(python, &project);
+    let base = BuildPlan {
+        variant: String::new(),
+        tools,
+        build_path: TREE.to_owned(),
+        clone_shape: if project.sees_history {
+            CloneShape::History
+        } else {
+            CloneShape::Tip
+        },
+        edits: stamping.edits,
+        steps: Vec::new(),
+        environment: environment(request, &project),
+        lock: Lock::AsOf {
+            time: request.uploaded,
+        },
+        // The environment is small, and what hooks ask for is not known beforehand.
+        snapshot_inputs: Vec::new(),
+        output: Output {
+            directory: OUT.to_owned(),
+            ending: match request.format {
+                ArtifactFormat::Wheel => ".whl",
+                ArtifactFormat::Sdist | ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball => {
+                    ".tar.gz"
+                }
+            }
+            .to_owned(),
+        },
+        assumptions,
+    };
+    let routes: &[Route] = match request.format {
+        ArtifactFormat::Wheel => &[Route::Wheel, Route::WheelFromSdist],
+        ArtifactFormat::Sdist | ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball => {
+            &[Route::Sdist]
+        }
+    };
+    let mut plans = Vec::new();
+    for source in project.version_sources(request) {
+        for route in routes {
+            plans.push(variant(&base, &project, &pins, *route, *source, request));
+        }
+    }
+    Ok(plans)
 }
-pub(crate) fn is_of_interest(_path: &EntryPath) -> bool {
-    false
+
+/// Manifests, settings, version files and workflows.
+pub(crate) fn is_of_interest(path: &EntryPath) -> bool {
+    let name = path.file_name();
+    let vendored = path
+        .as_str()
+        .split('/')
+        .any(|part| matches!(part, "node_modules" | "site-packages" | ".venv"));
+    if vendored {
+        return false;
+    }
+    let version_file = matches!(
+        name.to_ascii_lowercase().as_str(),
+        "version"
+            | "version.txt"
+            | "version.py"
+            | "_version.py"
+            | "__version__.py"
+            | "__about__.py"
+            | "_about.py"
+            | "about.py"
+            | "__init__.py"
+            | "__main__.py"
+            | "server.py"
+            | "main.py"
+            | "const.py"
+            | "constants.py"
+            | "config.py"
+    );
+    version_file
+        || matches!(
+            name,
+            "pyproject.toml"
+                | "setup.cfg"
+                | "setup.py"
+                | "package.json"
+                | "server.json"
+                | "manifest.json"
+                | ".python-version"
+                | "MANIFEST.in"
+                | "pdm_build.py"
+        )
+        || (path.extension() == Some("txt") && name.contains("requirements"))
+        || workflow::is_of_interest(path)
+}
+
+/// How the artifact is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Wheel,
+    WheelFromSdist,
+    Sdist,
+}
+
+impl Route {
+    const fn mode(self) -> &'static str {
+        match self {
+            Self::Wheel => "wheel",
+            Self::WheelFromSdist => "wheel-from-sdist",
+            Self::Sdist => "sdist",
+        }
+    }
+
+    /// The hooks that a frontend would ask for requirements.
+    const fn hooks(self) -> &'static [&'static str] {
+        match self {
+            Self::Wheel => &["requires-wheel"],
+            Self::WheelFromSdist => &["requires-sdist", "requires-wheel"],
+            Self::Sdist => &["requires-sdist"],
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Wheel => "wheel from the tree",
+            Self::WheelFromSdist => "wheel through a source archive",
+            Self::Sdist => "source archive from the tree",
+        }
+    }
+}
+
+/// Where a version that the manifest leaves open comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum VersionSource {
+    /// What the tree says, history and edits included.
+    Tree,
+    /// A variable tells it to the tool that would ask git.
+    Told,
+}
+
+/// The manifests of the project and what follows from them.
+struct Project {
+    manifest: Pyproject,
+    setup_cfg: SetupCfg,
+    system: BuildSystem,
+    /// Whether the build may ask git for the version or the files.
+    sees_history: bool,
+    /// Whether git alone can tell the version.
+    version_from_git: bool,
+}
+
+impl Project {
+    fn read(request: &PlanRequest<'_>) -> Result<Self, PlanError> {
+        let directory = request.pin.subdirectory.as_ref();
+        let path = |name: &str| SourceTree::path_in(directory, name);
+        let content = |name: &str| {
+            let path = path(name);
+            request
+                .tree
+                .texts
+                .get(path.as_str())
+                .map(|content| (path, content))
+        };
+        let manifest = match content("pyproject.toml") {
+            Some((path, content)) => Pyproject::parse(&path, content)?,
+            None if !request.tree.has(&path("setup.py"))
+                && !request.tree.has(&path("setup.cfg")) =>
+            {
+                return Err(MetadataError::Missing(path("pyproject.toml")).into());
+            }
+            None => Pyproject::default(),
+        };
+        let setup_cfg = match content("setup.cfg") {
+            Some((path, content)) => SetupCfg::parse(&path, content)?,
+            None => SetupCfg::default(),
+        };
+        let setup_py = request.tree.text(&path("setup.py"));
+        let system = BuildSystem::of(&manifest)?;
+        let version = path("pyproject.toml")
+            .parse::<EntryPath>()
+            .map_or(StatedVersion::Absent, |path| {
+                identity::of_pyproject(&manifest, &path).version
+            });
+        let dynamic = matches!(version, StatedVersion::Dynamic(None));
+        let looks_at_git = system.looks_at_git(&manifest, setup_py);
+        Ok(Self {
+            sees_history: looks_at_git || dynamic,
+            version_from_git: looks_at_git
+                && matches!(
+                    version,
+                    StatedVersion::Dynamic(None) | StatedVersion::Absent
+                ),
+            manifest,
+            setup_cfg,
+            system,
+        })
+    }
+
+    /// A version from git comes out right where a tag names it, and has to be told where it was made elsewhere.
+    const fn version_sources(&self, request: &PlanRequest<'_>) -> &'static [VersionSource] {
+        match (self.version_from_git, &request.pin.reference) {
+            (false, _) => &[VersionSource::Tree],
+            (true, Some(_)) => &[VersionSource::Tree, VersionSource::Told],
+            (true, None) => &[VersionSource::Told, VersionSource::Tree],
+        }
+    }
+}
+
+/// Wheels for one platform come from compilers, of which only some can be had here; none is pretended.
+fn refuse_native(request: &PlanRequest<'_>) -> Result<(), PlanError> {
+    let Some(file) = PythonFile::parse(&request.target.name, request.file_name) else {
+        return Ok(());
+    };
+    let native = file
+        .tags
+        .iter()
+        .find(|tag| tag.platform != "any" || tag.abi != "none");
+    match native {
+        None => Ok(()),
+        Some(tag) => Err(PlanError::Unsupported(format!(
+            "the wheel is for {}-{}-{}: wheels with compiled code are not rebuilt",
+            tag.python, tag.abi, tag.platform
+        ))),
+    }
+}
+
+fn tools(python: Tool, project: &Project) -> Vec<Tool> {
+    let mut tools = vec![
+        python,
+        Tool {
+            name: "uv".to_owned(),
+            version: None,
+            as_of: None,
+            origin: ToolOrigin::Pypi {
+                project: "uv".to_owned(),
+            },
+            because: "it installs the build requirements; nothing of it reaches the artifact"
+                .to_owned(),
+        },
+    ];
+    if project.sees_history {
+        tools.push(Tool {
+            name: "git".to_owned(),
+            version: None,
+            as_of: None,
+            origin: ToolOrigin::System,
+            because: "the version may be computed from git".to_owned(),
+        });
+    }
+    tools
+}
+
+/// Variables for every step; an empty one is removed.
+fn environment(request: &PlanRequest<'_>, project: &Project) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> = [
+        // Sets are ordered by hashes, and some backends write them down.
+        ("PYTHONHASHSEED", "0"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+        ("PYTHONNOUSERSITE", "1"),
+        ("UV_NO_CONFIG", "1"),
+        ("UV_NO_PROGRESS", "1"),
+        ("UV_NO_CACHE", "1"),
+        ("UV_LINK_MODE", "copy"),
+        ("UV_PYTHON_DOWNLOADS", "never"),
+        ("UV_PYTHON_PREFERENCE", "only-system"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    // Backends with a fixed time of their own use it where nobody sets another, and few publishers do. The times in
+    // the published file tell those few apart: they have the commit's.
+    let own_time = match (project.system.family, request.format) {
+        (Family::Hatchling | Family::PoetryCore | Family::UvBuild, _)
+        | (Family::Pdm, ArtifactFormat::Wheel) => true,
+        (
+            Family::Pdm | Family::Setuptools | Family::Flit | Family::Other,
+            ArtifactFormat::Wheel
+            | ArtifactFormat::Sdist
+            | ArtifactFormat::SdistZip
+            | ArtifactFormat::NpmTarball,
+        ) => false,
+    };
+    let commits = request
+        .survey
+        .newest_entry
+        .is_some_and(|newest| newest.abs_diff(request.pin.commit_time) <= 2);
+    if own_time && !commits {
+        variables.insert("SOURCE_DATE_EPOCH".to_owned(), String::new());
+    }
+    variables
+}
+
+fn variant(
+    base: &BuildPlan,
+    project: &Project,
+    pins: &[Pin],
+    route: Route,
+    source: VersionSource,
+    request: &PlanRequest<'_>,
+) -> BuildPlan {
+    let mut plan = base.clone();
+    plan.steps = steps(
+        &project.system,
+        pins,
+        route,
+        request.pin.subdirectory.as_ref(),
+    );
+    plan.variant = route.words().to_owned();
+    if request.format == ArtifactFormat::Wheel {
+        plan.assumptions.push(Assumption {
+            kind: AssumptionKind::BuildOrder,
+            value: route.words().to_owned(),
+            from: "nothing says which; both are tried".to_owned(),
+        });
+    }
+    if source == VersionSource::Told {
+        plan.variant.push_str(", version told");
+        plan.environment.extend(stamp::pretended(request));
+        plan.assumptions.push(Assumption {
+            kind: AssumptionKind::VersionStamp,
+            value: format!("{} by variable", request.target.version),
+            from: "the version comes from git".to_owned(),
+        });
+    }
+    plan
+}
+
+fn steps(
+    system: &BuildSystem,
+    pins: &[Pin],
+    route: Route,
+    directory: Option<&EntryPath>,
+) -> Vec<Step> {
+    let step = |phase, directory: Option<&EntryPath>, action| Step {
+        phase,
+        directory: directory.cloned(),
+        action,
+        environment: BTreeMap::new(),
+        may_fail: false,
+    };
+    let run = |argv: Vec<String>| Action::Run { argv };
+    let driver = |mode: &str| {
+        run(vec![
+            PYTHON.to_owned(),
+            "-c".to_owned(),
+            DRIVER.to_owned(),
+            mode.to_owned(),
+            system.backend.clone(),
+            system.path.join(":"),
+            OUT.to_owned(),
+        ])
+    };
+    let pinned = || pins.iter().map(|pin| pin.requirement.clone());
+    let venv = words(&[
+        "uv",
+        "venv",
+        "--no-project",
+        "--python",
+        "python3",
+        "/env/venv",
+    ]);
+    let mut steps = vec![step(Phase::Install, None, run(venv))];
+    if !system.requires.is_empty() || !pins.is_empty() {
+        let mut argv = installer();
+        argv.extend(system.requires.iter().map(|text| text.trim().to_owned()));
+        argv.extend(pinned());
+        steps.push(step(Phase::Install, None, run(argv)));
+    }
+    for hook in route.hooks() {
+        steps.push(step(Phase::Build, directory, driver(hook)));
+        let mut argv = installer();
+        argv.extend(pinned());
+        steps.push(step(
+            Phase::Install,
+            None,
+            Action::InstallListed {
+                list: format!("{OUT}/requires.txt"),
+                argv,
+            },
+        ));
+    }
+    steps.push(step(Phase::Pack, directory, driver(route.mode())));
+    steps
+}
+
+/// Installs wheels and nothing else, so no code of a package runs.
+fn installer() -> Vec<String> {
+    words(&[
+        "uv",
+        "pip",
+        "install",
+        "--python",
+        PYTHON,
+        "--no-build",
+        "--",
+    ])
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }

@@ -1,6 +1,8 @@
 //! What can be read of a Python file without running it: string literals assigned to names, as in
 //! `setup(name="x", version="1.0")` and `__version__ = "1.0"`. Anything computed stays unknown.
 
+use std::ops::Range;
+
 const LARGEST: usize = 1 << 20;
 
 /// Every `name = "literal"` of a Python file, at any depth, in order. Comments and docstrings are skipped.
@@ -30,9 +32,11 @@ pub(crate) fn literals(content: &[u8]) -> Vec<Literal> {
                 None | Some(Token::Comma | Token::Close | Token::LineEnd | Token::Name(_))
             );
             if ends && !value.contains('\\') {
+                let start = value.as_ptr().addr().saturating_sub(text.as_ptr().addr());
                 found.push(Literal {
                     name: name.to_owned(),
                     value: value.to_owned(),
+                    place: start..start.saturating_add(value.len()),
                     top_level: at == 0,
                 });
             }
@@ -70,6 +74,8 @@ pub(crate) fn literal<'a>(literals: &'a [Literal], name: &str) -> Option<&'a str
 pub(crate) struct Literal {
     pub(crate) name: String,
     pub(crate) value: String,
+    /// Where the value stands in the file, without its quotes.
+    pub(crate) place: Range<usize>,
     /// Outside all brackets: an assignment and no argument.
     pub(crate) top_level: bool,
 }

@@ -1,0 +1,79 @@
+//! What the publish workflow of a repository says about how a release is built: the best witness of steps that no
+//! manifest names.
+
+use remint_model::SourceTree;
+
+use crate::workflow::{self, Does, Job, Workflow};
+
+/// What was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Publishing {
+    /// Python versions that the publishing jobs set up, with the workflow that says so.
+    pub(crate) python: Vec<(String, String)>,
+}
+
+/// Words of scripts and actions that send files to an index.
+const SENDS: &[&str] = &[
+    "gh-action-pypi-publish",
+    "twine upload",
+    "uv publish",
+    "poetry publish",
+    "flit publish",
+    "hatch publish",
+    "pdm publish",
+    "python-semantic-release",
+    "semantic-release publish",
+];
+
+/// Reads all workflows of the tree.
+pub(crate) fn read(tree: &SourceTree) -> Publishing {
+    let mut found = Publishing::default();
+    for workflow in workflow::all(tree) {
+        for job in jobs(&workflow) {
+            for step in &job.steps {
+                if let Does::Use(action, inputs) = &step.does
+                    && (action.ends_with("/setup-python") || action.ends_with("/setup-uv"))
+                    && let Some(version) = inputs.get("python-version")
+                {
+                    let version = version.trim().trim_matches('"').to_owned();
+                    found.python.push((version, workflow.path.to_string()));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The jobs that publish, after those that they need: one of them builds.
+fn jobs(workflow: &Workflow) -> Vec<&Job> {
+    let mut wanted: Vec<&str> = workflow
+        .jobs
+        .iter()
+        .filter(|job| job.steps.iter().any(|step| sends(&step.does)))
+        .map(|job| job.id.as_str())
+        .collect();
+    let mut at = 0;
+    while let Some(id) = wanted.get(at).copied() {
+        at = at.saturating_add(1);
+        if let Some(job) = workflow.jobs.iter().find(|job| job.id == id) {
+            for needed in &job.needs {
+                if !wanted.contains(&needed.as_str()) {
+                    wanted.push(needed);
+                }
+            }
+        }
+    }
+    workflow
+        .jobs
+        .iter()
+        .filter(|job| wanted.contains(&job.id.as_str()))
+        .collect()
+}
+
+fn sends(does: &Does) -> bool {
+    let text = match does {
+        Does::Run(script) => script,
+        Does::Use(action, _) => action,
+    };
+    SENDS.iter().any(|word| text.contains(word))
+}
