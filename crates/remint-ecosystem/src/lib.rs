@@ -8,6 +8,8 @@ pub mod npm;
 pub mod pypi;
 mod release;
 mod request;
+mod workflow;
+mod yaml;
 
 pub use release::{
     Identity, MetadataError, Previous, Release, ReleaseFile, RepositoryClaim, StatedVersion,

@@ -8,6 +8,8 @@ use remint_model::{
 use serde_json::Value;
 
 use crate::npm::manifest::{Manifest, parse_json, plain};
+use crate::npm::project::Project;
+use crate::npm::protocols;
 use crate::release::MetadataError;
 
 /// How deep a tree of overrides or of a shrinkwrap is followed; npm's own are a few levels deep.
@@ -44,17 +46,36 @@ pub(crate) fn published(survey: &Survey) -> Result<ManifestFacts, MetadataError>
     Ok(facts)
 }
 
-/// The facts of the source's manifest.
+/// The facts of the source's manifest, in the form that publishing gives it.
 pub(crate) fn source(tree: &SourceTree, pin: &SourcePin) -> Result<ManifestFacts, MetadataError> {
-    let directory = pin.subdirectory.as_ref();
-    let path = SourceTree::path_in(directory, "package.json");
-    let content = tree
-        .texts
-        .get(path.as_str())
-        .ok_or_else(|| MetadataError::Missing(path.clone()))?;
-    let manifest = Manifest::parse(&path, content)?;
-    let has = |name: &str| tree.has(&SourceTree::path_in(directory, name));
-    let facts = of(&manifest, has("binding.gyp"));
+    let project = Project::find(tree, pin)?;
+    let mut facts = of(
+        &project.manifest,
+        tree.has(&project.folder.path("binding.gyp")),
+    );
+    if let Some(stamp) = &pin.stamp {
+        facts.version = Some(stamp.wanted.to_string());
+    }
+    facts.dependencies = facts
+        .dependencies
+        .into_iter()
+        .map(|dependency| {
+            let requirement =
+                protocols::resolve(&project, pin, &dependency.name, &dependency.requirement);
+            Dependency {
+                requirement,
+                ..dependency
+            }
+        })
+        .collect();
+    let path = project.folder.path("npm-shrinkwrap.json");
+    if let Some(entry) = tree.entries.get(path.as_str()) {
+        // In both forms, because it is not known in which one the published side could be read.
+        facts.dependencies.insert(shrinkwrap_file(&entry.blob));
+        if let Some(content) = tree.texts.get(path.as_str()) {
+            facts.dependencies.extend(shrinkwrap(content));
+        }
+    }
     Ok(facts)
 }
 
@@ -230,5 +251,129 @@ fn dependency(kind: DependencyKind, name: &str, requirement: String) -> Dependen
         kind,
         name: name.to_owned(),
         requirement,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::npm::testing::{pin, stamped, survey, tree};
+
+    fn listed(facts: &ManifestFacts) -> Vec<String> {
+        facts
+            .dependencies
+            .iter()
+            .map(|d| format!("{:?} {} {}", d.kind, d.name, d.requirement))
+            .collect()
+    }
+
+    #[test]
+    fn lists_are_told_apart_as_npm_does() {
+        let manifest = r#"{
+            "dependencies": {"a": "^1", "both": "1", "odd": 7},
+            "optionalDependencies": {"both": "2"},
+            "devDependencies": {"dev": "1"},
+            "peerDependencies": {"p": "*", "q": "*"},
+            "peerDependenciesMeta": {"q": {"optional": true}},
+            "bundledDependencies": ["a"],
+            "overrides": {"x": {"y": "1"}}
+        }"#;
+        let facts = published(&survey(&[
+            ("package.json", manifest),
+            ("node_modules/@s/c/index.js", ""),
+        ]))
+        .unwrap();
+        assert_eq!(
+            listed(&facts),
+            [
+                "Runtime a ^1",
+                "Runtime odd 7",
+                "Optional both 2",
+                "Peer p *",
+                "Bundled @s/c ",
+                "Bundled a ",
+                "Override overrides>x>y 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn hooks_are_explicit_or_implicit() {
+        let check = |manifest: &str, binding: bool, expect: &[&str]| {
+            let mut files = vec![("package.json", manifest)];
+            if binding {
+                files.push(("binding.gyp", "{}"));
+            }
+            let facts = published(&survey(&files)).unwrap();
+            let names: Vec<_> = facts.hooks.iter().map(|hook| hook.name.as_str()).collect();
+            assert_eq!(names, expect, "{manifest}");
+        };
+        check(
+            r#"{"scripts":{"prepare":"x","postinstall":"y"}}"#,
+            false,
+            &["postinstall"],
+        );
+        check("{}", true, &["binding.gyp"]);
+        check(r#"{"gypfile":false}"#, true, &[]);
+        check(r#"{"scripts":{"install":"x"}}"#, true, &["install"]);
+        check(r#"{"scripts":{"install":" "}}"#, true, &["binding.gyp"]);
+    }
+
+    #[test]
+    fn the_source_is_seen_as_it_would_be_published() {
+        let files = [
+            ("package.json", r#"{"name":"root"}"#),
+            (
+                "pnpm-workspace.yaml",
+                "packages: [packages/*]\ncatalog: {z: ^3.0.0}\ncatalogs: {old: {z: ^2.0.0}}\n",
+            ),
+            (
+                "packages/a/package.json",
+                r#"{"name":"a","version":"0.0.0","dependencies":{
+                    "b":"workspace:*","c":"workspace:^","d":"workspace:~1.0.0","z":"catalog:",
+                    "e":"workspace:b@*","y":"catalog:old","z2":"catalog:"}}"#,
+            ),
+            (
+                "packages/b/package.json",
+                r#"{"name":"b","version":"2.1.0"}"#,
+            ),
+            (
+                "packages/c/package.json",
+                r#"{"name":"c","version":"0.0.0"}"#,
+            ),
+        ];
+        let tree = tree(&files);
+        let pin = stamped(pin(Some("packages/a")), "0.0.0", "1.2.3");
+        let facts = source(&tree, &pin).unwrap();
+        assert_eq!(facts.version.as_deref(), Some("1.2.3"));
+        assert_eq!(
+            listed(&facts),
+            [
+                "Runtime b 2.1.0",
+                // Versioned together with the package, so stamped together with it.
+                "Runtime c ^1.2.3",
+                "Runtime d ~1.0.0",
+                "Runtime e npm:b@2.1.0",
+                "Runtime y catalog:old",
+                "Runtime z ^3.0.0",
+                "Runtime z2 catalog:",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_shrinkwrap_pins_what_is_installed() {
+        let text = r#"{"packages":{"":{},"node_modules/a":{"version":"1.0.0","resolved":"u"}}}"#;
+        let files = [("package.json", "{}"), ("npm-shrinkwrap.json", text)];
+        let published = published(&survey(&files)).unwrap();
+        let source = source(&tree(&files), &pin(None)).unwrap();
+        assert!(!published.dependencies.is_empty());
+        assert!(published.dependencies.is_subset(&source.dependencies));
+        let other = super::published(&survey(&[
+            ("package.json", "{}"),
+            ("npm-shrinkwrap.json", "{}"),
+        ]))
+        .unwrap();
+        assert!(!other.dependencies.is_subset(&source.dependencies));
     }
 }

@@ -1,9 +1,24 @@
 //! npm and compatible registries; npm, pnpm, yarn and bun as builders.
 
+mod assemble;
+mod build_path;
 mod claims;
 mod facts;
+mod folder;
+mod install;
+mod lifecycle;
 pub mod locate;
+mod lockfile;
+mod manager;
 mod manifest;
 mod packument;
 pub mod plan;
+mod project;
+mod protocols;
+mod recipe;
+mod settings;
+mod stamp;
+#[cfg(test)]
+mod testing;
+mod toolchain;
 mod versions;

@@ -1,0 +1,227 @@
+//! The install steps, and what they may fetch.
+
+use std::collections::BTreeMap;
+
+use remint_model::{
+    Assumption, AssumptionKind, EntryPath, Lock, LockedFetch, Phase, SourceTree, Step,
+};
+
+use crate::npm::assemble::Assembler;
+use crate::npm::folder::Folder;
+use crate::npm::lockfile::{self, Locked};
+use crate::npm::manager::{self, Manager};
+use crate::npm::manifest::Manifest;
+use crate::npm::project::{Project, manifest_in};
+use crate::release::MetadataError;
+use crate::request::PlanError;
+
+/// How dependencies get into the tree.
+#[derive(Debug, Clone)]
+pub(crate) struct Installation {
+    /// The steps.
+    pub(crate) steps: Vec<Step>,
+    /// What they may fetch.
+    pub(crate) lock: Lock,
+    /// Whether some dependency is an archive in the tree itself.
+    pub(crate) from_tree: bool,
+}
+
+impl Default for Installation {
+    fn default() -> Self {
+        Self {
+            steps: Vec::new(),
+            lock: Lock::Nothing,
+            from_tree: false,
+        }
+    }
+}
+
+impl Installation {
+    /// Dependencies without a lockfile are what the registries offered then.
+    pub(crate) fn assumption(&self, moment: i64) -> Option<Assumption> {
+        matches!(self.lock, Lock::AsOf { .. }).then(|| Assumption {
+            kind: AssumptionKind::ResolvedAsOf,
+            value: jiff::Timestamp::from_second(moment)
+                .map_or_else(|_| moment.to_string(), |time| time.to_string()),
+            from: "no lockfile".to_owned(),
+        })
+    }
+}
+
+/// The installation of the workspace, and of other folders where the workflow installed too.
+pub(crate) fn installation(assembler: &Assembler<'_>) -> Result<Installation, PlanError> {
+    let project = assembler.project;
+    let mut installation = Installation::default();
+    let mut fetches = Vec::new();
+    let mut main = None;
+    let mut unlocked = false;
+    let mut places = vec![(
+        project.root.clone(),
+        assembler.installer.manager,
+        assembler.installer.lockfile.clone(),
+    )];
+    for folder in assembler
+        .recipe
+        .into_iter()
+        .flat_map(|recipe| &recipe.other_installs)
+        .filter(|folder| manifest_in(project.tree, folder).is_some())
+    {
+        let (manager, lockfile) = manager::of_folder(project, folder)
+            .map_or((Manager::Npm, None), |(manager, path)| {
+                (manager, Some(path))
+            });
+        places.push((folder.clone(), manager, lockfile));
+    }
+    for (at, (folder, manager, lockfile)) in places.into_iter().enumerate() {
+        if at == 0 && !has_dependencies(project) {
+            continue;
+        }
+        let mut locked = lockfile.is_some();
+        if let Some(path) = &lockfile {
+            match manager::format(path) {
+                None => {
+                    main = Some(Lock::Opaque { file: path.clone() });
+                }
+                Some(format) => {
+                    let found = read(project.tree, path, format)?;
+                    installation.from_tree |= !found.archives.is_empty();
+                    if manager == Manager::Npm && !in_step(project.tree, &folder, path) {
+                        locked = false;
+                        unlocked = true;
+                    }
+                    fetches.extend(found.fetches);
+                    if main.is_none() {
+                        main = Some(Lock::Locked {
+                            file: path.clone(),
+                            fetches: Vec::new(),
+                        });
+                    }
+                }
+            }
+        } else {
+            unlocked = true;
+        }
+        installation
+            .steps
+            .push(step(assembler, &folder, manager, locked));
+    }
+    installation.lock = if installation.steps.is_empty() {
+        Lock::Nothing
+    } else if unlocked {
+        Lock::AsOf {
+            time: Some(assembler.circumstances.moment),
+        }
+    } else {
+        match main {
+            Some(Lock::Locked { file, .. }) => Lock::Locked {
+                file,
+                fetches: deduplicated(fetches),
+            },
+            Some(other) => other,
+            None => Lock::Nothing,
+        }
+    };
+    Ok(installation)
+}
+
+fn step(assembler: &Assembler<'_>, folder: &Folder, manager: Manager, locked: bool) -> Step {
+    let mut step = assembler.step(Phase::Install, folder, manager::install(manager, locked));
+    if manager == Manager::YarnBerry {
+        step.environment = BTreeMap::from([
+            ("YARN_ENABLE_SCRIPTS".to_owned(), "0".to_owned()),
+            (
+                "YARN_ENABLE_IMMUTABLE_INSTALLS".to_owned(),
+                if locked { "1" } else { "0" }.to_owned(),
+            ),
+        ]);
+    }
+    step
+}
+
+fn read(
+    tree: &SourceTree,
+    path: &EntryPath,
+    format: lockfile::Format,
+) -> Result<Locked, PlanError> {
+    let malformed = |reason: String| {
+        PlanError::Manifest(MetadataError::Malformed {
+            what: path.to_string(),
+            reason,
+        })
+    };
+    let text = tree
+        .text(path.as_str())
+        .ok_or_else(|| malformed("it is too large or no UTF-8".to_owned()))?;
+    let locked = lockfile::parse(format, text).map_err(|error| malformed(error.to_string()))?;
+    match locked.git.first() {
+        Some(git) => Err(PlanError::Unsupported(format!(
+            "`{path}` takes a dependency from git (`{}`), which is not fetched",
+            git.chars().take(200).collect::<String>()
+        ))),
+        None => Ok(locked),
+    }
+}
+
+/// Whether anything is to be installed at all.
+fn has_dependencies(project: &Project<'_>) -> bool {
+    project
+        .members
+        .values()
+        .map(|member| &member.manifest)
+        .chain([&project.manifest, &project.root_manifest])
+        .any(|manifest| {
+            LISTS
+                .iter()
+                .any(|list| manifest.dependencies(list).next().is_some())
+        })
+}
+
+const LISTS: [&str; 4] = [
+    "dependencies",
+    "devDependencies",
+    "optionalDependencies",
+    "peerDependencies",
+];
+
+/// Whether a `package-lock.json` still describes its manifest: `npm ci` refuses one that does not, and a
+/// publisher whose lockfile was behind cannot have used it.
+fn in_step(tree: &SourceTree, folder: &Folder, path: &EntryPath) -> bool {
+    let Some(manifest) = manifest_in(tree, folder) else {
+        return true;
+    };
+    let Some(lock) = tree
+        .texts
+        .get(path)
+        .and_then(|content| Manifest::parse(path.as_str(), content).ok())
+    else {
+        return true;
+    };
+    // Version 1 lockfiles do not repeat the manifest.
+    let Some(root) = lock
+        .object("packages")
+        .and_then(|packages| packages.get(""))
+        .and_then(|root| root.as_object())
+    else {
+        return true;
+    };
+    let root = Manifest::from(root.clone());
+    ["dependencies", "devDependencies", "optionalDependencies"]
+        .iter()
+        .all(|list| {
+            let of = |manifest: &Manifest| -> BTreeMap<String, String> {
+                manifest
+                    .dependencies(list)
+                    .map(|(name, requirement)| (name.to_owned(), requirement))
+                    .collect()
+            };
+            of(&manifest) == of(&root)
+        })
+}
+
+fn deduplicated(mut fetches: Vec<LockedFetch>) -> Vec<LockedFetch> {
+    fetches.sort_by(|one, other| {
+        (&one.name, &one.version, &one.url).cmp(&(&other.name, &other.version, &other.url))
+    });
+    fetches.dedup();
+    fetches
+}

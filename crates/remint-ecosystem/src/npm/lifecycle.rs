@@ -1,0 +1,410 @@
+//! What the scripts of manifests do for a release: which of them build, which only check, and whether there is
+//! anything to build at all.
+
+use std::collections::BTreeSet;
+
+use remint_model::Survey;
+
+use crate::npm::folder::Folder;
+use crate::npm::manifest::Manifest;
+use crate::npm::project::{Member, Project};
+use crate::npm::recipe::{Kind, classify, is_check};
+use crate::workflow::script::{Command, Script, split};
+
+/// How deep scripts may call each other while being read.
+const DEEPEST: usize = 8;
+
+/// Scripts that `npm pack` and its relatives run themselves.
+const PACK_SCRIPTS: [&str; 4] = ["preprepack", "prepack", "prepare", "preprepare"];
+
+/// The script that builds a package, by its usual names.
+pub(crate) fn build_script(manifest: &Manifest) -> Option<&'static str> {
+    [
+        "build",
+        "compile",
+        "bundle",
+        "build:prod",
+        "build:production",
+        "build:all",
+        "build:lib",
+        "dist",
+        "transpile",
+        "tsc",
+    ]
+    .into_iter()
+    .find(|name| manifest.script(name).is_some())
+}
+
+/// Whether packing alone builds.
+pub(crate) fn pack_builds(manifest: &Manifest) -> bool {
+    PACK_SCRIPTS.iter().any(|name| builds(manifest, name))
+}
+
+/// Whether this script, or one that it calls, makes files that are published.
+pub(crate) fn builds(manifest: &Manifest, name: &str) -> bool {
+    script_builds(manifest, name, DEEPEST)
+}
+
+fn script_builds(manifest: &Manifest, name: &str, depth: usize) -> bool {
+    let (Some(text), Some(depth)) = (manifest.script(name), depth.checked_sub(1)) else {
+        return false;
+    };
+    match split(text) {
+        Script::Commands(commands) => commands.iter().any(|command| match classify(command) {
+            Kind::Script(called) if is_check(&called) => false,
+            Kind::Script(called) => says_build(&called) || script_builds(manifest, &called, depth),
+            Kind::Other => is_builder(command),
+            Kind::Directory(_)
+            | Kind::Install(_)
+            | Kind::Tool(_, _)
+            | Kind::Publish(_)
+            | Kind::Stamp
+            | Kind::Nothing => false,
+        }),
+        Script::Compound(text) => says_build(&text),
+    }
+}
+
+fn is_builder(command: &Command) -> bool {
+    const BUILDERS: [&str; 30] = [
+        "tsc",
+        "tsup",
+        "tsdown",
+        "tshy",
+        "vite",
+        "rollup",
+        "rolldown",
+        "webpack",
+        "esbuild",
+        "swc",
+        "babel",
+        "ncc",
+        "unbuild",
+        "parcel",
+        "microbundle",
+        "pkgroll",
+        "turbo",
+        "nx",
+        "bob",
+        "father",
+        "make",
+        "cargo",
+        "wasm-pack",
+        "node-gyp",
+        "mkdist",
+        "bunchee",
+        "zshy",
+        "rspack",
+        "rslib",
+        "vue-tsc",
+    ];
+    let called = command
+        .words
+        .iter()
+        .filter(|word| !word.starts_with('-') && !matches!(word.as_str(), "npx" | "run" | "exec"))
+        .map(|word| word.rsplit('/').next().unwrap_or(word))
+        .take(2);
+    called.into_iter().any(|word| BUILDERS.contains(&word)) || says_build(&command.text)
+}
+
+fn says_build(text: &str) -> bool {
+    ["build", "compile", "bundle", "transpile"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+/// One command that a rebuild runs for a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// A script of the manifest.
+    Script(String),
+    /// A command line for a shell with the project's programs at hand.
+    Shell(String),
+}
+
+/// What the scripts of these names do without their checks: the publisher's checks passed, or there would be no
+/// release, and they make nothing.
+pub(crate) fn without_checks(manifest: &Manifest, names: &[&str]) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for name in names {
+        let Some(text) = manifest.script(name) else {
+            continue;
+        };
+        let Script::Commands(commands) = split(text) else {
+            calls.push(Call::Script((*name).to_owned()));
+            continue;
+        };
+        let kept: Vec<Call> = commands
+            .iter()
+            .filter_map(|command| match classify(command) {
+                Kind::Script(called) if is_check(&called) => None,
+                // With options (`--workspaces`, `--filter`) it is more than the script's name.
+                Kind::Script(called)
+                    if command.words.len() <= 3 && !command.text.contains(['|', '>', '&', '-']) =>
+                {
+                    Some(Call::Script(called))
+                }
+                Kind::Script(_) | Kind::Other => Some(Call::Shell(command.text.clone())),
+                Kind::Directory(_)
+                | Kind::Install(_)
+                | Kind::Tool(_, _)
+                | Kind::Publish(_)
+                | Kind::Stamp
+                | Kind::Nothing => None,
+            })
+            .collect();
+        let moves = commands
+            .iter()
+            .any(|command| matches!(classify(command), Kind::Directory(_)));
+        if moves || kept.len() == commands.len() {
+            calls.push(Call::Script((*name).to_owned()));
+        } else {
+            calls.extend(kept);
+        }
+    }
+    calls
+}
+
+/// The install hooks of the workspace root and the package that prepare a build, such as `patch-package`; others
+/// are the business of whoever installs the package.
+pub(crate) fn hooks<'a>(project: &'a Project<'_>) -> Vec<(&'a Folder, &'static str)> {
+    const PREPARES: [&str; 7] = [
+        "patch-package",
+        "generate",
+        "codegen",
+        "build",
+        "prepare",
+        "compile",
+        "copy",
+    ];
+    const GUARDS: [&str; 6] = [
+        "only-allow",
+        "husky",
+        "simple-git-hooks",
+        "lefthook",
+        "playwright install",
+        "puppeteer",
+    ];
+    let mut found = Vec::new();
+    let mut owners = vec![(&project.root_manifest, &project.root)];
+    if project.is_member() {
+        owners.push((&project.manifest, &project.folder));
+    }
+    for (manifest, folder) in owners {
+        for name in ["preinstall", "install", "postinstall"] {
+            let relevant = manifest.script(name).is_some_and(|text| {
+                PREPARES.iter().any(|word| text.contains(word))
+                    && !GUARDS.iter().any(|word| text.contains(word))
+            });
+            if relevant {
+                found.push((folder, name));
+            }
+        }
+    }
+    let root_prepare = project.is_member()
+        && !builds(&project.root_manifest, "prepare")
+        && project.root_manifest.script("prepare").is_some_and(|text| {
+            PREPARES.iter().any(|word| text.contains(word))
+                && !GUARDS.iter().any(|word| text.contains(word))
+        });
+    if root_prepare {
+        found.push((&project.root, "prepare"));
+    }
+    found
+}
+
+/// The script that builds a sibling, if it has one.
+pub(crate) fn sibling_build(member: &Member) -> Option<&'static str> {
+    build_script(&member.manifest).or_else(|| {
+        ["prepare", "prepack", "prepublishOnly"]
+            .into_iter()
+            .find(|name| builds(&member.manifest, name))
+    })
+}
+
+/// Whether the published file holds only what lies in the tree, path for path, and nothing of it looks made.
+///
+/// The manifest is not compared: packers and stamps change it, and the rebuild will show in what way.
+pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
+    let can_build = build_script(&project.manifest).is_some()
+        || pack_builds(&project.manifest)
+        || builds(&project.manifest, "prepublishOnly");
+    !survey.entries.is_empty()
+        && survey.entries.iter().all(|entry| {
+            let path = entry.path.as_str();
+            let equal = |folder: &Folder| {
+                project
+                    .tree
+                    .entries
+                    .get(folder.path(path).as_str())
+                    .is_some_and(|found| {
+                        found.blob == entry.blob && found.mode & 0o170_000 == 0o100_000
+                    })
+            };
+            // pnpm adds the workspace's licence to a package that has none.
+            path == "package.json"
+                || (equal(&project.folder) && !(can_build && looks_made(project, path)))
+                || (is_licence(path) && equal(&project.root))
+        })
+}
+
+/// Whether some published file is not in the tree as it is.
+pub(crate) fn needs_build(project: &Project<'_>, survey: &Survey) -> bool {
+    survey.entries.is_empty()
+        || survey.entries.iter().any(|entry| {
+            let path = entry.path.as_str();
+            let found = project.tree.entries.get(project.folder.path(path).as_str());
+            path != "package.json"
+                && !is_licence(path)
+                && (found.is_none_or(|found| found.blob != entry.blob) || looks_made(project, path))
+        })
+}
+
+fn is_licence(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    !lower.contains('/') && (lower.starts_with("license") || lower.starts_with("licence"))
+}
+
+/// Whether a committed file is by its place or name what a build makes: then the build has to show it.
+fn looks_made(project: &Project<'_>, path: &str) -> bool {
+    const OUTPUTS: [&str; 14] = [
+        "dist", "build", "lib", "out", "esm", "cjs", "es", "umd", "bundle", "bundles", "output",
+        "compiled", "_esm", "_cjs",
+    ];
+    let top = path.split('/').next().filter(|top| top.len() < path.len());
+    let has = |path: &str| project.tree.has(&project.folder.path(path));
+    let typescript = ["js", "mjs", "cjs", "d.ts"].iter().any(|ending| {
+        path.strip_suffix(ending)
+            .and_then(|stem| stem.strip_suffix('.'))
+            .is_some_and(|stem| has(&format!("{stem}.ts")) || has(&format!("{stem}.tsx")))
+    });
+    top.is_some_and(|top| OUTPUTS.contains(&top)) || path.contains(".min.") || typescript
+}
+
+/// The programs that scripts of the project and its siblings call by name.
+pub(crate) fn called_managers(project: &Project<'_>) -> BTreeSet<&'static str> {
+    let manifests = project
+        .members
+        .values()
+        .map(|member| &member.manifest)
+        .chain([&project.manifest, &project.root_manifest]);
+    let mut found = BTreeSet::new();
+    for manifest in manifests {
+        for command in manifest
+            .object("scripts")
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, command)| command.as_str())
+        {
+            for name in ["pnpm", "yarn", "bun"] {
+                let calls = command
+                    .split(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | '|' | '"' | '\''))
+                    .any(|word| word == name || (name == "bun" && word == "bunx"));
+                if calls {
+                    found.insert(name);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::npm::testing::{pin, survey, tree};
+
+    fn manifest(scripts: serde_json::Value) -> Manifest {
+        let text = json!({ "scripts": scripts }).to_string();
+        Manifest::parse("package.json", text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn scripts_that_build_are_known_through_those_that_they_call() {
+        for (scripts, expect) in [
+            (json!({ "prepare": "npm run build", "build": "tsc" }), true),
+            (json!({ "prepack": "tsup" }), true),
+            (
+                json!({ "prepack": "npm run x", "x": "pnpm run y", "y": "npx rollup -c" }),
+                true,
+            ),
+            (json!({ "prepare": "husky" }), false),
+            (
+                json!({ "prepare": "node -e \"try { require('child_process').execSync('husky') } catch {}\"" }),
+                false,
+            ),
+            (
+                json!({ "prepare": "npm test", "test": "npm run build" }),
+                false,
+            ),
+            (json!({ "prepack": "npm run prepack" }), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(pack_builds(&manifest(scripts.clone())), expect, "{scripts}");
+        }
+    }
+
+    #[test]
+    fn checks_are_left_out_and_the_rest_stays() {
+        let script = |name: &str| Call::Script(name.to_owned());
+        for (text, expect) in [
+            ("npm run build", vec![script("prepublishOnly")]),
+            (
+                "npm run lint && npm test && npm run build",
+                vec![script("build")],
+            ),
+            ("npm test", vec![]),
+            (
+                "npm run lint && tsc -p .",
+                vec![Call::Shell("tsc -p .".to_owned())],
+            ),
+            ("cd x && npm test", vec![script("prepublishOnly")]),
+            ("if true; then npm test; fi", vec![script("prepublishOnly")]),
+        ] {
+            let manifest = manifest(json!({ "prepublishOnly": text }));
+            assert_eq!(
+                without_checks(&manifest, &["prepublishOnly"]),
+                expect,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_committed_output_has_to_be_built() {
+        let check = |files: &[(&str, &str)], published: &[(&str, &str)], expect: bool| {
+            let tree = tree(files);
+            let project = Project::find(&tree, &pin(None)).unwrap();
+            assert_eq!(
+                is_source_only(&project, &survey(published)),
+                expect,
+                "{files:?}"
+            );
+        };
+        let plain = ("package.json", "{}");
+        let building = ("package.json", r#"{"scripts":{"build":"tsc"}}"#);
+        let code = ("index.js", "x");
+        check(&[plain, code], &[plain, code], true);
+        check(&[plain, code], &[plain, ("index.js", "y")], false);
+        check(&[plain], &[plain, code], false);
+        check(&[building, code], &[building, code], true);
+        check(
+            &[building, code, ("index.ts", "x")],
+            &[building, code],
+            false,
+        );
+        check(
+            &[building, ("dist/a.js", "x")],
+            &[building, ("dist/a.js", "x")],
+            false,
+        );
+        check(
+            &[plain, ("dist/a.js", "x")],
+            &[plain, ("dist/a.js", "x")],
+            true,
+        );
+        check(&[plain], &[], false);
+    }
+}

@@ -1,0 +1,193 @@
+//! Lockfiles of npm, pnpm, yarn and bun, each read for one thing: which files an install may fetch.
+
+mod bun;
+mod package_lock;
+mod pnpm;
+mod yarn;
+
+pub(crate) use yarn::is_berry;
+
+use remint_model::{Integrity, LockedFetch};
+
+/// The most packages that a lockfile may list.
+const MOST: usize = 100_000;
+
+/// What a lockfile pins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Locked {
+    /// What is fetched from registries or other web servers.
+    pub(crate) fetches: Vec<LockedFetch>,
+    /// Dependencies that come from git, as the lockfile spells them.
+    pub(crate) git: Vec<String>,
+    /// Archives that lie in the source tree itself.
+    pub(crate) archives: Vec<String>,
+}
+
+/// A lockfile that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct LockError(String);
+
+/// The formats, by file name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `package-lock.json`, `npm-shrinkwrap.json`.
+    PackageLock,
+    /// `pnpm-lock.yaml`.
+    Pnpm,
+    /// `yarn.lock` of yarn 1 and of later ones, which tell themselves apart.
+    Yarn,
+    /// `bun.lock`.
+    Bun,
+}
+
+/// Reads a lockfile.
+pub(crate) fn parse(format: Format, text: &str) -> Result<Locked, LockError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut locked = match format {
+        Format::PackageLock => package_lock::parse(text),
+        Format::Pnpm => pnpm::parse(text),
+        Format::Yarn => yarn::parse(text),
+        Format::Bun => bun::parse(text),
+    }?;
+    locked.fetches.sort_by(|one, other| {
+        (&one.name, &one.version, &one.url).cmp(&(&other.name, &other.version, &other.url))
+    });
+    locked.fetches.dedup();
+    Ok(locked)
+}
+
+impl Locked {
+    /// Files one package where it belongs: by what its place says, else by name and version.
+    fn add(
+        &mut self,
+        name: &str,
+        version: &str,
+        place: Option<&str>,
+        integrity: Option<&str>,
+    ) -> Result<(), LockError> {
+        if self.fetches.len() >= MOST {
+            return Err(LockError(format!("it lists more than {MOST} packages")));
+        }
+        let place = place.or_else(|| version.contains(':').then_some(version));
+        match place.map(Place::of) {
+            Some(Place::Git) => self.git.push(place.unwrap_or_default().to_owned()),
+            Some(Place::Tree) => {
+                if place.is_some_and(is_archive) {
+                    self.archives.push(place.unwrap_or_default().to_owned());
+                }
+            }
+            Some(Place::Web) | None => self.fetches.push(LockedFetch {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                url: place.map(|url| url.split('#').next().unwrap_or(url).to_owned()),
+                // What cannot be read pins nothing, and the package manager will refuse it itself.
+                integrity: integrity.and_then(|text| text.parse::<Integrity>().ok()),
+            }),
+        }
+        Ok(())
+    }
+}
+
+/// Where a lockfile says that a package comes from.
+enum Place {
+    Web,
+    Git,
+    Tree,
+}
+
+impl Place {
+    fn of(place: &str) -> Self {
+        let git = place.starts_with("git")
+            || place.starts_with("ssh:")
+            || place.starts_with("github:")
+            || place
+                .split('#')
+                .next()
+                .is_some_and(|address| address.ends_with(".git"));
+        if git {
+            Self::Git
+        } else if place.starts_with("https:") || place.starts_with("http:") {
+            Self::Web
+        } else {
+            Self::Tree
+        }
+    }
+}
+
+fn is_archive(place: &str) -> bool {
+    [".tgz", ".tar.gz", ".tar"]
+        .iter()
+        .any(|ending| place.ends_with(ending))
+}
+
+/// Name and version of `name@version`, where the name may begin with `@`.
+fn name_and_version(text: &str) -> Option<(&str, &str)> {
+    let at = text.char_indices().skip(1).find(|(_, c)| *c == '@')?.0;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+        .filter(|(name, version)| !name.is_empty() && !version.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(super) fn check(
+        format: Format,
+        text: &str,
+        expect: &[(&str, &str, Option<&str>, bool)],
+    ) -> Locked {
+        let locked = parse(format, text).unwrap();
+        let found: Vec<_> = locked
+            .fetches
+            .iter()
+            .map(|fetch| {
+                (
+                    fetch.name.as_str(),
+                    fetch.version.as_str(),
+                    fetch.url.as_deref(),
+                    fetch.integrity.is_some(),
+                )
+            })
+            .collect();
+        assert_eq!(found, expect);
+        locked
+    }
+
+    /// A digest that parses.
+    pub(super) fn integrity() -> String {
+        Integrity::Sha512(remint_model::Sha512::of(b"x")).to_string()
+    }
+
+    #[test]
+    fn names_keep_their_scope() {
+        assert_eq!(name_and_version("@a/b@1.0.0"), Some(("@a/b", "1.0.0")));
+        assert_eq!(name_and_version("b@npm:c@1"), Some(("b", "npm:c@1")));
+        for text in ["", "@", "a", "@a/b", "a@", "é"] {
+            assert_eq!(name_and_version(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_parser_panic(text in "(\\PC|\n|  |[\\[\\]{}\":,@/#-]){0,200}") {
+            for format in [Format::PackageLock, Format::Pnpm, Format::Yarn, Format::Bun] {
+                drop(parse(format, &text));
+            }
+        }
+
+        #[test]
+        fn no_entry_makes_a_parser_panic(key in "\\PC{0,40}", value in "\\PC{0,40}") {
+            let json = serde_json::json!({
+                "lockfileVersion": 3,
+                "packages": { &key: { "version": &value, "resolved": &value, "resolution": &value } },
+                "dependencies": { &key: { "version": &value, "dependencies": { &key: value } } },
+            }).to_string();
+            for format in [Format::PackageLock, Format::Pnpm, Format::Yarn, Format::Bun] {
+                drop(parse(format, &json));
+            }
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! What one command of a workflow or script is to a rebuild: an install, a publish, a check that changes
+//! nothing, a stamp, or something that has to be done again.
+
+use crate::npm::manager::Manager;
+use crate::npm::recipe::Publisher;
+use crate::workflow::script::Command;
+
+/// What a command is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Changes the directory for what follows.
+    Directory(String),
+    /// Installs the project's dependencies.
+    Install(Manager),
+    /// Installs a tool for everybody: name and version, range or `latest`.
+    Tool(String, String),
+    /// Publishes, or packs what is published afterwards.
+    Publish(Publisher),
+    /// Runs a script of the manifest.
+    Script(String),
+    /// Writes the version into the manifest.
+    Stamp,
+    /// Changes nothing that is published: checks, talk, access to other hosts.
+    Nothing,
+    /// Something else, to be done again.
+    Other,
+}
+
+/// Sorts a command.
+pub(crate) fn classify(command: &Command) -> Kind {
+    let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
+    let kind = of_words(&words);
+    let writes = command.text.contains('>') && !writes_for_the_host(&command.text);
+    match kind {
+        // `echo x > file` makes a file; `echo x` is talk.
+        Kind::Nothing if writes && is_printer(command.word(0)) => Kind::Other,
+        Kind::Other if command.text.contains(".npmrc") => Kind::Nothing,
+        kind => kind,
+    }
+}
+
+fn is_printer(program: &str) -> bool {
+    matches!(program, "echo" | "printf" | "cat" | "jq")
+}
+
+/// Redirections to files that only the host of the workflow reads.
+fn writes_for_the_host(text: &str) -> bool {
+    [
+        "GITHUB_OUTPUT",
+        "GITHUB_STEP_SUMMARY",
+        "GITHUB_PATH",
+        ".npmrc",
+        "/dev/null",
+        ">&2",
+    ]
+    .iter()
+    .any(|target| text.contains(target))
+}
+
+fn of_words(words: &[&str]) -> Kind {
+    let Some((program, rest)) = words.split_first() else {
+        // An assignment alone: later commands of the same script may use it.
+        return Kind::Other;
+    };
+    match *program {
+        "cd" => Kind::Directory(rest.first().map_or(".", |d| d).to_owned()),
+        "npx" | "bunx" | "pnpx" => of_words(&after_options(rest)),
+        "cross-env" | "env" => {
+            let rest: Vec<&str> = rest
+                .iter()
+                .skip_while(|word| word.contains('='))
+                .copied()
+                .collect();
+            of_words(&rest)
+        }
+        "sudo" | "time" | "command" | "exec" => of_words(rest),
+        "npm" => npm(rest),
+        "pnpm" | "yarn" | "bun" => other_manager(program, rest),
+        "corepack" => corepack(rest),
+        "semantic-release" | "release-it" | "np" | "multi-semantic-release" => {
+            Kind::Publish(Publisher::Npm)
+        }
+        "lerna" if rest.contains(&"publish") => Kind::Publish(Publisher::Npm),
+        "lerna" if rest.contains(&"version") => Kind::Stamp,
+        "nx" if rest.first() == Some(&"release") => Kind::Publish(Publisher::Npm),
+        "changeset" | "@changesets/cli" => match rest.first() {
+            Some(&"publish") => Kind::Publish(Publisher::Changesets),
+            _ => Kind::Nothing,
+        },
+        program if is_bystander(program) => Kind::Nothing,
+        _ => Kind::Other,
+    }
+}
+
+/// Programs that check, talk to hosts, or look.
+fn is_bystander(program: &str) -> bool {
+    const BYSTANDERS: [&str; 46] = [
+        "echo",
+        "printf",
+        "cat",
+        "ls",
+        "pwd",
+        "set",
+        "exit",
+        "true",
+        "false",
+        ":",
+        "test",
+        "[",
+        "sleep",
+        "git",
+        "gh",
+        "curl",
+        "wget",
+        "docker",
+        "gcloud",
+        "aws",
+        "ssh",
+        "tar",
+        "unzip",
+        "jq",
+        "eslint",
+        "prettier",
+        "biome",
+        "oxlint",
+        "vitest",
+        "jest",
+        "mocha",
+        "ava",
+        "tap",
+        "playwright",
+        "cypress",
+        "knip",
+        "publint",
+        "attw",
+        "codecov",
+        "husky",
+        "kubectl",
+        "minikube",
+        "only-allow",
+        "commitlint",
+        "mcp-publisher",
+        "./mcp-publisher",
+    ];
+    BYSTANDERS.contains(&program)
+}
+
+fn npm(rest: &[&str]) -> Kind {
+    let global = rest
+        .iter()
+        .any(|word| matches!(*word, "-g" | "--global" | "--location=global"));
+    let words = after_options(rest);
+    let Some((verb, rest)) = words.split_first() else {
+        return Kind::Nothing;
+    };
+    match *verb {
+        "i" | "install" | "add" | "ci" | "clean-install" | "install-clean" | "update" | "up" => {
+            let named = after_options(rest).first().copied();
+            match (global, named) {
+                (true, Some(package)) => tool(package),
+                (true, None) => Kind::Nothing,
+                (false, _) => Kind::Install(Manager::Npm),
+            }
+        }
+        "run" | "run-script" | "rum" | "urn" => script(rest),
+        "publish" if is_dry(rest) => Kind::Nothing,
+        "publish" | "pack" => Kind::Publish(Publisher::Manager(Manager::Npm)),
+        "version" => Kind::Stamp,
+        "exec" | "x" => of_words(&after_options(rest)),
+        "pkg" if rest.first() == Some(&"set") => {
+            if rest.iter().any(|word| word.starts_with("version=")) {
+                Kind::Stamp
+            } else {
+                Kind::Other
+            }
+        }
+        "pkg" if rest.first() == Some(&"delete") => Kind::Other,
+        "rebuild" | "prune" | "dedupe" => Kind::Nothing,
+        _ => Kind::Nothing,
+    }
+}
+
+fn other_manager(name: &str, rest: &[&str]) -> Kind {
+    let manager = match name {
+        "pnpm" => Manager::Pnpm,
+        "bun" => Manager::Bun,
+        _ => Manager::YarnClassic,
+    };
+    let global = rest.iter().any(|word| matches!(*word, "-g" | "--global"));
+    let words = after_options(rest);
+    let Some((verb, rest)) = words.split_first() else {
+        // `yarn` alone installs.
+        return if name == "yarn" {
+            Kind::Install(manager)
+        } else {
+            Kind::Nothing
+        };
+    };
+    match *verb {
+        "global" => Kind::Nothing,
+        "i" | "install" | "add" | "ci" if global => after_options(rest)
+            .first()
+            .map_or(Kind::Nothing, |package| tool(package)),
+        "i" | "install" | "add" | "ci" => Kind::Install(manager),
+        "run" | "run-script" => script(rest),
+        "publish" if is_dry(rest) => Kind::Nothing,
+        "publish" | "pack" => Kind::Publish(Publisher::Manager(manager)),
+        "pm" if rest.first() == Some(&"pack") => Kind::Publish(Publisher::Manager(manager)),
+        "npm" if rest.first() == Some(&"publish") => {
+            Kind::Publish(Publisher::Manager(Manager::YarnBerry))
+        }
+        "version" | "bump" => Kind::Stamp,
+        "set" if rest.first() == Some(&"version") => tool(&format!(
+            "yarn@{}",
+            rest.get(1).copied().unwrap_or("latest")
+        )),
+        "exec" | "dlx" | "x" => of_words(&after_options(rest)),
+        // `bun file.ts` and `bun build …` run what is named, not a script of that name.
+        "build" if name == "bun" => Kind::Other,
+        verb if name == "bun" && verb.contains(['.', '/']) => Kind::Other,
+        "audit" | "config" | "store" | "why" | "list" | "ls" | "info" | "login" | "cache"
+        | "env" | "outdated" | "prune" | "rebuild" | "approve-builds" | "workspaces"
+        | "workspace" | "npm" => Kind::Nothing,
+        "changeset" | "lerna" | "semantic-release" | "release-it" | "np" | "nx" => of_words(&words),
+        "node" | "tsc" | "tsup" | "vite" | "turbo" | "rollup" | "esbuild" => Kind::Other,
+        verb => Kind::Script(verb.to_owned()),
+    }
+}
+
+fn corepack(rest: &[&str]) -> Kind {
+    match rest.first() {
+        Some(&("prepare" | "use" | "install")) => after_options(rest.get(1..).unwrap_or_default())
+            .first()
+            .map_or(Kind::Nothing, |package| tool(package)),
+        _ => Kind::Nothing,
+    }
+}
+
+/// A tool installed for everybody; only package managers matter.
+fn tool(package: &str) -> Kind {
+    let (name, version) = package.split_once('@').unwrap_or((package, "latest"));
+    match name {
+        "npm" | "pnpm" | "yarn" | "bun" => Kind::Tool(
+            name.to_owned(),
+            version.trim_matches(['"', '\'']).to_owned(),
+        ),
+        _ => Kind::Nothing,
+    }
+}
+
+fn script(rest: &[&str]) -> Kind {
+    after_options(rest)
+        .first()
+        .map_or(Kind::Nothing, |name| Kind::Script((*name).to_owned()))
+}
+
+fn is_dry(rest: &[&str]) -> bool {
+    rest.contains(&"--dry-run")
+}
+
+/// The words from the first one on that is neither an option nor an option's value.
+fn after_options<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    const WITH_VALUE: [&str; 13] = [
+        "-w",
+        "--workspace",
+        "--filter",
+        "-F",
+        "--prefix",
+        "-C",
+        "--dir",
+        "--cwd",
+        "-p",
+        "--package",
+        "--registry",
+        "--userconfig",
+        "--loglevel",
+    ];
+    let mut at = 0;
+    while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
+        at += if WITH_VALUE.contains(word) { 2 } else { 1 };
+    }
+    words.get(at..).unwrap_or_default().to_vec()
+}
+
+/// Whether a script of this name checks rather than builds.
+pub(crate) fn is_check(name: &str) -> bool {
+    const CHECKS: [&str; 22] = [
+        "test",
+        "tests",
+        "lint",
+        "typecheck",
+        "type-check",
+        "types:check",
+        "check",
+        "format",
+        "fmt",
+        "prettier",
+        "eslint",
+        "coverage",
+        "e2e",
+        "audit",
+        "spellcheck",
+        "validate",
+        "verify",
+        "knip",
+        "publint",
+        "attw",
+        "ci",
+        "check-types",
+    ];
+    name.split([':', '.'])
+        .next()
+        .is_some_and(|first| CHECKS.contains(&first))
+        || CHECKS.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::script::{Script, split};
+
+    fn check(text: &str, expect: &Kind) {
+        let Script::Commands(commands) = split(text) else {
+            panic!("{text} is compound");
+        };
+        assert_eq!(&classify(commands.first().unwrap()), expect, "{text}");
+    }
+
+    #[test]
+    fn commands_are_told_apart() {
+        use Kind::{Directory, Install, Nothing, Other, Publish, Script, Stamp, Tool};
+        let publish = |manager| Publish(Publisher::Manager(manager));
+        for (text, expect) in [
+            ("npm ci", Install(Manager::Npm)),
+            ("npm --prefix x ci", Install(Manager::Npm)),
+            ("yarn", Install(Manager::YarnClassic)),
+            ("yarn --frozen-lockfile", Install(Manager::YarnClassic)),
+            ("pnpm i --frozen-lockfile", Install(Manager::Pnpm)),
+            (
+                "npm install -g npm@latest",
+                Tool("npm".into(), "latest".into()),
+            ),
+            (
+                "npm install -g npm@^11.5.1",
+                Tool("npm".into(), "^11.5.1".into()),
+            ),
+            ("npm i -g typescript", Nothing),
+            (
+                "corepack prepare pnpm@9.1.0 --activate",
+                Tool("pnpm".into(), "9.1.0".into()),
+            ),
+            ("corepack enable", Nothing),
+            ("npm publish --access public", publish(Manager::Npm)),
+            ("npm publish --dry-run", Nothing),
+            ("npm publish -w packages/x", publish(Manager::Npm)),
+            ("npm pack --json", publish(Manager::Npm)),
+            ("pnpm publish -r --no-git-checks", publish(Manager::Pnpm)),
+            ("pnpm --filter x publish", publish(Manager::Pnpm)),
+            ("yarn npm publish", publish(Manager::YarnBerry)),
+            ("bun publish", publish(Manager::Bun)),
+            ("npx semantic-release", Publish(Publisher::Npm)),
+            ("pnpm semantic-release", Publish(Publisher::Npm)),
+            ("npx -y lerna publish from-package", Publish(Publisher::Npm)),
+            ("pnpm changeset publish", Publish(Publisher::Changesets)),
+            ("pnpm changeset version", Nothing),
+            ("npm run build", Script("build".into())),
+            ("npm run --if-present build", Script("build".into())),
+            ("npm test", Nothing),
+            ("pnpm -r build", Script("build".into())),
+            ("pnpm --filter x build", Script("build".into())),
+            ("yarn build", Script("build".into())),
+            ("bun run build", Script("build".into())),
+            ("bun build src/index.ts --outdir x", Other),
+            ("bun scripts/x.ts", Other),
+            ("npm version 1.2.3 --no-git-tag-version", Stamp),
+            ("npm pkg set version=1.2.3", Stamp),
+            ("npm pkg set name=x", Other),
+            ("npm pkg delete scripts.prepare", Other),
+            ("node scripts/stamp.js", Other),
+            ("npx tsc", Other),
+            ("npx vitest run", Nothing),
+            ("sed -i s/a/b/ x", Other),
+            ("jq . package.json > tmp", Other),
+            ("echo x", Nothing),
+            ("echo x > src/v.ts", Other),
+            ("echo x >> $GITHUB_OUTPUT", Nothing),
+            ("echo //r/:_authToken=x > .npmrc", Nothing),
+            ("echo V=1 >> $GITHUB_ENV", Other),
+            ("git push", Nothing),
+            ("cd packages/x", Directory("packages/x".into())),
+            ("V=1", Other),
+        ] {
+            check(text, &expect);
+        }
+    }
+
+    #[test]
+    fn scripts_that_only_check_are_known_by_name() {
+        for name in [
+            "test",
+            "test:unit",
+            "lint",
+            "lint:fix",
+            "typecheck",
+            "format:check",
+        ] {
+            assert!(is_check(name), "{name}");
+        }
+        for name in ["build", "build:test", "prepare", "generate", "contest"] {
+            assert!(!is_check(name), "{name}");
+        }
+    }
+}

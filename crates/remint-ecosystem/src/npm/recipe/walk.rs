@@ -1,0 +1,655 @@
+//! Walks through a job of a workflow up to the command that publishes, and gathers what a rebuild repeats.
+
+use std::collections::BTreeMap;
+
+use globset::GlobBuilder;
+use serde_json::Value;
+
+use super::{Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check};
+use crate::npm::folder::Folder;
+use crate::npm::project::{Project, manifest_in};
+use crate::workflow::script::{Command, Script, split};
+use crate::workflow::{Does, Job, Step, Workflow};
+use crate::yaml;
+
+/// How deep scripts may call each other while being read.
+const DEEPEST: usize = 6;
+
+/// A recipe and how well it fits.
+pub(super) struct Candidate {
+    pub(super) recipe: Recipe,
+    pub(super) score: i32,
+}
+
+/// Reads one job; `None` when it publishes nothing.
+pub(super) fn read(
+    project: &Project<'_>,
+    known: &Known<'_>,
+    workflow: &Workflow,
+    job: &Job,
+) -> Option<Candidate> {
+    let mut walk = Walk {
+        project,
+        known,
+        environment: BTreeMap::new(),
+        recipe: Recipe {
+            path: workflow.path.clone(),
+            job: job.id.clone(),
+            installs: Vec::new(),
+            other_installs: Vec::new(),
+            steps: Vec::new(),
+            publish: Publish {
+                by: Publisher::Npm,
+                folder: Folder::default(),
+                ignore_scripts: false,
+            },
+            tools: BTreeMap::new(),
+        },
+        published: None,
+    };
+    // What an earlier job built arrives as an artifact; its steps belong to the build.
+    if downloads_artifacts(job) {
+        for id in &job.needs {
+            if let Some(earlier) = workflow.jobs.iter().find(|other| other.id == *id) {
+                walk.job(earlier);
+                walk.published = None;
+            }
+        }
+    }
+    walk.job(job);
+    let text = walk.published.take()?;
+    let score = score(project, known, workflow, job, &walk.recipe.publish, &text);
+    Some(Candidate {
+        recipe: walk.recipe,
+        score,
+    })
+}
+
+fn downloads_artifacts(job: &Job) -> bool {
+    job.steps.iter().any(
+        |step| matches!(&step.does, Does::Use(action, _) if action == "actions/download-artifact"),
+    )
+}
+
+fn score(
+    project: &Project<'_>,
+    known: &Known<'_>,
+    workflow: &Workflow,
+    job: &Job,
+    publish: &Publish,
+    command: &str,
+) -> i32 {
+    let mut score = 10;
+    let whole_workspace = publish.folder == project.root;
+    if publish.folder == project.folder {
+        score += 4;
+    } else if whole_workspace {
+        let named = project
+            .manifest
+            .text("name")
+            .into_iter()
+            .chain([project.folder.as_str()])
+            .any(|name| command.contains(name));
+        let all = publish.by != Publisher::Manager(crate::npm::manager::Manager::Npm)
+            || command.contains("workspace")
+            || command.contains(" -r")
+            || command.contains("recursive");
+        score += if named {
+            4
+        } else if all {
+            2
+        } else {
+            -8
+        };
+    } else {
+        score -= 20;
+    }
+    let preliminary = ["canary", "nightly", "preview", "snapshot", "alpha", "beta"];
+    let names = format!("{} {} {command}", job.id, workflow.path).to_ascii_lowercase();
+    let wanted = known.version.contains('-');
+    if preliminary.iter().any(|word| names.contains(word)) != wanted {
+        score -= if wanted { 1 } else { 3 };
+    }
+    let other_registry = job.steps.iter().any(|step| {
+        matches!(&step.does, Does::Use(action, inputs) if action == "actions/setup-node"
+            && inputs.get("registry-url").is_some_and(|url| !url.contains("registry.npmjs.org")))
+    });
+    if other_registry || command.contains("npm.pkg.github.com") {
+        score -= 4;
+    }
+    if workflow.triggers.iter().any(|trigger| trigger == "release") {
+        score += 1;
+    }
+    if workflow
+        .triggers
+        .iter()
+        .all(|trigger| trigger.starts_with("pull_request"))
+    {
+        score -= 5;
+    }
+    score
+}
+
+struct Walk<'a, 'b> {
+    project: &'a Project<'b>,
+    known: &'a Known<'a>,
+    /// Variables of the job that is being walked.
+    environment: BTreeMap<String, String>,
+    recipe: Recipe,
+    /// The text of the command that published.
+    published: Option<String>,
+}
+
+impl Walk<'_, '_> {
+    fn job(&mut self, job: &Job) {
+        self.environment = self.known_variables(&job.environment);
+        if let Some(image) = &job.image
+            && let Some(tag) = image.strip_prefix("node:")
+        {
+            let version = tag.split('-').next().unwrap_or(tag);
+            self.recipe.tools.insert("node", version.to_owned());
+        }
+        for step in &job.steps {
+            match &step.does {
+                Does::Use(action, inputs) => self.action(action, inputs),
+                Does::Run(script) => self.step(step, script),
+            }
+            if self.published.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// The variables whose values are known; others, secrets above all, are left out.
+    fn known_variables(&self, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        variables
+            .iter()
+            .filter(|(name, _)| !is_credential(name))
+            .filter_map(|(name, value)| Some((name.clone(), self.known.fill(value)?)))
+            .collect()
+    }
+
+    fn action(&mut self, action: &str, inputs: &BTreeMap<String, String>) {
+        let input = |name: &str| inputs.get(name).and_then(|value| self.known.fill(value));
+        let version = |names: &[&str]| names.iter().find_map(|name| input(name));
+        match action {
+            "actions/setup-node" => {
+                let from_file = input("node-version-file")
+                    .and_then(|file| self.project.tree.text(file.trim_start_matches("./")))
+                    .and_then(crate::npm::toolchain::node_in_file);
+                if let Some(version) = version(&["node-version"]).or(from_file) {
+                    self.recipe.tools.insert("node", version);
+                }
+            }
+            "pnpm/action-setup" => {
+                if let Some(version) = version(&["version"]) {
+                    self.recipe.tools.insert("pnpm", version);
+                }
+            }
+            "oven-sh/setup-bun" => {
+                if let Some(version) = version(&["bun-version"]) {
+                    self.recipe.tools.insert("bun", version);
+                }
+            }
+            "changesets/action" => {
+                let Some(command) = input("publish") else {
+                    return;
+                };
+                let folder = self.folder(input("cwd").as_deref());
+                self.script(&command, &folder, &BTreeMap::new(), DEEPEST);
+            }
+            "js-devtools/npm-publish" => {
+                let folder = self.folder(input("package").as_deref());
+                self.publish(Publisher::Npm, folder, action);
+            }
+            "cycjimmy/semantic-release-action" | "codfish/semantic-release-action" => {
+                self.release_tool("semantic-release");
+                self.publish(Publisher::Npm, Folder::default(), action);
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, step: &Step, script: &str) {
+        let folder = self.folder(step.directory.as_deref());
+        let mut environment = self.environment.clone();
+        environment.extend(self.known_variables(&step.environment));
+        self.script(script, &folder, &environment, DEEPEST);
+    }
+
+    /// The folder that a step names. One that depends on a matrix is taken for the package's where it can be it.
+    fn folder(&self, directory: Option<&str>) -> Folder {
+        let Some(directory) = directory else {
+            return Folder::default();
+        };
+        if let Some(directory) = self.known.fill(directory) {
+            return Folder::default().join(&directory).unwrap_or_default();
+        }
+        if matches_with_unknowns(directory, self.project.folder.as_str()) {
+            self.project.folder.clone()
+        } else {
+            Folder::default()
+        }
+    }
+
+    /// Reads a script: its commands up to the one that publishes, those to be repeated gathered as one step.
+    fn script(
+        &mut self,
+        script: &str,
+        folder: &Folder,
+        environment: &BTreeMap<String, String>,
+        depth: usize,
+    ) {
+        let commands = match split(script) {
+            Script::Commands(commands) => commands,
+            Script::Compound(script) => return self.compound(&script, folder, environment),
+        };
+        let mut replay = Gathered::new(folder, environment);
+        let mut here = folder.clone();
+        for command in &commands {
+            let Some(text) = self.known.fill(&command.text) else {
+                // Even an unknown command may be the one that publishes: `npm publish --otp=${{ secrets.X }}`.
+                if let Kind::Publish(by) = classify(command) {
+                    replay.finish(self);
+                    self.note_options(command);
+                    return self.publish(
+                        by,
+                        publish_folder(command, &here, self.project),
+                        &command.text,
+                    );
+                }
+                continue;
+            };
+            match classify(command) {
+                Kind::Directory(directory) => {
+                    let filled = self.known.fill(&directory).unwrap_or(directory);
+                    here = here.join(&filled).unwrap_or(here);
+                    replay.push(&text, Scope::Other, Weight::Follows);
+                }
+                Kind::Install(manager) => {
+                    self.recipe.installs.push(manager);
+                    let place = command
+                        .option("--prefix")
+                        .or_else(|| command.option("-C"))
+                        .or_else(|| command.option("--cwd"))
+                        .and_then(|directory| here.join(directory))
+                        .unwrap_or_else(|| here.clone());
+                    if place != self.project.root
+                        && place != self.project.folder
+                        && self.project.member_in(&place).is_none()
+                        && !self.recipe.other_installs.contains(&place)
+                    {
+                        self.recipe.other_installs.push(place);
+                    }
+                }
+                Kind::Tool(name, version) => {
+                    let name = match name.as_str() {
+                        "npm" => "npm",
+                        "pnpm" => "pnpm",
+                        "yarn" => "yarn",
+                        _ => "bun",
+                    };
+                    self.recipe.tools.insert(name, version);
+                }
+                Kind::Publish(by) => {
+                    replay.finish(self);
+                    if matches!(by, Publisher::Npm) {
+                        self.release_tool(&command.text);
+                    }
+                    self.note_options(command);
+                    return self.publish(by, publish_folder(command, &here, self.project), &text);
+                }
+                Kind::Script(name) => {
+                    let place = script_folder(command, &here, self.project);
+                    if self.expand(&name, &place, &mut replay, depth) {
+                        if self.published.is_some() {
+                            return;
+                        }
+                    } else if !is_check(&name) {
+                        let scope = self.scope(&name, command, &place);
+                        replay.push(&text, scope, Weight::Counts);
+                    }
+                }
+                Kind::Stamp => {
+                    replay.finish(self);
+                    self.recipe.steps.push(Replay::Stamp);
+                }
+                Kind::Nothing => {}
+                Kind::Other => {
+                    let weight = if command.words.is_empty() {
+                        Weight::Follows
+                    } else {
+                        Weight::Counts
+                    };
+                    let scope = if builds_workspace(command) && here == self.project.root {
+                        self.workspace_or_package()
+                    } else {
+                        Scope::Other
+                    };
+                    replay.push(&text, scope, weight);
+                }
+            }
+        }
+        replay.finish(self);
+    }
+
+    /// Looks into a script of a manifest; true when it publishes, and its commands have been read instead.
+    fn expand(&mut self, name: &str, folder: &Folder, replay: &mut Gathered, depth: usize) -> bool {
+        let Some(depth) = depth.checked_sub(1) else {
+            return false;
+        };
+        let Some(text) = manifest_in(self.project.tree, folder)
+            .and_then(|manifest| manifest.script(name).map(str::to_owned))
+        else {
+            return false;
+        };
+        if !publishes(&text, folder, self.project, depth) {
+            return false;
+        }
+        replay.finish(self);
+        let environment = replay.environment.clone();
+        self.script(&text, folder, &environment, depth);
+        true
+    }
+
+    /// A script with control flow: it is repeated whole when it is about nothing but files, and searched for a
+    /// publish command otherwise.
+    fn compound(&mut self, script: &str, folder: &Folder, environment: &BTreeMap<String, String>) {
+        const FOREIGN: [&str; 9] = [
+            "curl ",
+            "wget ",
+            "gh ",
+            "docker ",
+            "git push",
+            "git commit",
+            "npm view",
+            "npm whoami",
+            "secrets.",
+        ];
+        let mut publisher = None;
+        for line in script.lines() {
+            if let Script::Commands(commands) = split(line.trim()) {
+                for command in &commands {
+                    if let Kind::Publish(by) = classify(command) {
+                        publisher = Some((by, command.clone()));
+                    }
+                }
+            }
+        }
+        if let Some((by, command)) = publisher {
+            self.note_options(&command);
+            let folder = publish_folder(&command, folder, self.project);
+            return self.publish(by, folder, &command.text);
+        }
+        if FOREIGN.iter().any(|word| script.contains(word)) {
+            return;
+        }
+        if let Some(script) = self.known.fill(script) {
+            let touches = [
+                "npm ", "pnpm ", "yarn ", "bun ", "node ", "sed ", "cp ", "mv ", "tsc",
+            ]
+            .iter()
+            .any(|word| script.contains(word));
+            if touches {
+                self.recipe.steps.push(Replay::Run {
+                    folder: folder.clone(),
+                    script,
+                    environment: environment.clone(),
+                    scope: Scope::Other,
+                });
+            }
+        }
+    }
+
+    fn note_options(&mut self, command: &Command) {
+        if command.has("--ignore-scripts") {
+            self.recipe.publish.ignore_scripts = true;
+        }
+    }
+
+    fn publish(&mut self, by: Publisher, folder: Folder, text: &str) {
+        self.recipe.publish.by = by;
+        self.recipe.publish.folder = folder;
+        self.published = Some(text.to_owned());
+    }
+
+    /// What a release tool does before it publishes: it writes the version, then runs what it was told to.
+    fn release_tool(&mut self, command: &str) {
+        if command.contains("semantic-release")
+            || command.contains("release-it")
+            || command.contains("lerna")
+        {
+            self.recipe.steps.push(Replay::Stamp);
+        }
+        if command.contains("semantic-release") {
+            for script in self.prepare_commands() {
+                let folder = self.project.folder.clone();
+                self.script(&script, &folder, &BTreeMap::new(), DEEPEST - 1);
+                self.published = None;
+            }
+        }
+    }
+
+    /// `prepareCmd` of `@semantic-release/exec`, the version filled in.
+    fn prepare_commands(&self) -> Vec<String> {
+        let from_file = [
+            ".releaserc",
+            ".releaserc.json",
+            ".releaserc.yaml",
+            ".releaserc.yml",
+        ]
+        .iter()
+        .find_map(|name| self.project.tree.text(&self.project.folder.path(name)))
+        .and_then(|text| yaml::parse(text).ok());
+        let settings = match (&from_file, self.project.manifest.get("release")) {
+            (Some(settings), _) => settings,
+            (None, Some(settings)) => settings,
+            (None, None) => return Vec::new(),
+        };
+        settings
+            .get("plugins")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter(|plugin| {
+                plugin.get(0).and_then(Value::as_str) == Some("@semantic-release/exec")
+            })
+            .filter_map(|plugin| plugin.get(1)?.get("prepareCmd")?.as_str())
+            .map(|command| command.replace("${nextRelease.version}", self.known.version))
+            .collect()
+    }
+
+    fn scope(&self, name: &str, command: &Command, folder: &Folder) -> Scope {
+        if !name.contains("build") && !name.contains("compile") && !name.contains("bundle") {
+            return Scope::Other;
+        }
+        let filtered = command
+            .option("--filter")
+            .or_else(|| command.option("-F"))
+            .or_else(|| command.option("-w"))
+            .or_else(|| command.option("--workspace"));
+        if *folder == self.project.folder && !self.project.is_member() {
+            Scope::Package
+        } else if *folder == self.project.folder || filtered.is_some() {
+            Scope::Package
+        } else {
+            Scope::Workspace
+        }
+    }
+
+    fn workspace_or_package(&self) -> Scope {
+        if self.project.is_member() {
+            Scope::Workspace
+        } else {
+            Scope::Package
+        }
+    }
+}
+
+/// Whether a command that is no script builds a whole workspace.
+fn builds_workspace(command: &Command) -> bool {
+    ["turbo", "nx", "lerna"]
+        .iter()
+        .any(|tool| command.words.iter().any(|word| word == tool))
+        && command.words.iter().any(|word| word.contains("build"))
+}
+
+/// Whether a script publishes, directly or through others of its manifest.
+fn publishes(script: &str, folder: &Folder, project: &Project<'_>, depth: usize) -> bool {
+    let Some(depth) = depth.checked_sub(1) else {
+        return false;
+    };
+    let commands = match split(script) {
+        Script::Commands(commands) => commands,
+        Script::Compound(_) => return false,
+    };
+    commands.iter().any(|command| match classify(command) {
+        Kind::Publish(_) => true,
+        Kind::Script(name) => {
+            let place = script_folder(command, folder, project);
+            manifest_in(project.tree, &place)
+                .and_then(|manifest| {
+                    manifest
+                        .script(&name)
+                        .map(|text| publishes(text, &place, project, depth))
+                })
+                .unwrap_or(false)
+        }
+        Kind::Directory(_)
+        | Kind::Install(_)
+        | Kind::Tool(_, _)
+        | Kind::Stamp
+        | Kind::Nothing
+        | Kind::Other => false,
+    })
+}
+
+/// The folder in whose manifest a script is looked up.
+fn script_folder(command: &Command, here: &Folder, project: &Project<'_>) -> Folder {
+    let directory = ["--prefix", "-C", "--dir", "--cwd"]
+        .iter()
+        .find_map(|option| command.option(option));
+    if let Some(folder) = directory.and_then(|directory| here.join(directory)) {
+        return folder;
+    }
+    let member = ["--workspace", "-w", "--filter", "-F"]
+        .iter()
+        .find_map(|option| command.option(option))
+        .and_then(|name| {
+            project
+                .members
+                .get(name.trim_end_matches("..."))
+                .map(|member| member.folder.clone())
+                .or_else(|| {
+                    here.join(name)
+                        .filter(|folder| project.member_in(folder).is_some())
+                })
+        });
+    member.unwrap_or_else(|| here.clone())
+}
+
+/// The folder whose package a publish command publishes: its argument, its workspace option, or here.
+fn publish_folder(command: &Command, here: &Folder, project: &Project<'_>) -> Folder {
+    let argument = command
+        .words
+        .iter()
+        .skip_while(|word| !matches!(word.as_str(), "publish" | "pack"))
+        .skip(1)
+        .find(|word| !word.starts_with('-'))
+        .filter(|word| word.starts_with('.') || word.contains('/'))
+        .filter(|word| {
+            !word.ends_with(".tgz")
+                && !word.contains('$')
+                && !word.starts_with('@')
+                && !word.contains("://")
+        });
+    match argument.and_then(|argument| here.join(argument)) {
+        Some(folder) if manifest_in(project.tree, &folder).is_some() => folder,
+        _ => script_folder(command, here, project),
+    }
+}
+
+/// Whether `text`, each of its expressions standing for anything within a path part, is this path.
+fn matches_with_unknowns(text: &str, path: &str) -> bool {
+    let mut pattern = String::new();
+    let mut rest = text.trim_start_matches("./").trim_end_matches('/');
+    while let Some((before, after)) = rest.split_once("${{") {
+        let Some((_, after)) = after.split_once("}}") else {
+            return false;
+        };
+        pattern.push_str(before);
+        pattern.push('*');
+        rest = after;
+    }
+    pattern.push_str(rest);
+    GlobBuilder::new(&pattern)
+        .literal_separator(pattern.contains('/'))
+        .build()
+        .is_ok_and(|glob| glob.compile_matcher().is_match(path))
+}
+
+/// Whether a variable is a credential by its name, whatever its value.
+fn is_credential(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["TOKEN", "SECRET", "PASSWORD", "AUTH", "PROVENANCE"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Whether a command counts for itself or only serves those after it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Counts,
+    Follows,
+}
+
+/// The commands of one script that are to be repeated.
+struct Gathered {
+    folder: Folder,
+    environment: BTreeMap<String, String>,
+    lines: Vec<String>,
+    scope: Scope,
+    counts: bool,
+}
+
+impl Gathered {
+    fn new(folder: &Folder, environment: &BTreeMap<String, String>) -> Self {
+        Self {
+            folder: folder.clone(),
+            environment: environment.clone(),
+            lines: Vec::new(),
+            scope: Scope::Other,
+            counts: false,
+        }
+    }
+
+    fn push(&mut self, text: &str, scope: Scope, weight: Weight) {
+        // A build of the whole workspace is a step of its own, so that it can be replaced.
+        self.lines.push(text.to_owned());
+        self.counts |= weight == Weight::Counts;
+        if scope != Scope::Other {
+            self.scope = scope;
+        }
+    }
+
+    /// Hands over what was gathered; directories and assignments stay for what follows.
+    fn finish(&mut self, walk: &mut Walk<'_, '_>) {
+        if self.counts {
+            walk.recipe.steps.push(Replay::Run {
+                folder: self.folder.clone(),
+                script: self.lines.join("\n"),
+                environment: self.environment.clone(),
+                scope: self.scope,
+            });
+        }
+        self.lines
+            .retain(|line| !line.is_empty() && (line.starts_with("cd ") || is_assignment(line)));
+        self.counts = false;
+        self.scope = Scope::Other;
+    }
+}
+
+fn is_assignment(line: &str) -> bool {
+    matches!(split(line), Script::Commands(commands)
+        if commands.iter().all(|command| command.words.is_empty()))
+}

@@ -1,0 +1,309 @@
+//! Writes a released version into files whose commit does not carry it, in the way that makes them what was
+//! published, where that can be told.
+
+use remint_model::{CommitId, Edit, EntryPath, Sha1, Survey};
+use serde_json::Value;
+
+use crate::npm::manifest::parse_json;
+use crate::npm::project::Project;
+
+/// How the version gets into the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamping {
+    /// Files with their new content.
+    pub(crate) edits: Vec<Edit>,
+    /// Whether a content was confirmed by the published file.
+    pub(crate) confirmed: bool,
+}
+
+/// The edits that turn the version that the source states into the released one.
+pub(crate) fn stamp(
+    project: &Project<'_>,
+    survey: &Survey,
+    found: Option<&str>,
+    wanted: &str,
+) -> Stamping {
+    let mut edits = Vec::new();
+    let mut confirmed = false;
+    let because = format!("the version {wanted}, which the source does not state");
+    let path = project.folder.path("package.json");
+    if let Some(before) = project.tree.texts.get(path.as_str())
+        && let Ok(path) = path.parse::<EntryPath>()
+    {
+        let published = published_blob(survey, "package.json");
+        let candidates = [replaced(before, wanted), rewritten(before, wanted)];
+        let known = candidates
+            .iter()
+            .flatten()
+            .find(|content| Some(blob_id(content)).as_ref() == published);
+        confirmed = known.is_some();
+        if let Some(content) = known.or_else(|| candidates.iter().flatten().next()) {
+            edits.push(Edit {
+                path,
+                content: content.clone(),
+                because: because.clone(),
+            });
+        }
+    }
+    // Other published files that carry the version: changed only where the result is what was published.
+    for (path, before) in &project.tree.texts {
+        let Some(relative) = below(project, path) else {
+            continue;
+        };
+        let (Some(found), Some(published)) = (found, published_blob(survey, &relative)) else {
+            continue;
+        };
+        let Ok(text) = std::str::from_utf8(before) else {
+            continue;
+        };
+        if path.file_name() == "package.json"
+            || !text.contains(found)
+            || blob_id(before) == *published
+        {
+            continue;
+        }
+        let content = text.replace(found, wanted).into_bytes();
+        if blob_id(&content) == *published {
+            edits.push(Edit {
+                path: path.clone(),
+                content,
+                because: because.clone(),
+            });
+        }
+    }
+    Stamping { edits, confirmed }
+}
+
+/// Source files that state the old version and are named for it (`version.ts`), with the new one. Only a guess:
+/// what becomes of them in the build cannot be seen beforehand.
+pub(crate) fn version_files(project: &Project<'_>, found: &str, wanted: &str) -> Vec<Edit> {
+    project
+        .tree
+        .texts
+        .iter()
+        .filter(|(path, _)| below(project, path).is_some())
+        .filter(|(path, _)| {
+            let stem = path.file_name().split('.').next().unwrap_or_default();
+            matches!(stem, "version" | "_version" | "VERSION")
+                && matches!(
+                    path.extension(),
+                    Some("ts" | "js" | "mts" | "mjs" | "cjs" | "json")
+                )
+        })
+        .filter_map(|(path, content)| {
+            let text = std::str::from_utf8(content).ok()?;
+            let quoted = ['"', '\'', '`']
+                .iter()
+                .any(|quote| text.contains(&format!("{quote}{found}{quote}")));
+            quoted.then(|| Edit {
+                path: path.clone(),
+                content: text.replace(found, wanted).into_bytes(),
+                because: format!("the version {wanted} in a file named for it"),
+            })
+        })
+        .collect()
+}
+
+fn below(project: &Project<'_>, path: &EntryPath) -> Option<String> {
+    match project.folder.to_directory() {
+        Some(directory) => path.below(&directory).map(String::from),
+        None => Some(path.as_str().to_owned()),
+    }
+}
+
+fn published_blob<'a>(survey: &'a Survey, path: &str) -> Option<&'a CommitId> {
+    survey
+        .entries
+        .iter()
+        .find(|entry| entry.path.as_str() == path)
+        .map(|entry| &entry.blob)
+}
+
+/// The id that git gives this content.
+fn blob_id(content: &[u8]) -> CommitId {
+    let mut bytes = format!("blob {}\0", content.len()).into_bytes();
+    bytes.extend_from_slice(content);
+    #[expect(
+        clippy::expect_used,
+        reason = "a SHA-1 in hexadecimal is a commit id by its definition"
+    )]
+    Sha1::of(&bytes)
+        .to_string()
+        .parse()
+        .expect("forty hexadecimal digits")
+}
+
+/// The manifest with the value of its top-level `version` replaced and nothing else touched.
+pub(crate) fn replaced(manifest: &[u8], wanted: &str) -> Option<Vec<u8>> {
+    let (start, end) = version_value(manifest)?;
+    let mut content = manifest.get(..start)?.to_vec();
+    content.extend_from_slice(format!("\"{wanted}\"").as_bytes());
+    content.extend_from_slice(manifest.get(end..)?);
+    Some(content)
+}
+
+/// The manifest as npm writes it after `npm version`: parsed and printed again with the indentation it had.
+fn rewritten(manifest: &[u8], wanted: &str) -> Option<Vec<u8>> {
+    let mut value = parse_json(manifest).ok()?;
+    value
+        .as_object_mut()?
+        .insert("version".to_owned(), Value::from(wanted));
+    let text = std::str::from_utf8(manifest).ok()?;
+    let indent: String = text
+        .lines()
+        .skip(1)
+        .find(|line| !line.trim().is_empty())
+        .map(|line| {
+            line.chars()
+                .take_while(|c| matches!(c, ' ' | '\t'))
+                .collect()
+        })
+        .unwrap_or_else(|| "  ".to_owned());
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut content = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
+    let mut serializer = serde_json::Serializer::with_formatter(&mut content, formatter);
+    serde::Serialize::serialize(&value, &mut serializer).ok()?;
+    let mut text = String::from_utf8(content).ok()?;
+    text.push('\n');
+    Some(text.replace('\n', newline).into_bytes())
+}
+
+/// Where the value of the top-level `version` stands, quotes included. Of two such keys the last one counts.
+fn version_value(manifest: &[u8]) -> Option<(usize, usize)> {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    let mut found = None;
+    // Set between a top-level key `version` and its value.
+    let mut expected = false;
+    let mut is_key = true;
+    while let Some(byte) = manifest.get(at) {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                is_key = true;
+                expected = false;
+            }
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            b':' => is_key = false,
+            b',' => {
+                is_key = true;
+                expected = false;
+            }
+            b'"' => {
+                let end = end_of_string(manifest, at)?;
+                let content = manifest.get(at + 1..end - 1)?;
+                if depth == 1 && is_key {
+                    expected = content == b"version";
+                } else if depth == 1 && expected {
+                    found = Some((at, end));
+                }
+                at = end;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// The position after the string that begins at `start`.
+fn end_of_string(text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        match text.get(at)? {
+            b'\\' => at += 2,
+            b'"' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::npm::testing::{pin, survey, tree};
+
+    #[test]
+    fn only_the_value_of_the_manifests_own_version_changes() {
+        for (before, after) in [
+            (
+                "{\n  \"name\": \"x\", \"version\" : \"0.1.0\",\n  \"files\": [\"version\"]\n}\n",
+                Some(
+                    "{\n  \"name\": \"x\", \"version\" : \"1.2.3\",\n  \"files\": [\"version\"]\n}\n",
+                ),
+            ),
+            (
+                "{\"a\":{\"version\":\"0.1.0\"},\"b\":\"version\",\"version\":\"0.1.0\"}",
+                Some("{\"a\":{\"version\":\"0.1.0\"},\"b\":\"version\",\"version\":\"1.2.3\"}"),
+            ),
+            (
+                "{\"a\\\"\":\"\\\\\",\"version\":\"\"}",
+                Some("{\"a\\\"\":\"\\\\\",\"version\":\"1.2.3\"}"),
+            ),
+            ("{\"version\":1}", None),
+            ("{\"version\":", None),
+            ("", None),
+        ] {
+            let found = replaced(before.as_bytes(), "1.2.3").map(|c| String::from_utf8(c).unwrap());
+            assert_eq!(found.as_deref(), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn the_form_that_was_published_is_chosen() {
+        let before = "{\n  \"version\": \"0.1.0\",\n  \"files\": [\"dist\"]\n}\n";
+        let textual = "{\n  \"version\": \"1.2.3\",\n  \"files\": [\"dist\"]\n}\n";
+        let printed = "{\n  \"version\": \"1.2.3\",\n  \"files\": [\n    \"dist\"\n  ]\n}\n";
+        for (published, expect, confirmed) in [
+            (textual, textual, true),
+            (printed, printed, true),
+            ("{}", textual, false),
+        ] {
+            let tree = tree(&[("package.json", before)]);
+            let project = Project::find(&tree, &pin(None)).unwrap();
+            let stamping = stamp(
+                &project,
+                &survey(&[("package.json", published)]),
+                Some("0.1.0"),
+                "1.2.3",
+            );
+            assert_eq!(stamping.confirmed, confirmed);
+            assert_eq!(stamping.edits.first().unwrap().content, expect.as_bytes());
+        }
+    }
+
+    #[test]
+    fn another_file_is_stamped_only_where_that_gives_what_was_published() {
+        let tree = tree(&[
+            ("package.json", "{\"version\":\"0.1.0\"}"),
+            ("jsr.json", "{\"version\":\"0.1.0\"}"),
+            ("server.json", "{\"version\":\"0.1.0\"}"),
+            ("README.md", "0.1.0"),
+        ]);
+        let project = Project::find(&tree, &pin(None)).unwrap();
+        let survey = survey(&[
+            ("jsr.json", "{\"version\":\"1.2.3\"}"),
+            ("server.json", "{\"version\":\"9.9.9\"}"),
+            ("README.md", "0.1.0"),
+        ]);
+        let stamping = stamp(&project, &survey, Some("0.1.0"), "1.2.3");
+        let paths: Vec<_> = stamping
+            .edits
+            .iter()
+            .map(|edit| edit.path.as_str())
+            .collect();
+        assert_eq!(paths, ["package.json", "jsr.json"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            drop(replaced(&bytes, "1.2.3"));
+            drop(rewritten(&bytes, "1.2.3"));
+        }
+    }
+}

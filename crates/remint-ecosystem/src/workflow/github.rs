@@ -1,0 +1,237 @@
+//! GitHub Actions (and the hosts that speak the same language).
+
+use std::collections::BTreeMap;
+
+use remint_model::{EntryPath, SourceTree};
+use serde_json::Value;
+
+use super::{Does, Job, Step, Workflow, list, plain, plain_map};
+use crate::yaml;
+
+/// How deep composite actions may use each other.
+const DEEPEST: usize = 4;
+
+pub(super) fn read(path: &EntryPath, text: &str, tree: &SourceTree) -> Option<Workflow> {
+    let document = yaml::parse(text).ok()?;
+    let environment = plain_map(document.get("env"));
+    let directory = default_directory(&document);
+    let jobs = document
+        .get("jobs")?
+        .as_object()?
+        .iter()
+        .map(|(id, job)| {
+            let mut environment = environment.clone();
+            environment.extend(plain_map(job.get("env")));
+            let directory = default_directory(job).or_else(|| directory.clone());
+            Job {
+                id: id.clone(),
+                needs: list(job.get("needs")),
+                steps: steps(job, directory.as_deref(), tree, DEEPEST),
+                environment,
+                image: job
+                    .get("container")
+                    .and_then(|container| container.get("image").or(Some(container)))
+                    .and_then(plain),
+            }
+        })
+        .collect();
+    Some(Workflow {
+        path: path.clone(),
+        triggers: list(document.get("on")),
+        jobs,
+    })
+}
+
+fn default_directory(value: &Value) -> Option<String> {
+    value
+        .pointer("/defaults/run/working-directory")
+        .and_then(plain)
+}
+
+fn steps(
+    owner: &Value,
+    default_directory: Option<&str>,
+    tree: &SourceTree,
+    depth: usize,
+) -> Vec<Step> {
+    let mut found = Vec::new();
+    for step in owner
+        .get("steps")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let environment = plain_map(step.get("env"));
+        let condition = step.get("if").and_then(plain);
+        if let Some(run) = step.get("run").and_then(plain) {
+            found.push(Step {
+                does: Does::Run(run),
+                directory: step
+                    .get("working-directory")
+                    .and_then(plain)
+                    .or_else(|| default_directory.map(str::to_owned)),
+                environment,
+                condition,
+            });
+        } else if let Some(action) = step.get("uses").and_then(plain) {
+            let inputs = plain_map(step.get("with"));
+            match action.strip_prefix("./") {
+                Some(local) if depth > 0 => {
+                    found.extend(composite(local, &inputs, tree, depth - 1));
+                }
+                _ => found.push(Step {
+                    does: Does::Use(
+                        action
+                            .split('@')
+                            .next()
+                            .unwrap_or(&action)
+                            .to_ascii_lowercase(),
+                        inputs,
+                    ),
+                    directory: None,
+                    environment,
+                    condition,
+                }),
+            }
+        }
+    }
+    found
+}
+
+/// The steps of an action kept in the repository itself, its inputs filled in.
+fn composite(
+    directory: &str,
+    inputs: &BTreeMap<String, String>,
+    tree: &SourceTree,
+    depth: usize,
+) -> Vec<Step> {
+    let directory = directory.trim_end_matches('/');
+    let Some(document) = ["action.yml", "action.yaml"]
+        .iter()
+        .find_map(|name| tree.text(&format!("{directory}/{name}")))
+        .and_then(|text| yaml::parse(text).ok())
+    else {
+        return Vec::new();
+    };
+    let mut values: BTreeMap<String, String> = document
+        .get("inputs")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, input)| Some((name.clone(), plain(input.get("default")?)?)))
+        .collect();
+    values.extend(inputs.clone());
+    let Some(runs) = document.get("runs") else {
+        return Vec::new();
+    };
+    let fill = |text: &str| {
+        values.iter().fold(text.to_owned(), |text, (name, value)| {
+            text.replace(&format!("${{{{ inputs.{name} }}}}"), value)
+                .replace(&format!("${{{{inputs.{name}}}}}"), value)
+        })
+    };
+    steps(runs, None, tree, depth)
+        .into_iter()
+        .map(|mut step| {
+            step.does = match step.does {
+                Does::Run(run) => Does::Run(fill(&run)),
+                Does::Use(action, inputs) => Does::Use(
+                    action,
+                    inputs
+                        .into_iter()
+                        .map(|(name, value)| (name, fill(&value)))
+                        .collect(),
+                ),
+            };
+            step.directory = step.directory.map(|directory| fill(&directory));
+            step
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow;
+
+    fn read_one(files: &[(&str, &str)]) -> Workflow {
+        let mut tree = SourceTree::default();
+        for (path, text) in files {
+            tree.texts
+                .insert(path.parse().unwrap(), text.as_bytes().to_vec());
+        }
+        workflow::all(&tree).into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn directories_and_variables_are_inherited() {
+        let workflow = read_one(&[(
+            ".github/workflows/a.yml",
+            "on: [push, release]
+env: {A: 1, B: x}
+defaults: {run: {working-directory: packages/x}}
+jobs:
+  publish:
+    needs: build
+    env: {B: y}
+    steps:
+      - uses: actions/setup-node@v4
+        with: {node-version: 22.x}
+      - run: npm ci
+      - run: npm publish
+        working-directory: other
+        if: github.event_name == 'release'
+",
+        )]);
+        assert_eq!(workflow.triggers, ["push", "release"]);
+        let job = workflow.jobs.first().unwrap();
+        assert_eq!(job.needs, ["build"]);
+        assert_eq!(
+            job.environment,
+            BTreeMap::from([("A".into(), "1".into()), ("B".into(), "y".into())])
+        );
+        let directories: Vec<_> = job.steps.iter().map(|s| s.directory.as_deref()).collect();
+        assert_eq!(directories, [None, Some("packages/x"), Some("other")]);
+        assert_eq!(
+            job.steps.first().unwrap().does,
+            Does::Use(
+                "actions/setup-node".into(),
+                BTreeMap::from([("node-version".into(), "22.x".into())])
+            )
+        );
+    }
+
+    #[test]
+    fn composite_actions_of_the_repository_are_spelt_out() {
+        let workflow = read_one(&[
+            (
+                ".github/workflows/a.yml",
+                "jobs: {x: {steps: [{uses: ./.github/actions/setup, with: {node: 20}}]}}",
+            ),
+            (
+                ".github/actions/setup/action.yml",
+                "inputs: {node: {default: 18}, dir: {default: web}}
+runs:
+  using: composite
+  steps:
+    - uses: actions/setup-node@v4
+      with: {node-version: '${{ inputs.node }}'}
+    - run: npm ci
+      working-directory: ${{inputs.dir}}
+    - uses: ./.github/actions/setup
+",
+            ),
+        ]);
+        let steps = &workflow.jobs.first().unwrap().steps;
+        // An action that uses itself ends at a fixed depth.
+        assert!(steps.len() < 20);
+        assert_eq!(
+            steps.first().unwrap().does,
+            Does::Use(
+                "actions/setup-node".into(),
+                BTreeMap::from([("node-version".into(), "20".into())])
+            )
+        );
+        assert_eq!(steps.get(1).unwrap().directory.as_deref(), Some("web"));
+    }
+}

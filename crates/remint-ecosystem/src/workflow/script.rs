@@ -1,0 +1,291 @@
+//! Shell scripts of workflows and manifests, split into commands. Enough of the POSIX shell's grammar to tell
+//! where a command ends; loops, conditions and here-documents are not taken apart.
+
+/// A script as far as it is understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Script {
+    /// Commands that run one after the other.
+    Commands(Vec<Command>),
+    /// Something with control flow, as it stands.
+    Compound(String),
+}
+
+/// One command, or a pipeline or `||` chain, which is named by its first command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// The text, as a shell would have to be given it.
+    pub(crate) text: String,
+    /// `NAME=value` in front of the command, values unquoted as far as possible.
+    pub(crate) assignments: Vec<(String, String)>,
+    /// Program and arguments, unquoted; expansions are left as they are.
+    pub(crate) words: Vec<String>,
+}
+
+impl Command {
+    /// A word by its position, or an empty text.
+    pub(crate) fn word(&self, at: usize) -> &str {
+        self.words.get(at).map_or("", String::as_str)
+    }
+
+    /// Whether one of the arguments is this one.
+    pub(crate) fn has(&self, argument: &str) -> bool {
+        self.words.iter().skip(1).any(|word| word == argument)
+    }
+
+    /// The value of an option: `--name value`, `--name=value`.
+    pub(crate) fn option(&self, name: &str) -> Option<&str> {
+        self.words.iter().enumerate().find_map(|(at, word)| {
+            if word == name {
+                self.words.get(at + 1).map(String::as_str)
+            } else {
+                word.strip_prefix(name)?.strip_prefix('=')
+            }
+        })
+    }
+}
+
+/// Words that open control flow where a command may stand.
+const CONTROL: [&str; 10] = [
+    "if", "for", "while", "until", "case", "function", "{", "(", "select", "[[",
+];
+
+/// Splits a script.
+pub(crate) fn split(script: &str) -> Script {
+    let mut commands = Vec::new();
+    let mut current = Current::default();
+    let mut characters = script.chars().peekable();
+    let mut quote = Quote::None;
+    // Depth of `$( … )`, `${ … }` and `( … )` inside a word.
+    let mut nested = 0_usize;
+    while let Some(c) = characters.next() {
+        match (quote, c) {
+            (Quote::Single, '\'') | (Quote::Double, '"') => {
+                quote = Quote::None;
+                current.quoted(c);
+            }
+            (Quote::Single, _) => current.push(c),
+            (_, '\\') => match characters.next() {
+                // A line that goes on.
+                Some('\n') if quote == Quote::None => current.space(' '),
+                Some(next) => current.escaped(next),
+                None => {}
+            },
+            (Quote::Double, _) => current.push(c),
+            (Quote::None, '\'') => {
+                quote = Quote::Single;
+                current.quoted(c);
+            }
+            (Quote::None, '"') => {
+                quote = Quote::Double;
+                current.quoted(c);
+            }
+            (Quote::None, '$') if matches!(characters.peek(), Some('(' | '{')) => {
+                current.push(c);
+                current.push(characters.next().unwrap_or_default());
+                nested += 1;
+            }
+            (Quote::None, '(') if nested > 0 => {
+                nested += 1;
+                current.push(c);
+            }
+            (Quote::None, ')' | '}') if nested > 0 => {
+                nested -= 1;
+                current.push(c);
+            }
+            (Quote::None, _) if nested > 0 => current.push(c),
+            (Quote::None, '<') if characters.peek() == Some(&'<') => {
+                return Script::Compound(script.to_owned());
+            }
+            (Quote::None, '#') if current.word.is_none() => {
+                for next in characters.by_ref() {
+                    if next == '\n' {
+                        break;
+                    }
+                }
+                current.finish(&mut commands);
+            }
+            (Quote::None, '\n' | ';') => current.finish(&mut commands),
+            (Quote::None, '&') if characters.peek() == Some(&'&') => {
+                characters.next();
+                current.finish(&mut commands);
+            }
+            (Quote::None, '|' | '<' | '>' | '&') => current.stop_words(c),
+            (Quote::None, c) if c.is_whitespace() => current.space(c),
+            (Quote::None, '(') if current.word.is_none() => {
+                return Script::Compound(script.to_owned());
+            }
+            (Quote::None, _) => current.push(c),
+        }
+    }
+    current.finish(&mut commands);
+    let compound = quote != Quote::None
+        || nested > 0
+        || commands
+            .iter()
+            .any(|command| CONTROL.contains(&command.word(0)));
+    if compound {
+        Script::Compound(script.to_owned())
+    } else {
+        Script::Commands(commands)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    None,
+    Single,
+    Double,
+}
+
+/// The command that is being read.
+#[derive(Default)]
+struct Current {
+    text: String,
+    word: Option<String>,
+    words: Vec<String>,
+    /// Set after a pipe, a redirection or `||`: what follows belongs to the text, not to the words.
+    stopped: bool,
+}
+
+impl Current {
+    fn push(&mut self, c: char) {
+        self.text.push(c);
+        self.word.get_or_insert_default().push(c);
+    }
+
+    fn quoted(&mut self, c: char) {
+        self.text.push(c);
+        self.word.get_or_insert_default();
+    }
+
+    fn escaped(&mut self, c: char) {
+        self.text.push('\\');
+        self.push(c);
+    }
+
+    fn space(&mut self, c: char) {
+        if !self.text.is_empty() {
+            self.text.push(c);
+        }
+        self.end_word();
+    }
+
+    fn stop_words(&mut self, c: char) {
+        self.text.push(c);
+        self.end_word();
+        self.stopped = true;
+    }
+
+    fn end_word(&mut self) {
+        if let Some(word) = self.word.take()
+            && !self.stopped
+        {
+            self.words.push(word);
+        }
+    }
+
+    fn finish(&mut self, commands: &mut Vec<Command>) {
+        self.end_word();
+        let mut done = std::mem::take(self);
+        let text = done.text.trim().to_owned();
+        if text.is_empty() {
+            return;
+        }
+        let count = done
+            .words
+            .iter()
+            .take_while(|word| assignment(word).is_some())
+            .count();
+        let rest = done.words.split_off(count);
+        commands.push(Command {
+            text,
+            assignments: done
+                .words
+                .iter()
+                .filter_map(|word| assignment(word))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            words: rest,
+        });
+    }
+}
+
+/// `NAME=value`, where NAME is a shell name.
+fn assignment(word: &str) -> Option<(&str, &str)> {
+    let (name, value) = word.split_once('=')?;
+    let valid = !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    valid.then_some((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(script: &str, expect: &[&[&str]]) {
+        let Script::Commands(commands) = split(script) else {
+            panic!("{script} was not taken apart");
+        };
+        let words: Vec<Vec<&str>> = commands
+            .iter()
+            .map(|command| command.words.iter().map(String::as_str).collect())
+            .collect();
+        assert_eq!(words, expect, "{script}");
+    }
+
+    #[test]
+    fn commands_end_where_a_shell_ends_them() {
+        check(
+            "npm ci && npm run build",
+            &[&["npm", "ci"], &["npm", "run", "build"]],
+        );
+        check("a; b\nc # d && e\nf", &[&["a"], &["b"], &["c"], &["f"]]);
+        check("npm run \\\n  build", &[&["npm", "run", "build"]]);
+        check("echo 'a && b' \"c; d\"", &[&["echo", "a && b", "c; d"]]);
+        check("node -e \"x(\\\"y\\\")\"", &[&["node", "-e", "x(\"y\")"]]);
+        check(
+            "V=$(jq -r '.a && .b' f | tr a b) npm version ${V#v}",
+            &[&["npm", "version", "${V#v}"]],
+        );
+        check("a | b && c > d || true", &[&["a"], &["c"]]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn the_text_of_a_command_is_what_a_shell_needs() {
+        let Script::Commands(commands) = split("A=1 x 'y z' | tee log && w") else {
+            panic!("compound");
+        };
+        let first = commands.first().unwrap();
+        assert_eq!(first.text, "A=1 x 'y z' | tee log");
+        assert_eq!(first.assignments, [("A".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn control_flow_is_left_whole() {
+        for script in [
+            "if [ -f x ]; then y; fi",
+            "for x in a b; do y; done",
+            "cat <<EOF\nx\nEOF",
+            "(cd x && y)",
+            "echo \"open",
+            "echo $(open",
+        ] {
+            assert_eq!(split(script), Script::Compound(script.to_owned()));
+        }
+    }
+
+    #[test]
+    fn options_are_found_in_both_spellings() {
+        let Script::Commands(commands) = split("npm publish --tag=next -w a --access public")
+        else {
+            panic!("compound");
+        };
+        let command = commands.first().unwrap();
+        assert_eq!(command.option("--tag"), Some("next"));
+        assert_eq!(command.option("-w"), Some("a"));
+        assert_eq!(command.option("--x"), None);
+        assert!(command.has("--access"));
+    }
+}
