@@ -1,1 +1,21 @@
-//! 
+//! Opens hostile archives, lists them strictly, and says what two of them have in common: identical, equal
+//! once named normalisers have run, or different, with every difference ranked and explained where its cause
+//! is known.
+//!
+//! Bytes in, values out: nothing here touches a file system, a process, a clock or the network.
+
+mod archive;
+mod build_paths;
+mod compare;
+mod difference;
+mod error;
+mod limits;
+pub mod normalise;
+mod source_map;
+mod survey;
+mod text;
+
+pub use compare::{Compared, Counts, compare};
+pub use error::{ArchiveError, Side};
+pub use limits::{Limits, Options};
+pub use survey::survey;

@@ -1,0 +1,86 @@
+//! The canonical listing of an archive: every entry with its digests and what its header says, no content.
+
+use std::rc::Rc;
+
+use remint_model::{Anomaly, EntryPath, GzipHeader, Sha256};
+
+/// What one archive holds, in the archive's own order.
+#[derive(Debug, Clone)]
+pub(crate) struct Listing {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) anomalies: Vec<Anomaly>,
+    /// The folder that was cut from all paths, where the format has one.
+    pub(crate) top_folder: Option<String>,
+    pub(crate) gzip: Option<GzipHeader>,
+    /// Digest of every byte of the uncompressed tar that is no content; of the end records for a zip. With
+    /// equal entries in equal order, equal framing means equal uncompressed archives.
+    pub(crate) framing: Sha256,
+}
+
+/// How many bytes tell what kind of content it is.
+pub(crate) const HEAD: usize = 8;
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Below the top folder; what cannot be a path is escaped into one.
+    pub(crate) path: EntryPath,
+    /// Which entry of the archive it was, counted from 0.
+    pub(crate) index: u32,
+    pub(crate) kind: Kind,
+    /// Permission and special bits (`0o7777`).
+    pub(crate) mode: u32,
+    pub(crate) size: u64,
+    /// Of the content; of a link's target.
+    pub(crate) sha256: Sha256,
+    /// The first bytes of the content, zeros after its end: enough to know machine code and scripts.
+    pub(crate) head: [u8; HEAD],
+    pub(crate) written: Written,
+}
+
+impl Entry {
+    /// Whether anybody may execute it.
+    pub(crate) const fn is_executable(&self) -> bool {
+        self.mode & 0o111 != 0
+    }
+
+    /// Whether it is a regular file whose content was read.
+    pub(crate) const fn is_file(&self) -> bool {
+        matches!(self.kind, Kind::File)
+    }
+}
+
+/// What kind of thing an entry makes on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    File,
+    Directory,
+    SymbolicLink,
+    HardLink,
+    /// A device, pipe or other special file; the tar type or the zip file type.
+    Special(u8),
+    /// Content that cannot be read: encrypted, or packed by a method that installers do not know. The digest
+    /// is that of the packed bytes.
+    Unreadable,
+}
+
+/// What the header of an entry tells beyond path, kind, mode and content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Seconds since 1970 and nanoseconds.
+    pub(crate) mtime: (i64, u32),
+    pub(crate) owner: Rc<Owner>,
+    /// Extended attributes that some extractor may apply; `None` is none.
+    pub(crate) attributes: Option<Sha256>,
+    /// Everything that is mere spelling: which header types, padding of numbers, zip methods and versions.
+    pub(crate) encoding: Sha256,
+}
+
+/// Whom a tar entry belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) user: u64,
+    pub(crate) group: u64,
+    pub(crate) user_name: Vec<u8>,
+    pub(crate) group_name: Vec<u8>,
+}

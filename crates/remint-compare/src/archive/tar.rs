@@ -1,0 +1,513 @@
+//! Walks a gzipped tar: headers to the letter, extended headers and long names applied as Python applies them,
+//! and every place where node-tar or GNU tar would see something else kept as an anomaly.
+
+use std::io::Read;
+use std::rc::Rc;
+
+use remint_model::{AnomalyKind, Sha256};
+use sha2::Digest as _;
+
+use super::gzip::GzipReader;
+use super::listing::{Kind, Owner, Written};
+use super::pax::Records;
+use super::source::{CHUNK, Source, collect};
+use super::tar_header::{BLOCK, Block, Header};
+use super::{Anomalies, Flow, Seen, Visit, Walked};
+use crate::error::ReadError;
+use crate::limits::Limits;
+
+/// PAX keys that installers apply or that only describe the packer's disk; other keys are kept as attributes.
+const KNOWN_KEYS: &[&str] = &[
+    "path",
+    "linkpath",
+    "size",
+    "mtime",
+    "atime",
+    "ctime",
+    "uid",
+    "gid",
+    "uname",
+    "gname",
+    "comment",
+    "charset",
+    "hdrcharset",
+    "LIBARCHIVE.creationtime",
+    "SCHILY.dev",
+    "SCHILY.ino",
+    "SCHILY.nlink",
+];
+/// Prefixes of more such keys: old npm's own record of its tree, and macOS attributes no installer restores.
+const KNOWN_PREFIXES: &[&str] = &[
+    "NODETAR.",
+    "LIBARCHIVE.xattr.com.apple.",
+    "SCHILY.xattr.com.apple.",
+];
+
+/// Goes through the tar inside a gzip stream.
+pub(super) fn walk<R: Read>(
+    reader: R,
+    limits: &Limits,
+    anomalies: &mut Anomalies,
+    visit: &mut Visit<'_>,
+) -> Result<Walked, ReadError> {
+    let mut tar = Tar {
+        gzip: GzipReader::new(reader, limits.unpacked)?,
+        limits,
+        anomalies,
+        position: 0,
+        framing: sha2::Sha256::new(),
+        global: Records::default(),
+        owner: Rc::default(),
+    };
+    let flow = tar.entries(visit)?;
+    if flow == Flow::Continue {
+        tar.ending()?;
+    }
+    Ok(Walked {
+        gzip: Some(tar.gzip.header()),
+        framing: Sha256::from_bytes(tar.framing.finalize().into()),
+    })
+}
+
+/// What extended headers say about the entry that follows them.
+#[derive(Default)]
+struct Extended {
+    records: Option<Records>,
+    long_name: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
+    /// The header blocks before the entry's own, without their values.
+    spelling: Vec<Block>,
+}
+
+struct Tar<'a, R> {
+    gzip: GzipReader<R>,
+    limits: &'a Limits,
+    anomalies: &'a mut Anomalies,
+    position: u64,
+    framing: sha2::Sha256,
+    global: Records,
+    /// That of the last entry: nearly always that of the next one too.
+    owner: Rc<Owner>,
+}
+
+impl<R: Read> Tar<'_, R> {
+    /// Reads entries up to the end of the archive, or until the visitor stops.
+    fn entries(&mut self, visit: &mut Visit<'_>) -> Result<Flow, ReadError> {
+        let mut extended = Extended::default();
+        let mut headers: u64 = 0;
+        let mut index: u32 = 0;
+        let mut zero_block_at = None;
+        loop {
+            let at = self.position;
+            let Some(block) = self.block()? else {
+                return Ok(Flow::Continue);
+            };
+            if block.iter().all(|byte| *byte == 0) {
+                if zero_block_at.is_some() {
+                    break;
+                }
+                zero_block_at = Some(at);
+                continue;
+            }
+            if let Some(zeros) = zero_block_at.take() {
+                // Python stops at a single zero block, node-tar and GNU tar go on.
+                self.anomalies.add(
+                    AnomalyKind::GapBytes,
+                    b"",
+                    format!(
+                        "a block of zeros at byte {zeros} of the tar, and more entries after it"
+                    ),
+                );
+            }
+            headers += 1;
+            if headers > self.limits.entries {
+                return Err(ReadError::TooManyEntries {
+                    limit: self.limits.entries,
+                });
+            }
+            let header = Header::parse(&block, at)?;
+            for disagreement in &header.disagreements {
+                self.disagree(&header.name, *disagreement);
+            }
+            if self.extended_header(&header, &mut extended, at)? {
+                continue;
+            }
+            let flow = self.entry(header, std::mem::take(&mut extended), index, at, visit)?;
+            index += 1;
+            if flow == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        if extended.records.is_some() || extended.long_name.is_some() {
+            self.disagree(b"", "an extended header without an entry");
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Takes a header that only describes the next one; `false` when it is an entry of its own.
+    fn extended_header(
+        &mut self,
+        header: &Header,
+        extended: &mut Extended,
+        at: u64,
+    ) -> Result<bool, ReadError> {
+        match header.kind {
+            b'x' | b'X' => {
+                let content = self.text(header.size, self.limits.extended_header, "PAX header")?;
+                let records = Records::parse(&content, at)?;
+                self.check_records(header, &records);
+                if let Some(earlier) = &mut extended.records {
+                    self.disagree(&header.name, "two PAX headers for one entry");
+                    earlier.extend(records);
+                } else {
+                    extended.records = Some(records);
+                }
+            }
+            b'g' => {
+                let content = self.text(header.size, self.limits.extended_header, "PAX header")?;
+                let records = Records::parse(&content, at)?;
+                self.check_records(header, &records);
+                for key in ["path", "linkpath", "size"] {
+                    if records.value(key).is_some() {
+                        self.disagree(
+                            &header.name,
+                            format!("a global PAX header sets `{key}` for all entries"),
+                        );
+                    }
+                }
+                self.global.extend(records);
+            }
+            b'L' => {
+                let name = self.long_text(header.size)?;
+                if extended.long_name.replace(name).is_some() {
+                    self.disagree(&header.name, "two long names for one entry");
+                }
+            }
+            b'K' => {
+                let link = self.long_text(header.size)?;
+                if extended.long_link.replace(link).is_some() {
+                    self.disagree(&header.name, "two long link targets for one entry");
+                }
+            }
+            _ => return Ok(false),
+        }
+        extended.spelling.push(header.spelling);
+        Ok(true)
+    }
+
+    fn check_records(&mut self, header: &Header, records: &Records) {
+        for (key, value) in records.iter() {
+            // node-tar splits records at line feeds, whatever their stated length.
+            if value.contains(&b'\n') || key.contains(&b'\n') {
+                self.disagree(
+                    &header.name,
+                    format!("PAX `{}` holds a line feed", key.escape_ascii()),
+                );
+            }
+            if key.starts_with(b"GNU.sparse.") {
+                self.anomalies.add(
+                    AnomalyKind::UnreadableEntry,
+                    &header.name,
+                    "a sparse file, which npm's reader does not unfold",
+                );
+            }
+        }
+    }
+
+    fn entry(
+        &mut self,
+        header: Header,
+        extended: Extended,
+        index: u32,
+        at: u64,
+        visit: &mut Visit<'_>,
+    ) -> Result<Flow, ReadError> {
+        let records = extended.records.as_ref();
+        let value = |key: &str| {
+            records
+                .and_then(|records| records.value(key))
+                .or_else(|| self.global.value(key))
+        };
+        let number = |key: &str| match records.map(|records| records.number(key, at)).transpose()? {
+            Some(Some(number)) => Ok(Some(number)),
+            Some(None) | None => self.global.number(key, at),
+        };
+
+        let name = value("path").map(<[u8]>::to_vec);
+        let link = value("linkpath").map(<[u8]>::to_vec);
+        let stated_size = number("size")?;
+        let owner = Owner {
+            user: number("uid")?.unwrap_or(header.user),
+            group: number("gid")?.unwrap_or(header.group),
+            user_name: value("uname").unwrap_or(&header.user_name).to_vec(),
+            group_name: value("gname").unwrap_or(&header.group_name).to_vec(),
+        };
+        let mtime = match records
+            .map(|records| records.time("mtime", at))
+            .transpose()?
+        {
+            Some(Some(time)) => Some(time),
+            Some(None) | None => self.global.time("mtime", at)?,
+        }
+        .unwrap_or((header.mtime, 0));
+        let attributes = attributes(records.into_iter().chain([&self.global]));
+        let encoding = encoding(&header, &extended);
+
+        for (pax, gnu) in [(&name, &extended.long_name), (&link, &extended.long_link)] {
+            if let (Some(pax), Some(gnu)) = (pax, gnu)
+                && pax != gnu
+            {
+                self.disagree(pax, "PAX and GNU long names differ");
+            }
+        }
+        let name = name.or(extended.long_name).unwrap_or(header.name);
+        let link = link.or(extended.long_link).unwrap_or(header.link);
+        if name.len() as u64 > self.limits.name || link.len() as u64 > self.limits.name {
+            return Err(ReadError::TooLarge {
+                what: "an entry's name",
+                limit: self.limits.name,
+            });
+        }
+        if let Some(stated) = stated_size
+            && stated != header.size
+        {
+            self.disagree(
+                &name,
+                format!("size is {} in the tar header, {stated} in PAX", header.size),
+            );
+        }
+        let size = stated_size.unwrap_or(header.size);
+        let kind = self.kind(header.kind, &name);
+        let body = match kind {
+            Kind::File | Kind::Unreadable => size,
+            Kind::Special(kind) if !matches!(kind, b'3' | b'4' | b'6') => size,
+            Kind::Directory | Kind::SymbolicLink | Kind::HardLink | Kind::Special(_) => {
+                if size != 0 {
+                    // Python goes on right after the header, others skip this many bytes.
+                    self.disagree(
+                        &name,
+                        format!("an entry without content states {size} bytes"),
+                    );
+                }
+                0
+            }
+        };
+        if *self.owner != owner {
+            self.owner = Rc::new(owner);
+        }
+        let seen = Seen {
+            index,
+            name: &name,
+            link: if matches!(kind, Kind::SymbolicLink | Kind::HardLink) {
+                &link
+            } else {
+                b""
+            },
+            kind,
+            mode: header.mode,
+            size: body,
+            written: Written {
+                mtime,
+                owner: Rc::clone(&self.owner),
+                attributes,
+                encoding,
+            },
+        };
+        let content_at = self.position;
+        let mut content = Content {
+            gzip: &mut self.gzip,
+            remaining: body,
+        };
+        let flow = visit(seen, &mut content, self.anomalies)?;
+        if flow == Flow::Stop {
+            return Ok(flow);
+        }
+        content.drain(&mut |_| {})?;
+        if content.remaining > 0 {
+            return Err(ReadError::malformed(content_at, "entry is cut off"));
+        }
+        self.position += body;
+        self.padding(body, &name)?;
+        Ok(flow)
+    }
+
+    fn kind(&mut self, kind: u8, name: &[u8]) -> Kind {
+        match kind {
+            0 if name.ends_with(b"/") => Kind::Directory,
+            b'0' if name.ends_with(b"/") => {
+                self.disagree(name, "a regular file whose name ends in a slash");
+                Kind::Directory
+            }
+            0 | b'0' | b'7' => Kind::File,
+            b'1' => Kind::HardLink,
+            b'2' => Kind::SymbolicLink,
+            b'5' => Kind::Directory,
+            b'S' => {
+                self.anomalies.add(
+                    AnomalyKind::UnreadableEntry,
+                    name,
+                    "a sparse file, which npm's reader does not unfold",
+                );
+                Kind::Unreadable
+            }
+            other => Kind::Special(other),
+        }
+    }
+
+    /// A GNU long name: text with a final NUL.
+    fn long_text(&mut self, size: u64) -> Result<Vec<u8>, ReadError> {
+        let mut text = self.text(size, self.limits.name + 1, "a long name")?;
+        if text.last() == Some(&0) {
+            text.pop();
+        }
+        Ok(text)
+    }
+
+    /// The content of an extended header.
+    fn text(&mut self, size: u64, limit: u64, what: &'static str) -> Result<Vec<u8>, ReadError> {
+        if size > limit {
+            return Err(ReadError::TooLarge { what, limit });
+        }
+        let at = self.position;
+        let mut content = Content {
+            gzip: &mut self.gzip,
+            remaining: size,
+        };
+        let text = collect(&mut content, limit, what)?;
+        if text.len() as u64 != size {
+            return Err(ReadError::malformed(at, format!("{what} is cut off")));
+        }
+        self.framing.update(&text);
+        self.position += size;
+        self.padding(size, b"")?;
+        Ok(text)
+    }
+
+    /// Reads up to the next block boundary.
+    fn padding(&mut self, size: u64, name: &[u8]) -> Result<(), ReadError> {
+        let over = usize::try_from(size % BLOCK as u64).unwrap_or_default();
+        if over == 0 {
+            return Ok(());
+        }
+        let mut padding = vec![0; BLOCK - over];
+        let count = self.gzip.fill(&mut padding)?;
+        let padding = padding.get(..count).unwrap_or_default();
+        self.framing.update(padding);
+        self.position += count as u64;
+        if padding.iter().any(|byte| *byte != 0) {
+            self.anomalies.add(
+                AnomalyKind::GapBytes,
+                name,
+                "the padding after the content is not zero",
+            );
+        }
+        Ok(())
+    }
+
+    /// The next block; `None` at the end of the file.
+    fn block(&mut self) -> Result<Option<Block>, ReadError> {
+        let mut block = [0; BLOCK];
+        let count = self.gzip.fill(&mut block)?;
+        let read = block.get(..count).unwrap_or_default();
+        self.framing.update(read);
+        if count < BLOCK && read.iter().any(|byte| *byte != 0) {
+            return Err(ReadError::malformed(self.position, "tar header is cut off"));
+        }
+        self.position += count as u64;
+        Ok((count == BLOCK).then_some(block))
+    }
+
+    /// What follows the end of the tar: zeros up to its blocking factor, and the end of the file.
+    fn ending(&mut self) -> Result<(), ReadError> {
+        let mut buffer = vec![0; CHUNK];
+        let mut foreign = 0_u64;
+        loop {
+            let count = self.gzip.read(&mut buffer)?;
+            let piece = buffer.get(..count).unwrap_or_default();
+            if piece.is_empty() {
+                break;
+            }
+            self.framing.update(piece);
+            foreign += piece.iter().filter(|byte| **byte != 0).count() as u64;
+        }
+        if foreign > 0 {
+            self.anomalies.add(
+                AnomalyKind::SuffixBytes,
+                b"",
+                format!("{foreign} bytes other than zero after the end of the tar"),
+            );
+        }
+        let trailing = self.gzip.trailing();
+        if trailing.members > 0 {
+            self.anomalies.add(
+                AnomalyKind::TrailingGzipMember,
+                b"",
+                format!("{} more after the first", trailing.members),
+            );
+        }
+        if trailing.bytes > 0 {
+            self.anomalies.add(
+                AnomalyKind::SuffixBytes,
+                b"",
+                format!("{} bytes after the end of the gzip stream", trailing.bytes),
+            );
+        }
+        Ok(())
+    }
+
+    fn disagree(&mut self, name: &[u8], detail: impl Into<String>) {
+        self.anomalies
+            .add(AnomalyKind::HeaderDisagreement, name, detail);
+    }
+}
+
+/// The content of one entry.
+struct Content<'a, R> {
+    gzip: &'a mut GzipReader<R>,
+    remaining: u64,
+}
+
+impl<R: Read> Source for Content<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        let wanted = usize::try_from(self.remaining)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let count = self
+            .gzip
+            .read(buffer.get_mut(..wanted).unwrap_or_default())?;
+        self.remaining -= count as u64;
+        Ok(count)
+    }
+}
+
+/// A digest of the PAX records that installers neither apply nor can be known to ignore.
+fn attributes<'r>(headers: impl Iterator<Item = &'r Records>) -> Option<Sha256> {
+    let mut hasher = None;
+    for (key, value) in headers.flat_map(Records::iter) {
+        let known = KNOWN_KEYS.iter().any(|known| known.as_bytes() == key)
+            || KNOWN_PREFIXES
+                .iter()
+                .any(|prefix| key.starts_with(prefix.as_bytes()));
+        if !known {
+            let hasher = hasher.get_or_insert_with(sha2::Sha256::new);
+            for part in [key, value] {
+                hasher.update((part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        }
+    }
+    hasher.map(|hasher| Sha256::from_bytes(hasher.finalize().into()))
+}
+
+/// A digest of how an entry was written, from which everything that it says has been removed.
+fn encoding(header: &Header, extended: &Extended) -> Sha256 {
+    let mut hasher = sha2::Sha256::new();
+    for spelling in extended.spelling.iter().chain([&header.spelling]) {
+        hasher.update(spelling);
+    }
+    for (key, _) in extended.records.iter().flat_map(Records::iter) {
+        hasher.update(key);
+        hasher.update([0]);
+    }
+    Sha256::from_bytes(hasher.finalize().into())
+}

@@ -1,0 +1,227 @@
+//! One 512-byte tar header block (POSIX.1-1988 ustar, GNU, V7), read to the letter.
+
+use crate::error::ReadError;
+
+pub(crate) const BLOCK: usize = 512;
+pub(crate) type Block = [u8; BLOCK];
+
+/// Which dialect a header's magic announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    V7,
+    Ustar,
+    Gnu,
+    Other,
+}
+
+/// The fields of a header whose checksum is right.
+#[derive(Debug)]
+pub(crate) struct Header {
+    /// Prefix and name joined, as readers of the dialect do.
+    pub(crate) name: Vec<u8>,
+    pub(crate) link: Vec<u8>,
+    pub(crate) mode: u32,
+    pub(crate) user: u64,
+    pub(crate) group: u64,
+    pub(crate) user_name: Vec<u8>,
+    pub(crate) group_name: Vec<u8>,
+    pub(crate) size: u64,
+    pub(crate) mtime: i64,
+    pub(crate) kind: u8,
+    /// What readers are known to understand in different ways, in words.
+    pub(crate) disagreements: Vec<&'static str>,
+    /// The header with its values blanked: how it was written, not what it says.
+    pub(crate) spelling: Block,
+}
+
+const NAME: std::ops::Range<usize> = 0..100;
+const MODE: std::ops::Range<usize> = 100..108;
+const USER: std::ops::Range<usize> = 108..116;
+const GROUP: std::ops::Range<usize> = 116..124;
+const SIZE: std::ops::Range<usize> = 124..136;
+const MTIME: std::ops::Range<usize> = 136..148;
+const CHECKSUM: std::ops::Range<usize> = 148..156;
+const KIND: usize = 156;
+const LINK: std::ops::Range<usize> = 157..257;
+const MAGIC: std::ops::Range<usize> = 257..265;
+const USER_NAME: std::ops::Range<usize> = 265..297;
+const GROUP_NAME: std::ops::Range<usize> = 297..329;
+const PREFIX: std::ops::Range<usize> = 345..500;
+
+fn field(block: &Block, range: std::ops::Range<usize>) -> &[u8] {
+    block.get(range).unwrap_or_default()
+}
+
+impl Header {
+    /// Reads a block that is not all zero and that stands at `offset` of the tar.
+    pub(crate) fn parse(block: &Block, offset: u64) -> Result<Self, ReadError> {
+        check_sum(block, offset)?;
+        let mut disagreements = Vec::new();
+        let number = |range: std::ops::Range<usize>, what: &str| {
+            number(field(block, range)).ok_or_else(|| {
+                ReadError::malformed(offset, format!("tar header has no valid {what}"))
+            })
+        };
+        let mut text = |range: std::ops::Range<usize>| {
+            let (text, hidden) = text(field(block, range));
+            if hidden {
+                disagreements.push("bytes after the end of a text field");
+            }
+            text.to_vec()
+        };
+        let mut name = text(NAME);
+        let link = text(LINK);
+        let dialect = dialect(field(block, MAGIC));
+        let (user_name, group_name) = match dialect {
+            Dialect::Ustar | Dialect::Gnu => (text(USER_NAME), text(GROUP_NAME)),
+            Dialect::V7 | Dialect::Other => (Vec::new(), Vec::new()),
+        };
+        let (prefix, after_prefix) = self::text(field(block, PREFIX));
+        match dialect {
+            Dialect::Ustar => {
+                // star keeps two times where long prefixes end; node-tar reads them there, Python does not.
+                if after_prefix {
+                    disagreements.push("bytes after the end of the name prefix");
+                }
+                if !prefix.is_empty() {
+                    name = [prefix, b"/", &name].concat();
+                }
+            }
+            Dialect::V7 | Dialect::Gnu | Dialect::Other => {
+                // Python joins this field to the name whatever the dialect, node-tar only for ustar.
+                if field(block, PREFIX).iter().any(|byte| *byte != 0) {
+                    disagreements.push("a name prefix in a dialect that has none");
+                }
+            }
+        }
+        let mode = number(MODE, "mode")?;
+        Ok(Self {
+            name,
+            link,
+            mode: u32::try_from(mode & 0o7777).unwrap_or_default(),
+            user: unsigned(number(USER, "user id")?),
+            group: unsigned(number(GROUP, "group id")?),
+            user_name,
+            group_name,
+            size: u64::try_from(number(SIZE, "size")?)
+                .map_err(|_| ReadError::malformed(offset, "tar header has a negative size"))?,
+            mtime: number(MTIME, "modification time")?,
+            kind: block[KIND],
+            disagreements,
+            spelling: spelling(block),
+        })
+    }
+}
+
+/// Negative ids are written as two's complement by some packers; only their identity matters.
+const fn unsigned(number: i64) -> u64 {
+    number.cast_unsigned()
+}
+
+fn dialect(magic: &[u8]) -> Dialect {
+    match magic {
+        b"ustar\x0000" => Dialect::Ustar,
+        b"ustar  \0" => Dialect::Gnu,
+        [0, 0, 0, 0, 0, 0, 0, 0] => Dialect::V7,
+        _ => Dialect::Other,
+    }
+}
+
+fn check_sum(block: &Block, offset: u64) -> Result<(), ReadError> {
+    let stated = number(field(block, CHECKSUM));
+    let sum: i64 = block
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| {
+            if CHECKSUM.contains(&at) {
+                i64::from(b' ')
+            } else {
+                i64::from(*byte)
+            }
+        })
+        .sum();
+    if stated == Some(sum) {
+        Ok(())
+    } else {
+        Err(ReadError::malformed(
+            offset,
+            "tar header checksum does not match",
+        ))
+    }
+}
+
+/// The text up to the first NUL, and whether anything but NULs follows it.
+fn text(field: &[u8]) -> (&[u8], bool) {
+    match field.iter().position(|byte| *byte == 0) {
+        Some(end) => {
+            let (text, rest) = field.split_at(end);
+            (text, rest.iter().any(|byte| *byte != 0))
+        }
+        None => (field, false),
+    }
+}
+
+/// Octal digits between optional blanks and NULs, or GNU's base 256; an empty field is 0.
+fn number(field: &[u8]) -> Option<i64> {
+    let (first, rest) = field.split_first()?;
+    if *first & 0x80 != 0 {
+        let mut value: i64 = if *first & 0x40 != 0 { -1 } else { 0 };
+        value = (value << 6) | i64::from(*first & 0x3f);
+        for byte in rest {
+            value = value.checked_mul(256)?.checked_add(i64::from(*byte))?;
+        }
+        return Some(value);
+    }
+    let digits = field.trim_ascii_start();
+    let end = digits
+        .iter()
+        .position(|byte| matches!(byte, b' ' | 0))
+        .unwrap_or(digits.len());
+    let (digits, rest) = digits.split_at(end);
+    if !rest.iter().all(|byte| matches!(byte, b' ' | 0)) {
+        return None;
+    }
+    digits.iter().try_fold(0_i64, |value, digit| match digit {
+        b'0'..=b'7' => value.checked_mul(8)?.checked_add(i64::from(digit - b'0')),
+        _ => None,
+    })
+}
+
+/// The block with digits of numbers made alike and texts removed.
+fn spelling(block: &Block) -> Block {
+    let mut spelling = *block;
+    for range in [NAME, LINK, USER_NAME, GROUP_NAME, PREFIX] {
+        if let Some(field) = spelling.get_mut(range) {
+            field.fill(0);
+        }
+    }
+    for range in [MODE, USER, GROUP, SIZE, MTIME, CHECKSUM] {
+        for byte in spelling.get_mut(range).into_iter().flatten() {
+            *byte = match *byte {
+                b'0'..=b'7' => b'0',
+                blank @ (0 | b' ') => blank,
+                _ => b'?',
+            };
+        }
+    }
+    spelling
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_octal_or_base_256() {
+        assert_eq!(number(b"0000644\0"), Some(0o644));
+        assert_eq!(number(b" 644 \0\0\0"), Some(0o644));
+        assert_eq!(number(b"\0\0\0\0"), Some(0));
+        assert_eq!(number(b"\x80\0\0\0\0\0\x01\0"), Some(256));
+        assert_eq!(number(b"\xff\xff\xff\xff"), Some(-1));
+        assert_eq!(number(b"64x\0"), None);
+        assert_eq!(number(b"64 4\0"), None);
+        assert_eq!(number(b"-1\0"), None);
+        assert_eq!(number(&[0xbf; 12]), None);
+        assert_eq!(number(b""), None);
+    }
+}

@@ -1,0 +1,289 @@
+//! Unified text hunks from rebuilt (`-`) to published (`+`), bounded in every direction and safe to print.
+
+use std::ops::Range;
+
+use imara_diff::{Algorithm, Diff, InternedInput, Interner, Token};
+
+use crate::limits::Options;
+use crate::text::escape;
+
+/// Lines around a change.
+const CONTEXT: u32 = 3;
+/// Characters shown of one line; of a longer one a window around the change.
+const LINE: usize = 200;
+/// Above this many lines, nothing finer than "all of it changed" is computed.
+const MOST_LINES: usize = 200_000;
+
+/// How two texts differ.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct TextDifference {
+    pub(crate) hunks: Vec<String>,
+    /// Lines only published, lines only rebuilt.
+    pub(crate) lines: (usize, usize),
+    /// Changed stretches as line numbers: rebuilt, published.
+    pub(crate) stretches: Vec<(Range<usize>, Range<usize>)>,
+}
+
+/// Whether to show this content as text at all.
+pub(crate) fn is_text(content: &[u8]) -> bool {
+    let head = content.get(..8192).unwrap_or(content);
+    !head.contains(&0)
+}
+
+/// The lines of a content, without their line feeds.
+pub(crate) fn lines(content: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<&[u8]> = content.split(|byte| *byte == b'\n').collect();
+    if lines.last().is_some_and(|last| last.is_empty()) {
+        lines.pop();
+    }
+    lines
+}
+
+/// Compares two texts line by line. An absent side is empty.
+pub(crate) fn compare_text(rebuilt: &[u8], published: &[u8], options: &Options) -> TextDifference {
+    let (old, new) = (lines(rebuilt), lines(published));
+    let mut stretches = stretches(&old, &new);
+    // Equal lines, so the only thing left is the final line feed.
+    if stretches.is_empty() && rebuilt != published {
+        let last = |lines: &[&[u8]]| lines.len().saturating_sub(1)..lines.len();
+        stretches.push((last(&old), last(&new)));
+    }
+    let mut hunks = Vec::new();
+    let groups = group(&stretches);
+    for stretches in groups.iter().take(options.hunks) {
+        hunks.push(hunk(&old, &new, stretches, options.hunk_lines));
+    }
+    if groups.len() > options.hunks {
+        hunks.push(format!("… {} more hunks", groups.len() - options.hunks));
+    }
+    let count = |side: fn(&(Range<usize>, Range<usize>)) -> usize| stretches.iter().map(side).sum();
+    TextDifference {
+        hunks,
+        lines: (count(|(_, new)| new.len()), count(|(old, _)| old.len())),
+        stretches,
+    }
+}
+
+fn stretches(old: &[&[u8]], new: &[&[u8]]) -> Vec<(Range<usize>, Range<usize>)> {
+    if old.is_empty() || new.is_empty() || old.len().max(new.len()) > MOST_LINES {
+        return if old == new {
+            Vec::new()
+        } else {
+            vec![(0..old.len(), 0..new.len())]
+        };
+    }
+    let mut input: InternedInput<&[u8]> = InternedInput {
+        before: Vec::with_capacity(old.len()),
+        after: Vec::with_capacity(new.len()),
+        interner: Interner::new(old.len() + new.len()),
+    };
+    input.update_before(old.iter().copied());
+    input.update_after(new.iter().copied());
+    let mut diff = Diff::compute(Algorithm::Histogram, &input);
+    diff.postprocess_with_heuristic(
+        &input,
+        imara_diff::IndentHeuristic::new(|token: Token| {
+            imara_diff::IndentLevel::for_ascii_line(input.interner[token].iter().copied(), 8)
+        }),
+    );
+    let range = |range: Range<u32>| range.start as usize..range.end as usize;
+    diff.hunks()
+        .map(|hunk| (range(hunk.before), range(hunk.after)))
+        .collect()
+}
+
+type Stretch = (Range<usize>, Range<usize>);
+
+/// Stretches whose context would touch belong into one hunk.
+fn group(stretches: &[Stretch]) -> Vec<Vec<Stretch>> {
+    let mut groups: Vec<Vec<Stretch>> = Vec::new();
+    for stretch in stretches {
+        match groups.last_mut() {
+            Some(group)
+                if group.last().is_some_and(|last| {
+                    stretch.0.start.saturating_sub(last.0.end) <= 2 * CONTEXT as usize
+                }) =>
+            {
+                group.push(stretch.clone());
+            }
+            Some(_) | None => groups.push(vec![stretch.clone()]),
+        }
+    }
+    groups
+}
+
+fn hunk(old: &[&[u8]], new: &[&[u8]], stretches: &[Stretch], most: usize) -> String {
+    let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else {
+        return String::new();
+    };
+    let context = CONTEXT as usize;
+    let before = context.min(first.0.start);
+    let after = context.min(old.len().saturating_sub(last.0.end));
+    let old_range = first.0.start - before..last.0.end + after;
+    let new_range = first.1.start - before..last.1.end + after;
+    let mut lines = vec![format!(
+        "@@ -{} +{} @@",
+        position(&old_range),
+        position(&new_range)
+    )];
+    let mut left_out = 0;
+    let mut push = |sign: char, line: &[u8], other: Option<&[u8]>| {
+        if lines.len() > most {
+            left_out += 1;
+        } else {
+            lines.push(format!("{sign}{}", shown(line, other)));
+        }
+    };
+    let mut at = old_range.start;
+    for (removed, added) in stretches {
+        for line in old.get(at..removed.start).unwrap_or_default() {
+            push(' ', line, None);
+        }
+        let removed_lines = old.get(removed.clone()).unwrap_or_default();
+        let added_lines = new.get(added.clone()).unwrap_or_default();
+        // Room is shared, so that what was published is seen however much was removed.
+        let half = (most / 2).max(1);
+        let shown_removed = if removed_lines.len() + added_lines.len() > most {
+            half.max(most.saturating_sub(added_lines.len()))
+        } else {
+            removed_lines.len()
+        };
+        for (number, line) in removed_lines.iter().take(shown_removed).enumerate() {
+            push('-', line, added_lines.get(number).copied());
+        }
+        if removed_lines.len() > shown_removed {
+            push(
+                '-',
+                format!("… {} more lines", removed_lines.len() - shown_removed).as_bytes(),
+                None,
+            );
+        }
+        for (number, line) in added_lines.iter().enumerate() {
+            push('+', line, removed_lines.get(number).copied());
+        }
+        at = removed.end;
+    }
+    for line in old.get(at..old_range.end).unwrap_or_default() {
+        push(' ', line, None);
+    }
+    if left_out > 0 {
+        lines.push(format!("… {left_out} more lines"));
+    }
+    lines.join("\n")
+}
+
+fn position(range: &Range<usize>) -> String {
+    let start = if range.is_empty() {
+        range.start
+    } else {
+        range.start + 1
+    };
+    format!("{start},{}", range.len())
+}
+
+/// A line, or of a long one the part in which it differs from its counterpart.
+fn shown(line: &[u8], counterpart: Option<&[u8]>) -> String {
+    if line.len() <= LINE {
+        return escape(line, LINE);
+    }
+    let common = counterpart.map_or(0, |other| {
+        line.iter().zip(other).take_while(|(a, b)| a == b).count()
+    });
+    let start = common.saturating_sub(LINE / 4);
+    let end = start.saturating_add(LINE).min(line.len());
+    let start = start.min(end.saturating_sub(LINE));
+    let window = escape(line.get(start..end).unwrap_or_default(), LINE * 8);
+    let before = if start > 0 {
+        format!("…{start} bytes… ")
+    } else {
+        String::new()
+    };
+    let after = if end < line.len() {
+        format!(" …{} bytes…", line.len() - end)
+    } else {
+        String::new()
+    };
+    format!("{before}{window}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(rebuilt: &str, published: &str, expect: &[&str]) {
+        let found = compare_text(
+            rebuilt.as_bytes(),
+            published.as_bytes(),
+            &Options::default(),
+        );
+        assert_eq!(found.hunks, expect);
+    }
+
+    #[test]
+    fn a_changed_line_is_shown_with_its_surroundings() {
+        check(
+            "1\n2\n3\n4\n5\n6\n7\n8\n9\n",
+            "1\n2\n3\n4\nfive\n6\n7\n8\n9\n",
+            &["@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8"],
+        );
+    }
+
+    #[test]
+    fn an_added_file_is_all_plus() {
+        check("", "a\nb\n", &["@@ -0,0 +1,2 @@\n+a\n+b"]);
+    }
+
+    #[test]
+    fn far_changes_make_separate_hunks() {
+        let old: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+        let mut new = old.clone();
+        new[3] = "x".into();
+        new[40] = "y".into();
+        let found = compare_text(
+            old.join("\n").as_bytes(),
+            new.join("\n").as_bytes(),
+            &Options::default(),
+        );
+        assert_eq!(found.hunks.len(), 2);
+        assert_eq!(found.lines, (2, 2));
+    }
+
+    #[test]
+    fn hidden_characters_are_spelled_out() {
+        check("a\n", "a\u{202e}\n", &["@@ -1,1 +1,1 @@\n-a\n+a\\u{202e}"]);
+        check("a\n", "a\r\n", &["@@ -1,1 +1,1 @@\n-a\n+a\\u{d}"]);
+    }
+
+    #[test]
+    fn a_minified_line_is_shown_around_its_change() {
+        let old = format!("{}const a=1;{}", "x".repeat(5000), "y".repeat(5000));
+        let new = old.replace("a=1", "a=2");
+        let found = compare_text(old.as_bytes(), new.as_bytes(), &Options::default());
+        let [hunk] = found.hunks.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert!(hunk.contains("const a=2;") && hunk.len() < 1000, "{hunk}");
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let old = "a\n".repeat(5000);
+        let new: String = (0..5000).map(|n| format!("{n}\n")).collect();
+        let options = Options::default();
+        let found = compare_text(old.as_bytes(), new.as_bytes(), &options);
+        assert!(found.hunks.len() <= options.hunks + 1);
+        assert!(
+            found
+                .hunks
+                .iter()
+                .all(|hunk| hunk.lines().count() <= options.hunk_lines + 2)
+        );
+        assert!(found.hunks[0].contains("+0"), "{:?}", found.hunks);
+    }
+
+    #[test]
+    fn a_missing_final_line_feed_is_a_difference() {
+        let found = compare_text(b"a\nb\n", b"a\nb", &Options::default());
+        assert_eq!(found.lines, (1, 1));
+    }
+}

@@ -1,0 +1,58 @@
+//! How much of a hostile archive is read before it is refused, and how much of a difference is shown.
+
+/// Bounds on reading one archive. What exceeds one is an error, never silently cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes after decompression, over the whole archive.
+    pub unpacked: u64,
+    /// Entries of any type.
+    pub entries: u64,
+    /// Bytes of one entry's name.
+    pub name: u64,
+    /// Bytes of all names together.
+    pub names: u64,
+    /// Bytes of one extended header (PAX records, GNU long names); npm's reader ignores larger ones than this.
+    pub extended_header: u64,
+    /// Bytes of a zip's central directory.
+    pub directory: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            unpacked: 2 << 30,
+            entries: 200_000,
+            name: 4096,
+            names: 32 << 20,
+            extended_header: 1 << 20,
+            directory: 64 << 20,
+        }
+    }
+}
+
+/// How comparing reads and what it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Applied to each of the two archives.
+    pub limits: Limits,
+    /// At most this many differing files are shown as text; the rest are listed.
+    pub shown_files: usize,
+    /// Larger files are not shown as text.
+    pub shown_file_size: u64,
+    /// Lines of one hunk, its context included.
+    pub hunk_lines: usize,
+    /// Hunks of one file.
+    pub hunks: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            shown_files: 50,
+            shown_file_size: 1 << 20,
+            hunk_lines: 40,
+            hunks: 8,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The normalisers: each makes one kind of difference vanish that carries nothing which runs or is read at run
+//! time, and each leaves an `Erasure` behind. A difference that no normaliser names stays a difference.
+//!
+//! Every normaliser computes a canonical form of one archive alone, without looking at the other: two archives
+//! are equivalent when their canonical forms are equal, so equivalence is symmetric and transitive.
+
+mod directory_entries;
+mod engine;
+mod entry_order;
+mod gzip_encoding;
+mod mode_bits;
+mod owners;
+mod pairs;
+mod setuptools_sdist_metadata;
+mod source_map_paths;
+mod tar_header_encoding;
+mod timestamps;
+mod top_folder;
+mod wheel_generator;
+mod wheel_record;
+mod zip_metadata;
+
+use remint_model::{ArtifactFormat, EntryPath};
+
+pub(crate) use engine::{Erasures, erase_content, erase_headers};
+pub(crate) use pairs::{Facets, Pairs, Row, Wrapping};
+
+use crate::archive::Entry;
+
+/// A named canonical form. Its meaning is frozen per version.
+pub struct Normaliser {
+    /// What erasures call it.
+    pub id: &'static str,
+    /// Raised whenever it would hide more, or less.
+    pub version: u32,
+    /// What it hides, in a sentence.
+    pub hides: &'static str,
+    formats: &'static [ArtifactFormat],
+    subject: Subject,
+}
+
+/// What a normaliser works on.
+enum Subject {
+    /// The headers of one entry.
+    Entry(fn(&mut Entry)),
+    /// What an archive is besides its entries.
+    Archive(fn(&mut Wrapping)),
+    /// The content of one file; `None` leaves it as it is.
+    Content(fn(&File<'_>) -> Option<Vec<u8>>),
+}
+
+/// One file whose content may have a canonical form.
+pub(crate) struct File<'a> {
+    pub(crate) format: ArtifactFormat,
+    pub(crate) path: &'a EntryPath,
+    pub(crate) content: &'a [u8],
+    /// Whether the archive's own RECORD was held against it and told the truth.
+    pub(crate) record_is_true: bool,
+}
+
+const TARS: &[ArtifactFormat] = &[ArtifactFormat::NpmTarball, ArtifactFormat::Sdist];
+const ZIPS: &[ArtifactFormat] = &[ArtifactFormat::Wheel, ArtifactFormat::SdistZip];
+const SDISTS: &[ArtifactFormat] = &[ArtifactFormat::Sdist, ArtifactFormat::SdistZip];
+const WHEELS: &[ArtifactFormat] = &[ArtifactFormat::Wheel];
+const NPM: &[ArtifactFormat] = &[ArtifactFormat::NpmTarball];
+const ALL_FORMATS: &[ArtifactFormat] = &[
+    ArtifactFormat::NpmTarball,
+    ArtifactFormat::Wheel,
+    ArtifactFormat::Sdist,
+    ArtifactFormat::SdistZip,
+];
+
+/// Every normaliser, in the order in which they are applied.
+pub static ALL: &[Normaliser] = &[
+    entry_order::NORMALISER,
+    directory_entries::NORMALISER,
+    top_folder::NORMALISER,
+    timestamps::NORMALISER,
+    owners::NORMALISER,
+    mode_bits::NORMALISER,
+    tar_header_encoding::NORMALISER,
+    zip_metadata::NORMALISER,
+    gzip_encoding::NORMALISER,
+    wheel_record::NORMALISER,
+    wheel_generator::NORMALISER,
+    setuptools_sdist_metadata::NORMALISER,
+    source_map_paths::NORMALISER,
+];
+
+impl Normaliser {
+    /// Whether it has anything to say about this format.
+    #[must_use]
+    pub fn applies_to(&self, format: ArtifactFormat) -> bool {
+        self.formats.contains(&format)
+    }
+}

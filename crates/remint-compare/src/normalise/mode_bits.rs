@@ -1,0 +1,28 @@
+//! Who may read and write: a packer's umask. Whether anybody may execute stays, as do set-id and sticky bits.
+
+use super::{ALL_FORMATS, Normaliser, Subject};
+use crate::archive::{Entry, Kind};
+
+pub(super) const NORMALISER: Normaliser = Normaliser {
+    id: "mode-bits",
+    version: 1,
+    hides: "permission bits beyond the question whether a file is executable",
+    formats: ALL_FORMATS,
+    subject: Subject::Entry(normalise),
+};
+
+/// Inherited by directories from where they are made; it gives nobody any rights.
+const SET_GROUP_ID: u32 = 0o2000;
+
+fn normalise(entry: &mut Entry) {
+    let special = entry.mode & 0o7000;
+    entry.mode = match entry.kind {
+        Kind::Directory => 0o755 | (special & !SET_GROUP_ID),
+        // A link's own mode means nothing.
+        Kind::SymbolicLink | Kind::HardLink => 0o777,
+        Kind::File | Kind::Special(_) | Kind::Unreadable => {
+            let permissions = if entry.is_executable() { 0o755 } else { 0o644 };
+            permissions | special
+        }
+    };
+}

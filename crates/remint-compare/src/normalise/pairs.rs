@@ -1,0 +1,218 @@
+//! Two listings laid side by side, path by path, and what each pair of entries differs in.
+
+use std::collections::{HashMap, HashSet};
+use std::iter::Peekable;
+
+use remint_model::{ArtifactFormat, EntryPath, GzipHeader};
+
+use crate::archive::{Entry, Kind, Listing};
+
+/// In what two things differ, one bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Facets(u16);
+
+impl Facets {
+    pub(crate) const COPIES: Self = Self(1);
+    pub(crate) const KIND: Self = Self(1 << 1);
+    pub(crate) const CONTENT: Self = Self(1 << 2);
+    pub(crate) const MODE: Self = Self(1 << 3);
+    pub(crate) const ATTRIBUTES: Self = Self(1 << 4);
+    pub(crate) const TIME: Self = Self(1 << 5);
+    pub(crate) const OWNER: Self = Self(1 << 6);
+    pub(crate) const ENCODING: Self = Self(1 << 7);
+    pub(crate) const ORDER: Self = Self(1 << 8);
+    pub(crate) const DIRECTORIES: Self = Self(1 << 9);
+    pub(crate) const TOP_FOLDER: Self = Self(1 << 10);
+    pub(crate) const GZIP: Self = Self(1 << 11);
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    const fn with(self, other: Self, when: bool) -> Self {
+        if when { Self(self.0 | other.0) } else { self }
+    }
+}
+
+/// All entries of one path on both sides, each in its archive's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) path: EntryPath,
+    pub(crate) published: Vec<Entry>,
+    pub(crate) rebuilt: Vec<Entry>,
+}
+
+impl Row {
+    pub(crate) fn facets(&self) -> Facets {
+        if self.published.len() != self.rebuilt.len() {
+            return Facets::COPIES;
+        }
+        self.published
+            .iter()
+            .zip(&self.rebuilt)
+            .fold(Facets::default(), |facets, (one, other)| {
+                facets
+                    .with(Facets::KIND, one.kind != other.kind)
+                    .with(
+                        Facets::CONTENT,
+                        one.sha256 != other.sha256 || one.size != other.size,
+                    )
+                    .with(Facets::MODE, one.mode != other.mode)
+                    .with(
+                        Facets::ATTRIBUTES,
+                        one.written.attributes != other.written.attributes,
+                    )
+                    .with(Facets::TIME, one.written.mtime != other.written.mtime)
+                    .with(Facets::OWNER, one.written.owner != other.written.owner)
+                    .with(
+                        Facets::ENCODING,
+                        one.written.encoding != other.written.encoding,
+                    )
+            })
+    }
+
+    /// The single file on each side, where it is that simple.
+    pub(crate) fn files(&self) -> Option<(&Entry, &Entry)> {
+        match (self.published.as_slice(), self.rebuilt.as_slice()) {
+            ([one], [other]) if one.is_file() && other.is_file() => Some((one, other)),
+            _ => None,
+        }
+    }
+}
+
+/// What an archive is besides its entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wrapping {
+    /// Row numbers in this archive's order, of the rows that both archives have.
+    pub(crate) order: Vec<u32>,
+    /// Directories with an entry of their own that other entries of this archive lie in, and that the other
+    /// archive has no entry for.
+    pub(crate) implied_directories: Vec<EntryPath>,
+    pub(crate) top_folder: Option<String>,
+    pub(crate) gzip: Option<GzipHeader>,
+}
+
+/// Two archives side by side.
+#[derive(Debug)]
+pub(crate) struct Pairs {
+    pub(crate) format: ArtifactFormat,
+    /// In path order.
+    pub(crate) rows: Vec<Row>,
+    pub(crate) published: Wrapping,
+    pub(crate) rebuilt: Wrapping,
+}
+
+impl Pairs {
+    pub(crate) fn new(format: ArtifactFormat, published: Listing, rebuilt: Listing) -> Self {
+        let (mut published_wrapping, published_implied, published) = lay_out(published);
+        let (mut rebuilt_wrapping, rebuilt_implied, rebuilt) = lay_out(rebuilt);
+        let mut rows = Vec::with_capacity(published.len().max(rebuilt.len()));
+        let mut published = published.into_iter().peekable();
+        let mut rebuilt = rebuilt.into_iter().peekable();
+        loop {
+            let path = match (published.peek(), rebuilt.peek()) {
+                (Some(one), Some(other)) => (&one.path).min(&other.path).clone(),
+                (Some(one), None) => one.path.clone(),
+                (None, Some(other)) => other.path.clone(),
+                (None, None) => break,
+            };
+            let take = |entries: &mut Peekable<std::vec::IntoIter<Entry>>| {
+                let mut copies = Vec::new();
+                while let Some(entry) = entries.next_if(|entry| entry.path == path) {
+                    copies.push(entry);
+                }
+                copies
+            };
+            let (ours, theirs) = (take(&mut published), take(&mut rebuilt));
+            // A directory that one side only implies is no row: entries for it are the archive's own style.
+            if theirs.is_empty() && published_implied.contains(&path) {
+                published_wrapping.implied_directories.push(path);
+            } else if ours.is_empty() && rebuilt_implied.contains(&path) {
+                rebuilt_wrapping.implied_directories.push(path);
+            } else {
+                rows.push(Row {
+                    path,
+                    published: ours,
+                    rebuilt: theirs,
+                });
+            }
+        }
+        published_wrapping.order = order(&rows, |row| &row.published);
+        rebuilt_wrapping.order = order(&rows, |row| &row.rebuilt);
+        Self {
+            format,
+            rows,
+            published: published_wrapping,
+            rebuilt: rebuilt_wrapping,
+        }
+    }
+
+    pub(crate) fn archive_facets(&self) -> Facets {
+        let (one, other) = (&self.published, &self.rebuilt);
+        Facets::default()
+            .with(Facets::ORDER, one.order != other.order)
+            .with(
+                Facets::DIRECTORIES,
+                one.implied_directories != other.implied_directories,
+            )
+            .with(Facets::TOP_FOLDER, one.top_folder != other.top_folder)
+            .with(Facets::GZIP, one.gzip != other.gzip)
+    }
+}
+
+/// Sorts an archive's entries by path, and finds the directory entries that its other entries imply.
+fn lay_out(listing: Listing) -> (Wrapping, HashSet<EntryPath>, Vec<Entry>) {
+    let mut entries = listing.entries;
+    let mut held: HashMap<&str, bool> = entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::Directory)
+        .map(|entry| (entry.path.as_str(), false))
+        .collect();
+    if !held.is_empty() {
+        let mut visited = HashSet::new();
+        for entry in entries.iter().filter(|e| e.kind != Kind::Directory) {
+            // A file at the directory's own path makes the directory no matter of style.
+            held.remove(entry.path.as_str());
+            let mut rest = entry.path.as_str();
+            while let Some((parent, _)) = rest.rsplit_once('/')
+                && visited.insert(parent)
+            {
+                held.entry(parent).and_modify(|held| *held = true);
+                rest = parent;
+            }
+        }
+    }
+    let implied = entries
+        .iter()
+        .filter(|entry| held.get(entry.path.as_str()) == Some(&true))
+        .map(|entry| entry.path.clone())
+        .collect();
+    // Stable: several entries of one path keep their order.
+    entries.sort_by(|one, other| one.path.cmp(&other.path));
+    let wrapping = Wrapping {
+        order: Vec::new(),
+        implied_directories: Vec::new(),
+        top_folder: listing.top_folder,
+        gzip: listing.gzip,
+    };
+    (wrapping, implied, entries)
+}
+
+/// The rows that both sides have, in the order in which one side has them.
+fn order(rows: &[Row], side: impl Fn(&Row) -> &Vec<Entry>) -> Vec<u32> {
+    let mut placed: Vec<(u32, u32)> = (0_u32..)
+        .zip(rows)
+        .filter(|(_, row)| !row.published.is_empty() && !row.rebuilt.is_empty())
+        .filter_map(|(number, row)| Some((side(row).last()?.index, number)))
+        .collect();
+    placed.sort_unstable();
+    placed.into_iter().map(|(_, number)| number).collect()
+}

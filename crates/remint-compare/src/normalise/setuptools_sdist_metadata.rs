@@ -1,0 +1,43 @@
+//! What setuptools writes into an sdist about the sdist: the order and line ends of `SOURCES.txt`, and the
+//! `[egg_info]` section of `setup.cfg` where it only states the defaults.
+
+use super::{File, Normaliser, SDISTS, Subject};
+
+pub(super) const NORMALISER: Normaliser = Normaliser {
+    id: "setuptools-sdist-metadata",
+    version: 1,
+    hides: "the order and line ends of egg-info's SOURCES.txt, and a `[egg_info]` section that states defaults",
+    formats: SDISTS,
+    subject: Subject::Content(normalise),
+};
+
+fn normalise(file: &File<'_>) -> Option<Vec<u8>> {
+    let path = file.path.as_str();
+    if path == "setup.cfg" {
+        return without_default_section(file.content);
+    }
+    let (directory, name) = path.rsplit_once('/')?;
+    (name == "SOURCES.txt" && directory.ends_with(".egg-info"))
+        .then(|| sorted_lines(file.content))
+        .flatten()
+}
+
+fn sorted_lines(content: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(content).ok()?;
+    let mut lines: Vec<&str> = text
+        .split('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line))
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.sort_unstable();
+    Some(lines.join("\n").into_bytes())
+}
+
+/// The section exactly as setuptools appends it, and nothing else in it.
+fn without_default_section(content: &[u8]) -> Option<Vec<u8>> {
+    const DEFAULT: &str = "[egg_info]\ntag_build = \ntag_date = 0\n\n";
+    let text = std::str::from_utf8(content).ok()?;
+    let rest = text.strip_suffix(DEFAULT)?;
+    let is_own_section = rest.is_empty() || rest.ends_with('\n');
+    is_own_section.then(|| rest.trim_end_matches('\n').as_bytes().to_vec())
+}

@@ -1,0 +1,19 @@
+//! How a zip says what it says: versions, flags, extra fields, comments, compression method and level, data
+//! descriptors, attributes other than the mode.
+
+use remint_model::Sha256;
+
+use super::{Normaliser, Subject, ZIPS};
+use crate::archive::Entry;
+
+pub(super) const NORMALISER: Normaliser = Normaliser {
+    id: "zip-metadata",
+    version: 1,
+    hides: "zip versions, flags, extra fields, comments, data descriptors and the way content is packed",
+    formats: ZIPS,
+    subject: Subject::Entry(normalise),
+};
+
+fn normalise(entry: &mut Entry) {
+    entry.written.encoding = Sha256::from_bytes([0; 32]);
+}

@@ -1,0 +1,118 @@
+//! Source maps (ECMA-426): just enough to see and replace the paths that they name, without unpacking the rest.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+/// A map's members in their own order; only the ones that hold paths are looked into.
+#[derive(Debug)]
+pub(crate) struct SourceMap<'a> {
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    paths: Vec<String>,
+}
+
+impl<'a> SourceMap<'a> {
+    /// Reads a version 3 map; `None` for anything else, also for a map with a member twice, which readers
+    /// understand in different ways.
+    pub(crate) fn parse(content: &'a [u8]) -> Option<Self> {
+        let Members(members) = serde_json::from_slice(content).ok()?;
+        let member = |name: &str| {
+            members
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.get())
+        };
+        if member("version") != Some("3") || member("mappings").is_none() {
+            return None;
+        }
+        let mut names: Vec<&str> = members.iter().map(|(key, _)| key.as_ref()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair.first() == pair.last()) {
+            return None;
+        }
+        let mut paths = Vec::new();
+        for name in ["file", "sourceRoot"] {
+            if let Some(text) = member(name) {
+                paths.extend(serde_json::from_str::<Option<String>>(text).ok()?);
+            }
+        }
+        if let Some(sources) = member("sources") {
+            paths.extend(
+                serde_json::from_str::<Vec<Option<String>>>(sources)
+                    .ok()?
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        Some(Self { members, paths })
+    }
+
+    /// Everything in `file`, `sourceRoot` and `sources`.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(String::as_str)
+    }
+
+    /// The map with those paths replaced and everything else as it is, byte for byte.
+    pub(crate) fn with_paths(&self, replace: &dyn Fn(&str) -> String) -> Option<Vec<u8>> {
+        let mut out = b"{".to_vec();
+        for (at, (key, value)) in self.members.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            serde_json::to_writer(&mut out, key.as_ref()).ok()?;
+            out.push(b':');
+            match key.as_ref() {
+                "file" | "sourceRoot" => {
+                    let path: Option<String> = serde_json::from_str(value.get()).ok()?;
+                    serde_json::to_writer(&mut out, &path.map(|path| replace(&path))).ok()?;
+                }
+                "sources" => {
+                    let paths: Vec<Option<String>> = serde_json::from_str(value.get()).ok()?;
+                    let paths: Vec<_> = paths
+                        .into_iter()
+                        .map(|path| path.map(|path| replace(&path)))
+                        .collect();
+                    serde_json::to_writer(&mut out, &paths).ok()?;
+                }
+                _ => out.extend_from_slice(value.get().as_bytes()),
+            }
+        }
+        out.push(b'}');
+        Some(out)
+    }
+}
+
+/// A JSON object's members, unparsed and in order.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+                    members.push((key.0, value));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// A key, borrowed unless it has escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

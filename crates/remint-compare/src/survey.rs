@@ -1,0 +1,126 @@
+//! The first look at a single archive: what planning and locating need to know, before anything is compared.
+
+use std::io::{Read, Seek};
+
+use remint_model::{ArtifactFormat, CommitId, EntryPath, Survey, SurveyEntry};
+
+use crate::archive::{Keep, Kind, list};
+use crate::build_paths::BuildPaths;
+use crate::error::{ArchiveError, Side};
+use crate::limits::Limits;
+
+/// Largest manifest that is kept.
+const LARGEST_TEXT: u64 = 1 << 20;
+/// All manifests together.
+const ALL_TEXTS: u64 = 16 << 20;
+
+/// Lists an archive and keeps the texts and marks that planning reads.
+///
+/// # Errors
+/// It is malformed, exceeds the limits, or cannot be read.
+pub fn survey<R: Read + Seek>(
+    format: ArtifactFormat,
+    reader: &mut R,
+    limits: &Limits,
+) -> Result<Survey, ArchiveError> {
+    let mut kept = KeepTexts {
+        format,
+        texts: Vec::new(),
+        room: ALL_TEXTS,
+        build_paths: BuildPaths::default(),
+    };
+    let listed =
+        list(format, reader, limits, &mut kept).map_err(|error| error.on(Side::Surveyed))?;
+    let newest_entry = listed
+        .listing
+        .entries
+        .iter()
+        .map(|entry| entry.written.mtime.0)
+        .max();
+    let mut entries: Vec<_> = listed
+        .listing
+        .entries
+        .iter()
+        .zip(&listed.blobs)
+        .filter(|(entry, _)| entry.kind == Kind::File)
+        .filter_map(|(entry, blob)| {
+            Some(SurveyEntry {
+                path: entry.path.clone(),
+                size: entry.size,
+                mode: entry.mode,
+                sha256: entry.sha256,
+                blob: blob_id(blob)?,
+            })
+        })
+        .collect();
+    entries.sort_by(|one, other| one.path.cmp(&other.path));
+    kept.texts.sort();
+    Ok(Survey {
+        entries,
+        anomalies: listed.listing.anomalies,
+        gzip: listed.listing.gzip,
+        texts: kept.texts,
+        build_paths: kept.build_paths.finish(),
+        newest_entry,
+    })
+}
+
+fn blob_id(blob: &[u8; 20]) -> Option<CommitId> {
+    remint_model::Sha1::from_bytes(*blob)
+        .to_string()
+        .parse()
+        .ok()
+}
+
+struct KeepTexts {
+    format: ArtifactFormat,
+    texts: Vec<(EntryPath, Vec<u8>)>,
+    room: u64,
+    build_paths: BuildPaths,
+}
+
+impl Keep for KeepTexts {
+    fn wants(&mut self, path: &EntryPath, size: u64) -> bool {
+        if self.build_paths.wants(path, size) {
+            return true;
+        }
+        let keeps = is_manifest(self.format, path) && size <= LARGEST_TEXT && size <= self.room;
+        if keeps {
+            self.room -= size;
+        }
+        keeps
+    }
+
+    fn take(&mut self, path: &EntryPath, content: Vec<u8>) {
+        if is_manifest(self.format, path) {
+            self.texts.push((path.clone(), content));
+        } else {
+            self.build_paths.read(path, &content);
+        }
+    }
+
+    fn blobs(&self) -> bool {
+        true
+    }
+}
+
+/// Whether planning may want to read this file.
+fn is_manifest(format: ArtifactFormat, path: &EntryPath) -> bool {
+    let top_level = path.as_str();
+    match format {
+        ArtifactFormat::NpmTarball => {
+            matches!(
+                top_level,
+                "package.json" | "npm-shrinkwrap.json" | "binding.gyp"
+            )
+        }
+        ArtifactFormat::Wheel => top_level.split_once('/').is_some_and(|(directory, file)| {
+            directory.ends_with(".dist-info")
+                && matches!(file, "METADATA" | "WHEEL" | "RECORD" | "entry_points.txt")
+        }),
+        ArtifactFormat::Sdist | ArtifactFormat::SdistZip => matches!(
+            top_level,
+            "PKG-INFO" | "pyproject.toml" | "setup.cfg" | "setup.py"
+        ),
+    }
+}
