@@ -85,17 +85,14 @@ pub enum Protocol {
     Tcp,
     /// A datagram was sent.
     Udp,
-    /// Something else, by its number in the IP header.
-    Other(u8),
 }
 
 impl std::fmt::Display for Protocol {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Dns => formatter.write_str("dns"),
-            Self::Tcp => formatter.write_str("tcp"),
-            Self::Udp => formatter.write_str("udp"),
-            Self::Other(number) => write!(formatter, "ip-{number}"),
-        }
+        formatter.write_str(match self {
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
     }
 }

@@ -19,8 +19,6 @@ mod owner;
 mod probe;
 
 #[cfg(target_os = "linux")]
-mod cgroup;
-#[cfg(target_os = "linux")]
 mod channel;
 #[cfg(target_os = "linux")]
 mod helper;
@@ -39,7 +37,7 @@ pub use command::{
 pub use error::SandboxError;
 pub use finished::{Ending, Finished, NetworkAttempt, Protocol};
 pub use owner::{Owner, remove_tree};
-pub use probe::{MemoryLimit, Obstacle, Probe, probe};
+pub use probe::{Obstacle, Probe, probe};
 
 #[cfg(target_os = "linux")]
 pub use helper::become_helper_if_asked;

@@ -11,19 +11,8 @@ pub struct Probe {
     pub namespaces: Result<(), SandboxError>,
     /// The version of Landlock's interface that the kernel offers, if any.
     pub landlock: Option<u32>,
-    /// Who counts the memory of commands.
-    pub memory: MemoryLimit,
     /// The kernel's release.
     pub kernel: String,
-}
-
-/// Who keeps a command to its memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemoryLimit {
-    /// The kernel, exactly, through a control group.
-    ControlGroup,
-    /// The sandbox, by looking ten times a second.
-    Watch,
 }
 
 /// Tries everything that isolation needs: namespaces, mounts, an overlay, the network's observer, a program.
@@ -190,19 +179,13 @@ mod platform {
     use std::path::PathBuf;
     use std::sync::atomic::AtomicBool;
 
-    use super::{MemoryLimit, Probe, Restrictions};
-    use crate::cgroup::ControlGroup;
-    use crate::{Command, Layer, Limits, Owner, SandboxError, remove_tree};
+    use super::{Probe, Restrictions};
+    use crate::{Command, Layer, Owner, SandboxError, remove_tree};
 
     pub(super) fn probe() -> Probe {
-        let memory = match ControlGroup::make(&Limits::default()) {
-            Some(_) => MemoryLimit::ControlGroup,
-            None => MemoryLimit::Watch,
-        };
         Probe {
             namespaces: try_namespaces(),
             landlock: crate::helper::landlock_version(),
-            memory,
             kernel: rustix::system::uname()
                 .release()
                 .to_string_lossy()
@@ -287,14 +270,13 @@ mod platform {
 
 #[cfg(not(target_os = "linux"))]
 mod platform {
-    use super::{MemoryLimit, Probe};
+    use super::Probe;
     use crate::SandboxError;
 
     pub(super) fn probe() -> Probe {
         Probe {
             namespaces: Err(SandboxError::Unsupported),
             landlock: None,
-            memory: MemoryLimit::Watch,
             kernel: std::env::consts::OS.to_owned(),
         }
     }

@@ -13,7 +13,6 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 
-use crate::cgroup::ControlGroup;
 use crate::command::Command;
 use crate::error::SandboxError;
 use crate::finished::{Ending, Finished, NetworkAttempt};
@@ -71,9 +70,7 @@ pub fn run(
         }
         match stopped {
             None => {
-                let reason = if helper.ran_out_of_memory() {
-                    Some(Ending::MemoryExceeded)
-                } else if cancel.load(Ordering::Relaxed) {
+                let reason = if cancel.load(Ordering::Relaxed) {
                     Some(Ending::Cancelled)
                 } else if started.elapsed() >= command.limits.deadline {
                     Some(Ending::DeadlinePassed)
@@ -90,10 +87,6 @@ pub fn run(
         }
     }
     let status = helper.bury()?;
-    if helper.ran_out_of_memory() {
-        // Whatever the command made of it: it did not run as it would have elsewhere.
-        record.ending = Some(Ending::MemoryExceeded);
-    }
     let LogSummary { total, tail } = log.finish().map_err(SandboxError::Log)?;
     if let Some(failure) = record.failure {
         return Err(failure);
@@ -162,8 +155,6 @@ struct Helper {
     process: Child,
     reports: OwnedFd,
     log: OwnedFd,
-    /// Dropped last, when it is empty.
-    group: Option<ControlGroup>,
 }
 
 impl Helper {
@@ -175,9 +166,8 @@ impl Helper {
                 source,
             }
         };
-        let group = ControlGroup::make(&command.limits);
         let caller = rustix::process::getpid().as_raw_pid();
-        let orders = orders_file(&Orders::new(command, caller, group.is_some()))
+        let orders = orders_file(&Orders::new(command, caller))
             .map_err(failed("write the helper's orders"))?;
         let (reports, their_reports) =
             crate::channel::pair().map_err(failed("open a channel to the helper"))?;
@@ -196,13 +186,7 @@ impl Helper {
             process,
             reports,
             log,
-            group,
         };
-        if let Some(group) = &helper.group {
-            group
-                .admit(helper.process.id())
-                .map_err(failed("limit the memory of the command"))?;
-        }
         crate::channel::send(helper.reports.as_fd(), GO, None)
             .map_err(failed("start the helper"))?;
         Ok(helper)
@@ -270,12 +254,6 @@ impl Helper {
         report
             .map(|report| Some((report, descriptor)))
             .ok_or_else(|| lost("it sent an unknown report".to_owned()))
-    }
-
-    fn ran_out_of_memory(&self) -> bool {
-        self.group
-            .as_ref()
-            .is_some_and(ControlGroup::ran_out_of_memory)
     }
 
     fn ask_to_stop(&self) {

@@ -35,8 +35,6 @@ pub(crate) struct Orders {
     pub(crate) limits: Limits,
     pub(crate) owner: Owner,
     pub(crate) isolation: Isolation,
-    /// Whether the kernel already holds all processes together to the memory limit.
-    pub(crate) memory_is_limited: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,7 +91,7 @@ pub(crate) enum Report {
 }
 
 impl Orders {
-    pub(crate) fn new(command: &Command, caller: i32, memory_is_limited: bool) -> Self {
+    pub(crate) fn new(command: &Command, caller: i32) -> Self {
         let text = |path: &PathBuf| path.clone().into_os_string();
         let name = |path: &Path| path.file_name().unwrap_or_default().to_owned();
         Self {
@@ -139,7 +137,6 @@ impl Orders {
             limits: command.limits,
             owner: command.owner,
             isolation: command.isolation,
-            memory_is_limited,
         }
     }
 
@@ -225,7 +222,7 @@ mod tests {
             });
         }
         let mut wire = Vec::new();
-        Orders::new(&command, 7, true).write(&mut wire).unwrap();
+        Orders::new(&command, 7).write(&mut wire).unwrap();
         let read = Orders::read(&mut wire.as_slice()).unwrap();
         assert_eq!(read.argv, command.argv);
         assert_eq!(read.binds[0].host, odd);

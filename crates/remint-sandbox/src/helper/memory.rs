@@ -1,26 +1,29 @@
-//! Adds up what all processes inside hold in memory. Decides, where no control group does. Sees `/proc` of the inside.
+//! Adds up what all processes inside hold in memory. Sees `/proc` of the inside.
 
 use std::path::Path;
+use std::time::Duration;
 
-use crate::command::Limits;
 use crate::wire::Report;
 
 /// Where the inside's temporary directories are, all in one memory file system.
 const SCRATCH: &str = "/tmp";
+/// The part of the machine's memory that no build may have, however much it is allowed: one in so many. What the
+/// kernel itself holds on behalf of processes (buffers of sockets and pipes) shows up nowhere else.
+const RESERVE: u64 = 40;
 
 pub(super) struct MemoryWatch {
     limit: u64,
-    is_limited_by_kernel: bool,
     was_exceeded: bool,
+    used: u64,
     peak: u64,
 }
 
 impl MemoryWatch {
-    pub(super) fn new(limits: &Limits, is_limited_by_kernel: bool) -> Self {
+    pub(super) fn new(limit: u64) -> Self {
         Self {
-            limit: limits.memory,
-            is_limited_by_kernel,
+            limit,
             was_exceeded: false,
+            used: 0,
             peak: 0,
         }
     }
@@ -29,20 +32,34 @@ impl MemoryWatch {
     /// another program shares its memory with its parent, and is counted twice for that moment.)
     pub(super) fn glance(&mut self) -> Option<Report> {
         let mut used = scratch_in_use().saturating_add(processes(quick_look));
-        if used > self.limit && !self.is_limited_by_kernel {
+        if used > self.limit {
             // Copies that share their pages count each of them in the quick look.
             used = scratch_in_use().saturating_add(processes(fair_look));
         }
+        self.used = used;
         self.peak = self.peak.max(used);
-        let is_exceeded = used > self.limit && !self.is_limited_by_kernel;
+        let is_exceeded = used > self.limit || is_machine_in_danger();
         let report = (is_exceeded && self.was_exceeded).then_some(Report::MemoryExceeded);
         self.was_exceeded = is_exceeded;
         report
     }
 
+    /// When to look again: soon, if a program in a hurry could reach the limit soon.
+    pub(super) fn pause(&self) -> Duration {
+        let is_near = self.used > self.limit / 3;
+        Duration::from_millis(if is_near { 20 } else { 100 })
+    }
+
     pub(super) fn peak(&self) -> u64 {
         self.peak
     }
+}
+
+fn is_machine_in_danger() -> bool {
+    let memory = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
+    let all = sum_of(&memory, &["MemTotal:"]);
+    // Absent from kernels older than any that is supported, and then no reason to stop.
+    memory.contains("MemAvailable:") && sum_of(&memory, &["MemAvailable:"]) < all / RESERVE
 }
 
 fn scratch_in_use() -> u64 {
@@ -113,15 +130,17 @@ mod tests {
 
     #[test]
     fn too_much_memory_is_reported_when_it_lasts() {
-        let mut watch = MemoryWatch::new(
-            &Limits {
-                memory: 0,
-                ..Limits::default()
-            },
-            false,
-        );
+        let mut watch = MemoryWatch::new(0);
         assert!(watch.glance().is_none());
         assert!(matches!(watch.glance(), Some(Report::MemoryExceeded)));
         assert!(watch.peak() > 0);
+    }
+
+    #[test]
+    fn the_nearer_the_limit_the_sooner_the_next_look() {
+        let mut watch = MemoryWatch::new(300);
+        assert_eq!(watch.pause(), Duration::from_millis(100));
+        watch.used = 200;
+        assert_eq!(watch.pause(), Duration::from_millis(20));
     }
 }

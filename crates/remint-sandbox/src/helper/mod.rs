@@ -15,8 +15,8 @@ mod network;
 mod observer;
 mod outer;
 mod packets;
+mod raw_socket;
 mod seccomp;
-mod socket_filter;
 mod trees;
 mod warden;
 

@@ -5,26 +5,27 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::UdpSocket;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 
-use rustix::net::{AddressFamily, Protocol as LinkProtocol, RecvFlags, SocketFlags, SocketType};
+use rustix::net::AddressFamily;
 
 use super::packets::{Asked, asked, no_such_name};
-use super::socket_filter::{self, PACKET_SIZE};
+use super::raw_socket::RawSocket;
 use super::{Caller, During as _, Step};
-use crate::finished::NetworkAttempt;
+use crate::finished::{NetworkAttempt, Protocol};
 use crate::wire::Report;
 
 /// A program that asks for more destinations than this is not described better by a longer list.
 const MOST_DESTINATIONS: usize = 512;
 /// How many packets are read from one socket before the others get their turn.
 const BATCH: usize = 256;
-const RECEIVE_BUFFER: usize = 4 << 20;
+/// Longer ones do not come over UDP from programs that mean it.
+const LONGEST_QUERY: usize = 2048;
 
 pub(super) struct Observer {
-    sniffers: Vec<OwnedFd>,
+    arrivals: Vec<RawSocket>,
     name_servers: Vec<UdpSocket>,
-    seen: HashMap<(String, crate::finished::Protocol), Count>,
+    seen: HashMap<(String, Protocol), Count>,
     unlisted: Count,
 }
 
@@ -37,28 +38,32 @@ struct Count {
 impl Observer {
     /// Starts to look. Needs the rights over the network namespace, which can be given up afterwards.
     pub(super) fn start() -> Step<Self> {
-        let mut sniffers = Vec::new();
-        for (kind, filter) in [
-            (libc::ETH_P_IP, socket_filter::IPV4),
-            (libc::ETH_P_IPV6, socket_filter::IPV6),
-        ] {
-            sniffers.push(sniffer(kind, filter).during("observe the network")?);
-        }
+        let mut arrivals = Vec::new();
         let mut name_servers = Vec::new();
-        for address in ["127.0.0.1:53", "[::1]:53"] {
-            match UdpSocket::bind(address) {
-                Ok(socket) => {
-                    socket.set_nonblocking(true).during("answer name queries")?;
-                    name_servers.push(socket);
+        for (family, address) in [
+            (AddressFamily::INET, "127.0.0.1:53"),
+            (AddressFamily::INET6, "[::1]:53"),
+        ] {
+            let open = || -> io::Result<_> {
+                let name_server = UdpSocket::bind(address)?;
+                name_server.set_nonblocking(true)?;
+                let tcp = RawSocket::open(family, Protocol::Tcp)?;
+                let udp = RawSocket::open(family, Protocol::Udp)?;
+                Ok((name_server, [tcp, udp]))
+            };
+            match open() {
+                Ok((name_server, sockets)) => {
+                    name_servers.push(name_server);
+                    arrivals.extend(sockets);
                 }
-                // A kernel without IPv6: then nobody can ask there either.
-                Err(_) if address.starts_with('[') => {}
-                Err(error) => return Err(error).during("answer name queries"),
+                // A kernel without IPv6: then nobody can ask for it either.
+                Err(error) if family == AddressFamily::INET6 && is_unknown(&error) => {}
+                Err(error) => return Err(error).during("observe the network"),
             }
         }
         let unlisted = Count::default();
         Ok(Self {
-            sniffers,
+            arrivals,
             name_servers,
             seen: HashMap::new(),
             unlisted,
@@ -66,39 +71,38 @@ impl Observer {
     }
 
     pub(super) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let sniffers = self.sniffers.iter().map(|socket| socket.as_fd());
-        sniffers.chain(self.name_servers.iter().map(|socket| socket.as_fd()))
+        let arrivals = self.arrivals.iter().map(|socket| socket.as_fd());
+        arrivals.chain(self.name_servers.iter().map(|socket| socket.as_fd()))
     }
 
-    /// Reads what has arrived, and tells the caller about destinations that are new.
-    pub(super) fn look(&mut self, caller: &Caller) {
-        let mut packet = [0; PACKET_SIZE as usize];
-        for index in 0..self.sniffers.len() {
+    /// Reads what has arrived, and tells the caller about destinations that are new. False if there was nothing.
+    pub(super) fn look(&mut self, caller: &Caller) -> bool {
+        let mut has_come = false;
+        for index in 0..self.arrivals.len() {
             for _ in 0..BATCH {
-                let Some(socket) = self.sniffers.get(index) else {
+                let Some(packet) = self.arrivals.get(index).and_then(RawSocket::receive) else {
                     break;
                 };
-                let Ok((_, length)) =
-                    rustix::net::recv(socket, &mut packet, RecvFlags::DONTWAIT | RecvFlags::TRUNC)
-                else {
-                    break;
-                };
-                for asked in asked(packet.get(..length).unwrap_or(&packet)) {
+                has_come = true;
+                for asked in asked(packet.destination, packet.protocol, packet.payload()) {
                     self.note(asked, caller);
                 }
             }
         }
+        let mut query = [0; LONGEST_QUERY];
         for socket in &self.name_servers {
             for _ in 0..BATCH {
-                let Ok((length, from)) = socket.recv_from(&mut packet) else {
+                let Ok((length, from)) = socket.recv_from(&mut query) else {
                     break;
                 };
-                if let Some(answer) = packet.get(..length).and_then(no_such_name) {
+                has_come = true;
+                if let Some(answer) = query.get(..length).and_then(no_such_name) {
                     // Who asks and does not take the answer has nothing to complain about.
                     let _unanswered = socket.send_to(&answer, from);
                 }
             }
         }
+        has_come
     }
 
     fn note(&mut self, asked: Asked, caller: &Caller) {
@@ -125,12 +129,10 @@ impl Observer {
 
     /// Reads the rest, and tells the caller how often everything was asked for.
     pub(super) fn finish(mut self, caller: &Caller) {
-        // The kernel's queue is bounded, and nobody is left to fill it.
-        for _ in 0..64 {
-            self.look(caller);
-        }
-        for socket in &self.sniffers {
-            self.unlisted.now = self.unlisted.now.saturating_add(lost(socket.as_fd()));
+        // Nobody is left who could ask for more.
+        while self.look(caller) {}
+        for socket in &self.arrivals {
+            self.unlisted.now = self.unlisted.now.saturating_add(socket.lost());
         }
         for ((destination, protocol), count) in self.seen {
             if count.now != count.reported {
@@ -148,19 +150,9 @@ impl Observer {
     }
 }
 
-fn sniffer(kind: i32, filter: &[libc::sock_filter]) -> io::Result<OwnedFd> {
-    let network_order = u32::from(u16::try_from(kind).unwrap_or_default().to_be());
-    let protocol = std::num::NonZeroU32::new(network_order).map(LinkProtocol::from_raw);
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket =
-        rustix::net::socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, protocol)?;
-    rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER)
-        .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER))?;
-    socket_filter::attach(socket.as_fd(), filter)?;
-    Ok(socket)
-}
-
-/// Packets that came while the queue was full.
-fn lost(socket: BorrowedFd<'_>) -> u64 {
-    socket_filter::statistics(socket).map_or(0, |statistics| u64::from(statistics.tp_drops))
+fn is_unknown(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
+    )
 }

@@ -1,13 +1,9 @@
-//! Reads what programs send: IP headers and name queries, from hostile bytes, as far as they say where to.
+//! Reads what programs send, from hostile bytes, as far as it says where to: ports, and the names in name queries.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::finished::Protocol;
 
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMP: u8 = 1;
-const ICMPV6: u8 = 58;
 const NAME_SERVICE: u16 = 53;
 /// More than any name of the domain name system as text, with room for escapes.
 const LONGEST_NAME: usize = 1024;
@@ -19,16 +15,15 @@ pub(super) struct Asked {
     pub(super) protocol: Protocol,
 }
 
-/// What the packet asks for outside: a name, an address, or both. Nothing for answers and for what stays at home.
-pub(super) fn asked(packet: &[u8]) -> Vec<Asked> {
-    let Some(header) = Header::read(packet) else {
-        return Vec::new();
-    };
+/// What a packet to this address asks for outside: a name, an address, or both. Nothing for answers and for what stays
+/// at home. The payload begins with the header of the protocol, which is that of TCP or UDP.
+pub(super) fn asked(destination: IpAddr, protocol: Protocol, payload: &[u8]) -> Vec<Asked> {
     let mut all = Vec::new();
-    let port = header.payload.get(2..4).map(be16);
-    if header.protocol == UDP && port == Some(NAME_SERVICE) {
-        let name = header
-            .payload
+    let Some(port) = payload.get(2..4).map(be16) else {
+        return all;
+    };
+    if protocol == Protocol::Udp && port == NAME_SERVICE {
+        let name = payload
             .get(8..)
             .and_then(Question::read)
             .map(|question| question.name);
@@ -37,35 +32,21 @@ pub(super) fn asked(packet: &[u8]) -> Vec<Asked> {
             protocol: Protocol::Dns,
         }));
     }
-    if header.destination.is_loopback() {
-        return all;
-    }
-    let address = |port| SocketAddr::new(header.destination, port).to_string();
-    match (header.protocol, port) {
-        (TCP, Some(port)) => {
-            let flags = header.payload.get(13).copied().unwrap_or_default();
+    let is_wish = match protocol {
+        Protocol::Tcp => {
             const SYN_AND_ACK: u8 = 0x12;
             const SYN: u8 = 0x02;
-            if flags & SYN_AND_ACK == SYN {
-                all.push(Asked {
-                    destination: address(port),
-                    protocol: Protocol::Tcp,
-                });
-            }
+            payload
+                .get(13)
+                .is_some_and(|flags| flags & SYN_AND_ACK == SYN)
         }
-        (UDP, Some(port)) => {
-            all.push(Asked {
-                destination: address(port),
-                protocol: Protocol::Udp,
-            });
-        }
-        // Of these the kernel itself sends many; only an echo request is somebody's wish.
-        (ICMP, _) if header.payload.first() != Some(&8) => {}
-        (ICMPV6, _) if header.payload.first() != Some(&128) => {}
-        (other, _) => all.push(Asked {
-            destination: header.destination.to_string(),
-            protocol: Protocol::Other(other),
-        }),
+        Protocol::Udp | Protocol::Dns => true,
+    };
+    if is_wish && !destination.is_loopback() {
+        all.push(Asked {
+            destination: SocketAddr::new(destination, port).to_string(),
+            protocol,
+        });
     }
     all
 }
@@ -73,43 +54,6 @@ pub(super) fn asked(packet: &[u8]) -> Vec<Asked> {
 /// Names that every machine answers for itself.
 fn is_own_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost") || name == super::mounts::HOST_NAME
-}
-
-struct Header<'packet> {
-    destination: IpAddr,
-    protocol: u8,
-    payload: &'packet [u8],
-}
-
-impl<'packet> Header<'packet> {
-    fn read(packet: &'packet [u8]) -> Option<Self> {
-        match packet.first()? >> 4 {
-            4 => {
-                let length = usize::from(packet.first()? & 0xf) * 4;
-                let fragment_offset = be16(packet.get(6..8)?) & 0x1fff;
-                let destination: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
-                Some(Self {
-                    destination: Ipv4Addr::from(destination).into(),
-                    protocol: *packet.get(9)?,
-                    // Later pieces have no ports, and follow a first one that has.
-                    payload: if fragment_offset == 0 {
-                        packet.get(length..)?
-                    } else {
-                        return None;
-                    },
-                })
-            }
-            6 => {
-                let destination: [u8; 16] = packet.get(24..40)?.try_into().ok()?;
-                Some(Self {
-                    destination: Ipv6Addr::from(destination).into(),
-                    protocol: *packet.get(6)?,
-                    payload: packet.get(40..)?,
-                })
-            }
-            _ => None,
-        }
-    }
 }
 
 /// The first question of a name query.
@@ -188,21 +132,6 @@ mod tests {
         message
     }
 
-    fn ipv4(destination: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
-        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1];
-        packet.extend(destination);
-        packet.extend(payload);
-        packet
-    }
-
-    fn ipv6(destination: Ipv6Addr, protocol: u8, payload: &[u8]) -> Vec<u8> {
-        let mut packet = vec![0x60, 0, 0, 0, 0, 0, protocol, 64];
-        packet.extend([0; 16]);
-        packet.extend(destination.octets());
-        packet.extend(payload);
-        packet
-    }
-
     fn tcp(port: u16, flags: u8) -> Vec<u8> {
         let mut segment = vec![0x80, 0];
         segment.extend(port.to_be_bytes());
@@ -219,8 +148,8 @@ mod tests {
         datagram
     }
 
-    fn seen(packet: &[u8]) -> Vec<String> {
-        asked(packet)
+    fn seen(destination: &str, protocol: Protocol, payload: &[u8]) -> Vec<String> {
+        asked(destination.parse().unwrap(), protocol, payload)
             .into_iter()
             .map(|asked| format!("{} {}", asked.protocol, asked.destination))
             .collect()
@@ -230,17 +159,16 @@ mod tests {
     fn opened_connections_are_seen_and_answers_are_not() {
         const SYN: u8 = 2;
         assert_eq!(
-            seen(&ipv4([8, 8, 8, 8], TCP, &tcp(443, SYN))),
+            seen("8.8.8.8", Protocol::Tcp, &tcp(443, SYN)),
             ["tcp 8.8.8.8:443"]
         );
-        let far = "2001:db8::7".parse().unwrap();
         assert_eq!(
-            seen(&ipv6(far, TCP, &tcp(80, SYN))),
+            seen("2001:db8::7", Protocol::Tcp, &tcp(80, SYN)),
             ["tcp [2001:db8::7]:80"]
         );
         for flags in [0x12, 0x10, 0x14, 0x04, 0x11] {
             assert_eq!(
-                seen(&ipv4([8, 8, 8, 8], TCP, &tcp(443, flags))),
+                seen("8.8.8.8", Protocol::Tcp, &tcp(443, flags)),
                 [""; 0],
                 "{flags:#x}"
             );
@@ -249,43 +177,37 @@ mod tests {
 
     #[test]
     fn what_stays_at_home_is_nobodys_business() {
-        assert_eq!(seen(&ipv4([127, 0, 0, 1], TCP, &tcp(4873, 2))), [""; 0]);
-        assert_eq!(seen(&ipv4([127, 3, 2, 1], UDP, &udp(9, b"x"))), [""; 0]);
-        assert_eq!(
-            seen(&ipv6(Ipv6Addr::LOCALHOST, TCP, &tcp(8080, 2))),
-            [""; 0]
-        );
+        assert_eq!(seen("127.0.0.1", Protocol::Tcp, &tcp(4873, 2)), [""; 0]);
+        assert_eq!(seen("127.3.2.1", Protocol::Udp, &udp(9, b"x")), [""; 0]);
+        assert_eq!(seen("::1", Protocol::Tcp, &tcp(8080, 2)), [""; 0]);
         let own = query(&[b"localhost"]);
-        assert_eq!(seen(&ipv4([127, 0, 0, 1], UDP, &udp(53, &own))), [""; 0]);
+        assert_eq!(seen("127.0.0.1", Protocol::Udp, &udp(53, &own)), [""; 0]);
     }
 
     #[test]
     fn names_are_seen_whomever_they_are_asked_of() {
         let message = query(&[b"Registry", b"npmjs", b"org"]);
-        let home = ipv4([127, 0, 0, 1], UDP, &udp(53, &message));
-        assert_eq!(seen(&home), ["dns registry.npmjs.org"]);
-        let away = ipv4([8, 8, 4, 4], UDP, &udp(53, &message));
-        assert_eq!(seen(&away), ["dns registry.npmjs.org", "udp 8.8.4.4:53"]);
+        let home = seen("127.0.0.1", Protocol::Udp, &udp(53, &message));
+        assert_eq!(home, ["dns registry.npmjs.org"]);
+        let away = seen("8.8.4.4", Protocol::Udp, &udp(53, &message));
+        assert_eq!(away, ["dns registry.npmjs.org", "udp 8.8.4.4:53"]);
+    }
+
+    #[test]
+    fn datagrams_are_seen() {
+        assert_eq!(
+            seen("1.2.3.4", Protocol::Udp, &udp(123, b"time?")),
+            ["udp 1.2.3.4:123"]
+        );
     }
 
     #[test]
     fn hostile_names_are_made_harmless() {
         let escape = query(&[b"\x1b[31m", b"a.b\0"]);
         assert_eq!(
-            seen(&ipv4([127, 0, 0, 1], UDP, &udp(53, &escape))),
+            seen("127.0.0.1", Protocol::Udp, &udp(53, &escape)),
             [r"dns \u{1b}\u{5b}31m.a\u{2e}b\u{0}"]
         );
-    }
-
-    #[test]
-    fn datagrams_and_pings_are_seen() {
-        assert_eq!(
-            seen(&ipv4([1, 2, 3, 4], UDP, &udp(123, b"time?"))),
-            ["udp 1.2.3.4:123"]
-        );
-        assert_eq!(seen(&ipv4([1, 2, 3, 4], ICMP, &[8, 0])), ["ip-1 1.2.3.4"]);
-        assert_eq!(seen(&ipv4([1, 2, 3, 4], ICMP, &[3, 3])), [""; 0]);
-        assert_eq!(seen(&ipv4([1, 2, 3, 4], 132, &[])), ["ip-132 1.2.3.4"]);
     }
 
     #[test]
@@ -301,15 +223,17 @@ mod tests {
 
     #[test]
     fn no_bytes_whatever_cause_a_panic() {
-        let whole = ipv4([8, 8, 8, 8], UDP, &udp(53, &query(&[b"example", b"org"])));
+        let address = "8.8.8.8".parse().unwrap();
+        let whole = udp(53, &query(&[b"example", b"org"]));
         for cut in 0..whole.len() {
-            asked(&whole[..cut]);
+            asked(address, Protocol::Udp, &whole[..cut]);
+            asked(address, Protocol::Tcp, &whole[..cut]);
             no_such_name(&whole[cut..]);
             for value in [0, 0x3f, 0x40, 0xc0, 0xff] {
                 let mut changed = whole.clone();
                 changed[cut] = value;
-                asked(&changed);
-                no_such_name(&changed[28..]);
+                asked(address, Protocol::Udp, &changed);
+                no_such_name(&changed[8..]);
             }
         }
     }

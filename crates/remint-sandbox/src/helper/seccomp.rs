@@ -127,9 +127,22 @@ const SOCKET_FAMILIES: &[libc::c_int] = &[
 /// The old way to packet sockets.
 const SOCK_PACKET: libc::c_int = 10;
 
-/// Types of sockets that speak to the kernel's depths: raw, reliable datagrams, DCCP, packet.
-const REFUSED_SOCKET_TYPES: &[libc::c_int] =
-    &[libc::SOCK_RAW, libc::SOCK_RDM, libc::SOCK_DCCP, SOCK_PACKET];
+/// Protocols over IP. The observer sees these; others are seldom used, and seldom looked after.
+const PROTOCOLS: &[libc::c_int] = &[
+    libc::IPPROTO_IP,
+    libc::IPPROTO_TCP,
+    libc::IPPROTO_UDP,
+    libc::IPPROTO_MPTCP,
+];
+
+/// Types of sockets over IP that speak other protocols without naming them.
+const REFUSED_SOCKET_TYPES: &[libc::c_int] = &[
+    libc::SOCK_RAW,
+    libc::SOCK_RDM,
+    libc::SOCK_SEQPACKET,
+    libc::SOCK_DCCP,
+    SOCK_PACKET,
+];
 
 /// `ioctl`s that type into a terminal as if somebody had.
 const REFUSED_IOCTLS: &[u64] = &[0x5412, 0x541c];
@@ -196,6 +209,13 @@ fn sockets() -> io::Result<Rules> {
         is_not(2, libc::NETLINK_ROUTE)?,
     ])?;
     let mut socket = vec![strange, netlink];
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let mut conditions = vec![is(0, family)?];
+        for protocol in PROTOCOLS {
+            conditions.push(is_not(2, *protocol)?);
+        }
+        socket.push(all(conditions)?);
+    }
     for kind in REFUSED_SOCKET_TYPES {
         for family in [libc::AF_INET, libc::AF_INET6] {
             // The upper bits of the type are flags.

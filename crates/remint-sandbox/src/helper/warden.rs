@@ -5,14 +5,13 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Caller;
 use super::disk::DiskWatch;
 use super::memory::MemoryWatch;
 use crate::wire::{Orders, Report};
 
-const GLANCE: Duration = Duration::from_millis(100);
 /// Looking at every file may take this part of one processor's time: one in so many.
 const DISK_SHARE: u32 = 10;
 
@@ -29,7 +28,7 @@ impl Warden {
         caller: &Caller,
     ) -> io::Result<Self> {
         let caller = Caller(caller.0.try_clone()?);
-        let mut memory = MemoryWatch::new(&orders.limits, orders.memory_is_limited);
+        let mut memory = MemoryWatch::new(orders.limits.memory);
         let limit = orders.limits.disk;
         let peak_memory = Arc::new(AtomicU64::new(0));
         let peak = Arc::clone(&peak_memory);
@@ -39,7 +38,7 @@ impl Warden {
                 let disk = DiskWatch::new(written, limit);
                 let mut disk_again = Instant::now();
                 let exceeded = loop {
-                    std::thread::sleep(GLANCE);
+                    std::thread::sleep(memory.pause());
                     let report = memory.glance();
                     peak.store(memory.peak(), Ordering::Relaxed);
                     if report.is_some() {

@@ -120,7 +120,7 @@ fn seen_beside_the_proxy() {
     command.network = Network::Proxy;
     let (mut log, mut proxy) = (Vec::new(), None);
     let finished = run(&command, &mut log, &AtomicBool::new(false), |socket| {
-        proxy = Some(socket)
+        proxy = Some(socket);
     });
     let finished = finished.unwrap();
     assert!(proxy.is_some());
