@@ -192,24 +192,17 @@ impl Helper {
         Ok(helper)
     }
 
-    /// Until there is something to read, or a moment has passed.
+    /// Until there is something to read of what is still open, or a moment has passed.
     fn wait(&self, log: bool, reports: bool) -> Result<(bool, bool), SandboxError> {
-        let wanted = |wanted| {
-            if wanted {
-                PollFlags::IN
-            } else {
-                PollFlags::empty()
-            }
-        };
-        let mut polled = [
-            PollFd::new(&self.log, wanted(log)),
-            PollFd::new(&self.reports, wanted(reports)),
-        ];
-        let timeout = Timespec::try_from(GLANCE).unwrap_or(Timespec {
-            tv_sec: 0,
-            tv_nsec: 50_000_000,
-        });
-        match rustix::event::poll(&mut polled, Some(&timeout)) {
+        let watched = [(&self.log, log), (&self.reports, reports)];
+        // What is closed at the other end would be reported again and again.
+        let mut polled: Vec<PollFd<'_>> = watched
+            .iter()
+            .filter(|(_, is_open)| *is_open)
+            .map(|(descriptor, _)| PollFd::new(*descriptor, PollFlags::IN))
+            .collect();
+        let timeout = Timespec::try_from(GLANCE).ok();
+        match rustix::event::poll(&mut polled, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => {
                 return Err(SandboxError::Setup {
@@ -219,8 +212,9 @@ impl Helper {
                 });
             }
         }
-        let [log_state, report_state] = polled.map(|polled| !polled.revents().is_empty());
-        Ok((log && log_state, reports && report_state))
+        let mut ready = polled.iter().map(|polled| !polled.revents().is_empty());
+        let mut is_ready = |is_open: bool| is_open && ready.next().unwrap_or(false);
+        Ok((is_ready(log), is_ready(reports)))
     }
 
     /// False when nobody can write any more.
