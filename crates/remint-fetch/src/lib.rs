@@ -6,6 +6,7 @@ mod client;
 mod configuration;
 mod digests;
 mod error;
+mod proxy;
 mod registry;
 mod tools;
 
@@ -13,5 +14,6 @@ pub use cache::{Cache, CacheStatus, Pruned};
 pub use client::Tokens;
 pub use configuration::UserConfiguration;
 pub use error::FetchError;
+pub use proxy::{Proxy, ProxyRecord, ProxyRules, Withheld};
 pub use registry::{Registries, local_artifact, platform};
 pub use tools::{ProvidedTool, ToolStore};

@@ -1,0 +1,90 @@
+//! What a proxy passed on and refused.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use remint_model::{Fetched, RefusedRequest, Sha256};
+
+/// A build that asks for more than this is only making noise.
+const MOST: usize = 50_000;
+
+/// Everything that a proxy did, each list sorted and without repetition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxyRecord {
+    /// What was passed on, by the bytes that the registry sent.
+    pub fetched: Vec<Fetched>,
+    /// What was refused. The reasons beyond those of the model: `audit` (a vulnerability query, which clients
+    /// send unasked) and `unknown-endpoint` (something else of a registry that installing does not need).
+    pub refused: Vec<RefusedRequest>,
+    /// Files that the registry says it does not have.
+    pub gone: Vec<String>,
+    /// What could not be had for another reason, which follows the URL after a colon and a space.
+    pub unavailable: Vec<String>,
+    /// Whether the build asked for the published file.
+    pub consumed_published: bool,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    fetched: BTreeSet<Fetched>,
+    refused: BTreeSet<RefusedRequest>,
+    gone: BTreeSet<String>,
+    unavailable: BTreeSet<String>,
+    consumed_published: bool,
+}
+
+/// Collects from all connections.
+#[derive(Debug, Default)]
+pub(super) struct Recorder(Mutex<Lists>);
+
+impl Recorder {
+    fn change(&self, change: impl FnOnce(&mut Lists)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn fetched(&self, url: &str, sha256: Sha256, size: u64) {
+        let entry = Fetched {
+            url: url.to_owned(),
+            sha256,
+            size,
+        };
+        self.change(|lists| insert(&mut lists.fetched, entry));
+    }
+
+    pub(super) fn refused(&self, url: &str, reason: &str) {
+        let entry = RefusedRequest {
+            url: url.chars().take(2000).collect(),
+            reason: reason.to_owned(),
+        };
+        self.change(|lists| insert(&mut lists.refused, entry));
+    }
+
+    pub(super) fn consumed_published(&self) {
+        self.change(|lists| lists.consumed_published = true);
+    }
+
+    pub(super) fn gone(&self, url: &str) {
+        self.change(|lists| insert(&mut lists.gone, url.to_owned()));
+    }
+
+    pub(super) fn unavailable(&self, url: &str, reason: &str) {
+        self.change(|lists| insert(&mut lists.unavailable, format!("{url}: {reason}")));
+    }
+
+    pub(super) fn snapshot(&self) -> ProxyRecord {
+        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ProxyRecord {
+            fetched: lists.fetched.iter().cloned().collect(),
+            refused: lists.refused.iter().cloned().collect(),
+            gone: lists.gone.iter().cloned().collect(),
+            unavailable: lists.unavailable.iter().cloned().collect(),
+            consumed_published: lists.consumed_published,
+        }
+    }
+}
+
+fn insert<T: Ord>(list: &mut BTreeSet<T>, entry: T) {
+    if list.len() < MOST {
+        list.insert(entry);
+    }
+}
