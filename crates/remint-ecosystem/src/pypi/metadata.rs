@@ -97,10 +97,7 @@ impl Metadata {
 pub(crate) fn of_survey(survey: &Survey) -> Result<Metadata, MetadataError> {
     let mut found = survey.texts.iter().filter(|(path, _)| {
         let path = path.as_str();
-        path == "PKG-INFO"
-            || path
-                .strip_suffix("/METADATA")
-                .is_some_and(|directory| is_dist_info(directory))
+        path == "PKG-INFO" || path.strip_suffix("/METADATA").is_some_and(is_dist_info)
     });
     match (found.next(), found.next()) {
         (Some((path, content)), None) => Metadata::parse(path.as_str(), content),

@@ -26,10 +26,9 @@ pub(crate) fn dependencies(manifest: &Pyproject) -> PoetryDependencies {
         if name.eq_ignore_ascii_case("python") {
             continue;
         }
-        let alternatives = match value {
-            Value::Array(alternatives) => alternatives.as_slice(),
-            other => std::slice::from_ref(other),
-        };
+        let alternatives = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
         for alternative in alternatives {
             match translate(name, alternative, extras) {
                 Translation::Requirement(requirement) => found.requirements.push(*requirement),
@@ -58,12 +57,11 @@ fn translate(name: &str, value: &Value, extras: Option<&Table>) -> Translation {
     } else if let Some(url) = text("url") {
         format!(" @ {url}")
     } else {
-        let constraint = match value {
-            Value::String(constraint) => Some(constraint.as_str()),
-            Value::Table(_) => text("version"),
-            _ => None,
-        };
-        match constraint.and_then(specifiers) {
+        match value
+            .as_str()
+            .or_else(|| text("version"))
+            .and_then(specifiers)
+        {
             Some(specifiers) => specifiers.join(","),
             None => return Translation::Unknown,
         }
@@ -71,7 +69,7 @@ fn translate(name: &str, value: &Value, extras: Option<&Table>) -> Translation {
     let mut written = name.to_owned();
     if let Some(wanted) = value.get("extras").and_then(Value::as_array) {
         let wanted: Vec<&str> = wanted.iter().filter_map(Value::as_str).collect();
-        written.push_str(&format!("[{}]", wanted.join(",")));
+        written = format!("{written}[{}]", wanted.join(","));
     }
     written.push_str(&source);
     let mut markers = Vec::new();

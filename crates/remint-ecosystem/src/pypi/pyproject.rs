@@ -63,12 +63,6 @@ impl Pyproject {
     pub(crate) fn build_backend(&self) -> Option<&str> {
         self.text(&["build-system", "build-backend"])
     }
-
-    /// Whether a static build requirement has this (normalised) name.
-    pub(crate) fn build_requires(&self, name: &str) -> bool {
-        self.texts(&["build-system", "requires"])
-            .any(|text| crate::pypi::requirement::name_of(text).as_deref() == Some(name))
-    }
 }
 
 #[cfg(test)]
@@ -87,8 +81,6 @@ mod tests {
         assert_eq!(parsed.text(&["project", "name"]), Some("x"));
         assert!(parsed.is_dynamic("version"));
         assert!(!parsed.is_dynamic("dependencies"));
-        assert!(parsed.build_requires("hatch-vcs"));
-        assert!(!parsed.build_requires("hatch"));
         assert_eq!(parsed.get(&["project", "name", "deeper"]), None);
     }
 
@@ -103,7 +95,7 @@ mod tests {
         fn no_bytes_panic(content: Vec<u8>, text: String) {
             for content in [content, text.into_bytes()] {
                 if let Ok(parsed) = Pyproject::parse("pyproject.toml", &content) {
-                    let _requires = parsed.build_requires("x");
+                    let _dynamic = parsed.is_dynamic("version");
                 }
             }
         }

@@ -122,30 +122,30 @@ impl Requirement {
 
     /// Everything but the name, in canonical spelling.
     pub(crate) fn spelled(&self) -> String {
-        let mut spelled = String::new();
-        if !self.extras.is_empty() {
-            let extras: Vec<&str> = self.extras.iter().map(String::as_str).collect();
-            spelled.push_str(&format!("[{}]", extras.join(",")));
-        }
-        match &self.source {
+        let extras: Vec<&str> = self.extras.iter().map(String::as_str).collect();
+        let extras = match extras.as_slice() {
+            [] => String::new(),
+            extras => format!("[{}]", extras.join(",")),
+        };
+        let source = match &self.source {
             Source::Versions(specifiers) => {
                 let specifiers: BTreeSet<String> =
                     specifiers.iter().flat_map(canonical_specifier).collect();
                 let specifiers: Vec<String> = specifiers.into_iter().collect();
-                spelled.push_str(&specifiers.join(","));
-                if specifiers.is_empty() && spelled.is_empty() {
-                    spelled.push('*');
-                }
+                specifiers.join(",")
             }
-            Source::Url(url) => spelled.push_str(&format!("@ {url}")),
-        }
-        if let Some(marker) = &self.marker {
-            let marker = marker.spelled();
-            if !marker.is_empty() {
-                spelled.push_str(&format!("; {marker}"));
-            }
-        }
-        spelled
+            Source::Url(url) => format!("@ {url}"),
+        };
+        let marker = match self.marker.as_ref().map(Marker::spelled) {
+            Some(marker) if !marker.is_empty() => format!("; {marker}"),
+            Some(_) | None => String::new(),
+        };
+        let any = if extras.is_empty() && source.is_empty() {
+            "*"
+        } else {
+            ""
+        };
+        format!("{extras}{source}{any}{marker}")
     }
 }
 

@@ -54,7 +54,14 @@ pub(crate) fn literals(content: &[u8]) -> Vec<Literal> {
                     recent = [recent[1], Some(token)];
                 }
             }
-            token => recent = [recent[1], Some(token)],
+            Token::LineEnd
+            | Token::Name(_)
+            | Token::Text(_)
+            | Token::Equals
+            | Token::Comma
+            | Token::Open
+            | Token::Close
+            | Token::Other => recent = [recent[1], Some(token)],
         }
     }
     found

@@ -274,11 +274,9 @@ fn in_setup_cfg(text: &str, value: &str) -> Option<String> {
             let space = old.len().checked_sub(old.trim_start().len())?;
             let start = before.checked_add(space)?;
             let end = start.checked_add(old.trim().len())?;
-            changed.push_str(&format!(
-                "{}{value}{}",
-                line.get(..start)?,
-                line.get(end..)?
-            ));
+            changed.push_str(line.get(..start)?);
+            changed.push_str(value);
+            changed.push_str(line.get(end..)?);
             done = true;
             continue;
         }
