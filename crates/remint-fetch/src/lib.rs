@@ -6,8 +6,10 @@ mod client;
 mod configuration;
 mod digests;
 mod error;
+pub mod git;
 mod proxy;
 mod registry;
+pub mod source;
 mod tools;
 
 pub use cache::{Cache, CacheStatus, Pruned};

@@ -1,0 +1,89 @@
+//! A pinned commit that can be written out as a working tree, with as much of git's history as a build may see.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use git2::Oid;
+use remint_model::{CloneShape, EntryPath};
+
+use super::error::GitError;
+use super::remote::AdvertisedRef;
+use super::store::Store;
+use super::submodules;
+use super::worktree::{self, Layout};
+use crate::source::SourceError;
+
+/// A commit, ready to be laid out for a build.
+#[derive(Debug, Clone)]
+pub struct Checkout {
+    pinned: Arc<Pinned>,
+    /// Files whose content in git is a pointer to Git LFS: the build sees the pointer.
+    pub lfs_pointers: Vec<EntryPath>,
+    /// Submodules of the commit.
+    pub submodules: Vec<EntryPath>,
+}
+
+/// What laying out a commit in a repository takes.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    pub(crate) store: Store,
+    pub(crate) commit: Oid,
+    pub(crate) time: i64,
+    /// Branch that `HEAD` names.
+    pub(crate) branch: String,
+    /// The tags that a build may see.
+    pub(crate) tags: Vec<AdvertisedRef>,
+}
+
+/// What could not be laid out as a clone with everything would have been.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LaidOut {
+    /// Submodules that were left empty, and why.
+    pub empty_submodules: Vec<(EntryPath, String)>,
+    /// Files that the repository's host does not have, though the commit names them.
+    pub absent: Vec<String>,
+}
+
+impl Checkout {
+    pub(crate) fn of_commit(
+        pinned: Pinned,
+        lfs_pointers: Vec<EntryPath>,
+        submodules: Vec<EntryPath>,
+    ) -> Self {
+        Self {
+            pinned: Arc::new(pinned),
+            lfs_pointers,
+            submodules,
+        }
+    }
+
+    /// Writes the working tree into the empty or absent directory `into`, as `git checkout` on Linux with
+    /// default settings and umask 022 would; all times are the commit's. Then, below `.git`, what `shape` asks for.
+    ///
+    /// # Errors
+    /// The commit cannot be fetched whole, a name in it is hostile, or the disk does not take it.
+    pub fn materialise(&self, shape: CloneShape, into: &Path) -> Result<LaidOut, SourceError> {
+        fs_err::create_dir_all(into).map_err(GitError::disk(into))?;
+        let pinned = &*self.pinned;
+        let layout = Layout {
+            shape,
+            branch: &pinned.branch,
+            tags: &pinned.tags,
+            time: pinned.time,
+        };
+        let lay_out = || -> Result<LaidOut, GitError> {
+            let absent = worktree::lay_out(&pinned.store, pinned.commit, &layout, into)?;
+            let empty_submodules =
+                submodules::fill(&pinned.store, pinned.commit, into, pinned.time)?;
+            worktree::finish(&pinned.store, &layout, into)?;
+            Ok(LaidOut {
+                empty_submodules,
+                absent: absent
+                    .iter()
+                    .map(|path| String::from_utf8_lossy(path).into_owned())
+                    .collect(),
+            })
+        };
+        lay_out().map_err(|error| SourceError::from_git(pinned.store.canonical(), error))
+    }
+}

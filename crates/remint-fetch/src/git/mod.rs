@@ -1,0 +1,31 @@
+//! Git plumbing: reach a foreign repository, read its objects, write out a working tree.
+//!
+//! Two tools, each for what it does best. The `git` binary speaks to remotes and writes working trees, because
+//! libgit2 has no partial clones, no https without OpenSSL, and not all of git's checkout conversions; it runs
+//! hardened (`command.rs`). libgit2 reads objects in this process, from object databases alone, so that no
+//! configuration of a foreign repository is ever read by it.
+
+mod address;
+mod checkout;
+mod command;
+mod error;
+mod names;
+mod objects;
+mod remote;
+mod settings;
+mod store;
+mod submodules;
+mod worktree;
+
+pub use checkout::{Checkout, LaidOut};
+pub use command::stop_all;
+pub use error::GitError;
+
+pub(crate) use checkout::Pinned;
+pub(crate) use objects::{CommitFacts, Objects, TreeFile, commit_id, oid};
+pub(crate) use remote::{
+    Advertised, AdvertisedRef, Remote, Unreachable, Will, chosen_by_user, remotes_for,
+};
+pub(crate) use settings::GitSettings;
+pub(crate) use store::{Snapshot, Store};
+pub(crate) use worktree::MOST_FILES;

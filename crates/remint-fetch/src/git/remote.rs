@@ -1,0 +1,389 @@
+//! How a repository URL is reached: the user's rewrites first, then only public addresses; and what it advertises.
+
+use git2::Oid;
+use remint_model::RepositoryUrl;
+
+use super::address::{Unfit, public_addresses};
+use super::command::Protocols;
+use super::settings::{GitSettings, protocols_of};
+
+/// Hosts that redirect a moved repository to its new place, always on the same host.
+const REDIRECTING_HOSTS: &[&str] = &["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"];
+
+/// Most refs that are read.
+const MOST_REFS: usize = 400_000;
+
+/// Who chose a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Will {
+    /// A stranger, in metadata: public addresses only.
+    Metadata,
+    /// The user.
+    User,
+}
+
+/// Why a URL is not contacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unreachable {
+    /// It is not allowed.
+    Refused(String),
+    /// It does not resolve.
+    Unresolved(String),
+}
+
+/// A URL that may be handed to git.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remote {
+    /// As people name it.
+    pub(crate) canonical: String,
+    /// As it is contacted.
+    pub(super) effective: String,
+    pub(super) protocols: Protocols,
+    will: Will,
+    /// Settings for this remote alone.
+    pub(super) settings: Vec<(String, String)>,
+}
+
+impl Remote {
+    /// Whether nobody on the way can read or change what is said, or the user wants it like this.
+    pub(super) fn is_private_or_chosen(&self) -> bool {
+        self.protocols == Protocols::Https || self.will == Will::User
+    }
+}
+
+/// The ways to reach a repository, best first.
+pub(crate) fn remotes_for(
+    settings: &GitSettings,
+    url: &RepositoryUrl,
+    will: Will,
+) -> Result<Vec<Remote>, Unreachable> {
+    let forms = forms_of(url);
+    let canonical = forms
+        .first()
+        .cloned()
+        .unwrap_or_else(|| url.as_str().to_owned());
+    let mut remotes = Vec::new();
+    for form in &forms {
+        let rewritten = spellings_of(form)
+            .iter()
+            .find_map(|spelling| settings.rewrite(spelling));
+        if let Some(effective) = rewritten {
+            remotes.push(chosen_by_user(&canonical, effective)?);
+            break;
+        }
+    }
+    // Ssh without keys reaches few hosts; where the user rewrites https to ssh for pushing, https still works.
+    if remotes
+        .first()
+        .is_some_and(|remote| remote.protocols != Protocols::Ssh)
+    {
+        return Ok(remotes);
+    }
+    let mut refusal = None;
+    for form in &forms {
+        match public(settings, &canonical, form, will) {
+            Ok(remote) => {
+                // Forges that answer to `.git` alone redirect the plain URL, which is not followed there.
+                let redirected = remote
+                    .settings
+                    .contains(&("http.followRedirects".to_owned(), "false".to_owned()))
+                    .then(|| Remote {
+                        effective: format!("{}.git", remote.effective),
+                        ..remote.clone()
+                    });
+                remotes.push(remote);
+                remotes.extend(redirected);
+            }
+            Err(reason) => refusal = refusal.or(Some(reason)),
+        }
+    }
+    match (remotes.is_empty(), refusal) {
+        (true, Some(refusal)) => Err(refusal),
+        _ => Ok(remotes),
+    }
+}
+
+/// A URL or directory that the user chose himself; only the protocol is checked.
+pub(crate) fn chosen_by_user(canonical: &str, effective: String) -> Result<Remote, Unreachable> {
+    let Some(protocols) = protocols_of(&effective) else {
+        return Err(Unreachable::Refused(format!(
+            "`{effective}` uses a protocol that is not allowed (allowed: https, http, ssh, git, file)"
+        )));
+    };
+    // A plain path would make git copy whole repositories instead of speaking its protocol.
+    let effective = if protocols == Protocols::File && !effective.starts_with("file:") {
+        format!("file://{effective}")
+    } else {
+        effective
+    };
+    Ok(Remote {
+        canonical: canonical.to_owned(),
+        effective,
+        protocols,
+        will: Will::User,
+        settings: vec![("http.followRedirects".to_owned(), "initial".to_owned())],
+    })
+}
+
+fn public(
+    settings: &GitSettings,
+    canonical: &str,
+    form: &str,
+    will: Will,
+) -> Result<Remote, Unreachable> {
+    let protocols = protocols_of(form)
+        .filter(|protocols| *protocols != Protocols::File)
+        .ok_or_else(|| Unreachable::Refused(format!("`{form}` is no https, ssh or git URL")))?;
+    let (host, port) = host_and_port(form, protocols);
+    let mut extra = Vec::new();
+    let redirects = if will == Will::User || REDIRECTING_HOSTS.contains(&host.as_str()) {
+        "initial"
+    } else {
+        // A stranger's host could lead anywhere from here.
+        "false"
+    };
+    extra.push(("http.followRedirects".to_owned(), redirects.to_owned()));
+    if will == Will::Metadata && !settings.offline {
+        let through_proxy = protocols == Protocols::Https && settings.has_https_proxy();
+        match public_addresses(&host, port) {
+            Ok(addresses) if protocols == Protocols::Https && !through_proxy => {
+                // What was checked is what is connected to: the name is not resolved again.
+                let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                extra.push((
+                    "http.curloptResolve".to_owned(),
+                    format!("{host}:{port}:{}", list.join(",")),
+                ));
+            }
+            Ok(_) => {}
+            Err(Unfit::Private(address)) => {
+                return Err(Unreachable::Refused(format!(
+                    "`{host}` is {address}, which is no public address"
+                )));
+            }
+            // Behind a proxy names need not resolve here.
+            Err(Unfit::Unresolved(_)) if through_proxy => {}
+            Err(Unfit::Unresolved(reason)) => {
+                return Err(Unreachable::Unresolved(format!(
+                    "`{host}` does not resolve: {reason}"
+                )));
+            }
+        }
+    }
+    Ok(Remote {
+        canonical: canonical.to_owned(),
+        effective: form.to_owned(),
+        protocols,
+        will,
+        settings: extra,
+    })
+}
+
+/// The URL itself, preceded by its https form on hosts that offer both.
+fn forms_of(url: &RepositoryUrl) -> Vec<String> {
+    let text = url.as_str().to_owned();
+    let known = REDIRECTING_HOSTS.contains(&url.host());
+    match text.split_once("://") {
+        Some((scheme, rest)) if known && scheme != "https" => {
+            let path = rest.split_once('/').map_or("", |(_, path)| path);
+            vec![format!("https://{}/{path}", url.host()), text]
+        }
+        _ => vec![text],
+    }
+}
+
+/// The spellings under which a user may have configured a rewrite of this URL.
+fn spellings_of(form: &str) -> Vec<String> {
+    let mut spellings = vec![form.to_owned(), format!("{form}.git")];
+    if let Some(rest) = form.strip_prefix("ssh://")
+        && let Some((authority, path)) = rest.split_once('/')
+    {
+        spellings.push(format!("{authority}:{path}"));
+        spellings.push(format!("{authority}:{path}.git"));
+    }
+    spellings
+}
+
+fn host_and_port(url: &str, protocols: Protocols) -> (String, u16) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let authority = authority.rsplit('@').next().unwrap_or(authority);
+    let default = match protocols {
+        Protocols::Ssh => 22,
+        Protocols::Git => 9418,
+        Protocols::Http => 80,
+        Protocols::Https | Protocols::File => 443,
+    };
+    if let Some(end) = authority.rfind(']') {
+        let host = authority.get(..=end).unwrap_or(authority);
+        let port = authority
+            .get(end + 1..)
+            .and_then(|rest| rest.strip_prefix(':'))
+            .and_then(|port| port.parse().ok());
+        return (host.to_owned(), port.unwrap_or(default));
+    }
+    match authority.split_once(':') {
+        Some((host, port)) => (host.to_owned(), port.parse().unwrap_or(default)),
+        None => (authority.to_owned(), default),
+    }
+}
+
+/// The branches and tags of a repository.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Advertised {
+    pub(crate) branches: Vec<AdvertisedRef>,
+    pub(crate) tags: Vec<AdvertisedRef>,
+    /// What is checked out in a directory of the user's.
+    pub(crate) head: Option<Oid>,
+}
+
+/// One branch or tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AdvertisedRef {
+    /// Without `refs/heads/` or `refs/tags/`.
+    pub(crate) name: String,
+    /// What it points to: for an annotated tag the tag object.
+    pub(crate) direct: Oid,
+    /// The commit (or whatever was tagged).
+    pub(crate) peeled: Oid,
+}
+
+/// Why a listing of refs cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListingFault {
+    /// Ids of 64 digits.
+    Sha256,
+    /// Not a listing at all.
+    Malformed,
+    /// More refs than are read.
+    TooMany,
+}
+
+impl Advertised {
+    /// Reads the output of `git ls-remote` or of `git for-each-ref` in the same form.
+    pub(crate) fn parse(listing: &[u8]) -> Result<Self, ListingFault> {
+        let mut advertised = Self::default();
+        for line in listing.split(|byte| *byte == b'\n') {
+            // A ref whose name is not UTF-8 cannot name a version.
+            let Ok(line) = std::str::from_utf8(line) else {
+                continue;
+            };
+            if line.is_empty() {
+                continue;
+            }
+            let (id, name) = line.split_once('\t').ok_or(ListingFault::Malformed)?;
+            match id.len() {
+                40 => {}
+                64 => return Err(ListingFault::Sha256),
+                _ => return Err(ListingFault::Malformed),
+            }
+            let id = Oid::from_str(id).map_err(|_| ListingFault::Malformed)?;
+            if name == "HEAD" {
+                advertised.head = Some(id);
+                continue;
+            }
+            let (list, name) = if let Some(name) = name.strip_prefix("refs/tags/") {
+                (&mut advertised.tags, name)
+            } else if let Some(name) = name
+                .strip_prefix("refs/heads/")
+                .or_else(|| name.strip_prefix("refs/remotes/"))
+            {
+                (&mut advertised.branches, name)
+            } else {
+                continue;
+            };
+            if let Some(name) = name.strip_suffix("^{}") {
+                // The peeled line follows its tag.
+                if let Some(last) = list.last_mut().filter(|last| last.name == name) {
+                    last.peeled = id;
+                }
+                continue;
+            }
+            if list.len() >= MOST_REFS {
+                return Err(ListingFault::TooMany);
+            }
+            list.push(AdvertisedRef {
+                name: name.to_owned(),
+                direct: id,
+                peeled: id,
+            });
+        }
+        Ok(advertised)
+    }
+
+    /// The branch that is most likely checked out by default.
+    pub(crate) fn main_branch(&self) -> Option<&AdvertisedRef> {
+        ["main", "master", "trunk", "develop", "dev"]
+            .iter()
+            .find_map(|name| self.branches.iter().find(|branch| branch.name == *name))
+            .or_else(|| self.branches.first())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_yields_branches_and_peeled_tags() {
+        let one = "1".repeat(40);
+        let two = "2".repeat(40);
+        let listing = format!(
+            "{one}\tHEAD\n{one}\trefs/heads/feature/x\n{one}\trefs/heads/main\n{one}\trefs/tags/v1\n\
+             {two}\trefs/tags/v1^{{}}\n{two}\trefs/pull/1/head\n"
+        );
+        let advertised = Advertised::parse(listing.as_bytes()).unwrap();
+        assert_eq!(advertised.branches.len(), 2);
+        assert_eq!(advertised.main_branch().unwrap().name, "main");
+        assert_eq!(advertised.tags.len(), 1);
+        assert_eq!(advertised.tags[0].direct.to_string(), one);
+        assert_eq!(advertised.tags[0].peeled.to_string(), two);
+    }
+
+    #[test]
+    fn other_listings_are_refused_by_kind() {
+        let long = format!("{}\trefs/heads/main\n", "a".repeat(64));
+        let fault = |text: &str| Advertised::parse(text.as_bytes()).err();
+        assert_eq!(fault(&long), Some(ListingFault::Sha256));
+        assert_eq!(fault("<html>\n"), Some(ListingFault::Malformed));
+        assert_eq!(fault("zz\trefs/heads/x\n"), Some(ListingFault::Malformed));
+    }
+
+    #[test]
+    fn private_hosts_of_metadata_are_refused_and_the_user_may_rewrite_them() {
+        let url: RepositoryUrl = "https://127.0.0.1:8443/owner/name".parse().unwrap();
+        let settings = GitSettings::default();
+        assert!(matches!(
+            remotes_for(&settings, &url, Will::Metadata),
+            Err(Unreachable::Refused(reason)) if reason.contains("no public address")
+        ));
+        let own = remotes_for(&settings, &url, Will::User).unwrap();
+        assert_eq!(own[0].effective, "https://127.0.0.1:8443/owner/name");
+        let rewriting = GitSettings::with_rewrite("https://127.0.0.1:8443/", "file:///srv/git/");
+        let rewritten = remotes_for(&rewriting, &url, Will::Metadata).unwrap();
+        assert_eq!(rewritten[0].effective, "file:///srv/git/owner/name");
+        assert_eq!(rewritten[0].protocols, Protocols::File);
+        let helper = GitSettings::with_rewrite("https://127.0.0.1:8443/", "ext::sh -c id ");
+        assert!(matches!(
+            remotes_for(&helper, &url, Will::Metadata),
+            Err(Unreachable::Refused(_))
+        ));
+    }
+
+    #[test]
+    fn ssh_urls_of_known_hosts_are_tried_over_https_first() {
+        let url: RepositoryUrl = "git@github.com:owner/name.git".parse().unwrap();
+        let remotes = remotes_for(&GitSettings::default(), &url, Will::User).unwrap();
+        let tried: Vec<_> = remotes
+            .iter()
+            .map(|remote| remote.effective.as_str())
+            .collect();
+        assert_eq!(
+            tried,
+            [
+                "https://github.com/owner/name",
+                "ssh://git@github.com/owner/name"
+            ]
+        );
+        assert_eq!(remotes[1].canonical, "https://github.com/owner/name");
+    }
+}

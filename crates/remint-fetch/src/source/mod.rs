@@ -1,0 +1,89 @@
+//! Finds the source of a release: which repository, which commit, which of its files.
+//!
+//! Everything that publisher or registry say is a hint; it counts only once the manifest at the commit agrees.
+//! The steps are in `ladder.rs`; what they found stays in the pin, also what disagreed.
+
+mod blobs;
+mod error;
+mod history;
+mod ladder;
+mod manifest;
+mod neighbours;
+mod overrides;
+mod pin;
+mod previous;
+mod repository;
+mod tags;
+mod tree;
+
+use remint_ecosystem::{Release, RepositoryClaim};
+use remint_model::{SourcePin, SourceTree, Survey, Target};
+
+pub use error::{LookedAt, SourceError};
+
+use crate::configuration::UserConfiguration;
+use crate::git::oid;
+pub use crate::git::{Checkout, LaidOut};
+
+/// What is known about a release before its source is looked for.
+#[derive(Debug)]
+pub struct SourceRequest<'a> {
+    /// The release.
+    pub target: &'a Target,
+    /// What its registry says, where it was asked.
+    pub release: Option<&'a Release>,
+    /// The repositories that metadata names, the most explicit first.
+    pub claims: &'a [RepositoryClaim],
+    /// What the published file holds.
+    pub survey: &'a Survey,
+    /// What the user set.
+    pub overrides: Overrides,
+    /// When the file was uploaded, seconds since 1970, where the registry tells something plausible.
+    pub uploaded: Option<i64>,
+}
+
+/// What the user said about the source, in place of what would be inferred.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// A URL, or a directory of this machine whose committed objects are used.
+    pub source: Option<String>,
+    /// A tag, branch or commit.
+    pub reference: Option<String>,
+    /// The package's folder.
+    pub subdirectory: Option<remint_model::EntryPath>,
+}
+
+/// A commit, its files, and the means to write them out.
+#[derive(Debug, Clone)]
+pub struct FoundSource {
+    /// Which commit, and why.
+    pub pin: SourcePin,
+    /// Its files as planning sees them.
+    pub tree: SourceTree,
+    /// Lays the commit out for a build.
+    pub checkout: Checkout,
+}
+
+/// Finds the source of a release.
+///
+/// # Errors
+/// No repository is named or answers, no commit carries the release, a ref of the user's is unknown, or this
+/// machine cannot work with git.
+pub fn find_source(
+    request: &SourceRequest<'_>,
+    user: &UserConfiguration,
+) -> Result<FoundSource, SourceError> {
+    repository::each(request, user, |opened, settings| {
+        let mut found = match &request.overrides.reference {
+            Some(reference) => overrides::pin(request, &opened, reference)?,
+            None => ladder::climb(request, &opened)?,
+        };
+        if opened.claimed
+            && let Some(commit) = oid(&found.pin.commit)
+        {
+            found.pin.previous_repository =
+                previous::other_repository(request, &found.pin.repository, commit, settings, user);
+        }
+        Ok(found)
+    })
+}
