@@ -395,7 +395,7 @@ impl<P: Read + Seek, R: Read + Seek> SecondLook<'_, P, R> {
                 break;
             }
             rest = later;
-            let (published, rebuilt) = self.contents(rows, batch.iter().map(|(_, row)| *row))?;
+            let (published, rebuilt) = self.contents(rows, batch)?;
             for (at, row) in batch {
                 let Some(row) = rows.get(*row) else { continue };
                 let (Some(one), Some(other)) = (
@@ -456,7 +456,7 @@ impl<P: Read + Seek, R: Read + Seek> SecondLook<'_, P, R> {
                 break;
             }
             rest = later;
-            let (published, rebuilt) = self.contents(rows, batch.iter().map(|(_, row)| *row))?;
+            let (published, rebuilt) = self.contents(rows, batch)?;
             for (at, row) in batch {
                 let (Some(row), Some((_, difference))) = (rows.get(*row), differences.get_mut(*at))
                 else {
@@ -482,12 +482,12 @@ impl<P: Read + Seek, R: Read + Seek> SecondLook<'_, P, R> {
     fn contents(
         &mut self,
         rows: &[Row],
-        wanted: impl Iterator<Item = usize> + Clone,
+        wanted: &[(usize, usize)],
     ) -> Result<(Contents, Contents), ArchiveError> {
         let indices = |side: fn(&Row) -> &Vec<Entry>| -> BTreeSet<u32> {
             wanted
-                .clone()
-                .filter_map(|row| Some(side(rows.get(row)?).last()?.index))
+                .iter()
+                .filter_map(|(_, row)| Some(side(rows.get(*row)?).last()?.index))
                 .collect()
         };
         let limits = &self.options.limits;

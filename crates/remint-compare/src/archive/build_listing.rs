@@ -49,6 +49,7 @@ pub(crate) fn list<R: Read + Seek>(
         rows: Vec::new(),
         tops: BTreeMap::new(),
         records: Vec::new(),
+        project: None,
     };
     let walked = walk(
         format,
@@ -62,9 +63,19 @@ pub(crate) fn list<R: Read + Seek>(
         rows,
         tops,
         records,
+        project,
         ..
     } = builder;
     let (top_folder, entries) = settle_top_folder(format, rows, &tops, &mut anomalies);
+    if let (Some(project), Some(top)) = (&project, &top_folder)
+        && !is_folder_of(top, project)
+    {
+        anomalies.add(
+            AnomalyKind::ForeignTopFolder,
+            top.as_bytes(),
+            format!("the top folder of an archive of `{project}`"),
+        );
+    }
     check_names(&entries, &mut anomalies);
     if format == ArtifactFormat::Wheel {
         let again = record::check(&entries, &records, &mut anomalies);
@@ -88,6 +99,8 @@ struct Row {
     entry: Entry,
 }
 
+/// Core metadata that carries a long description is still shorter.
+const LARGEST_CORE_METADATA: u64 = 1 << 20;
 /// Nobody nests deeper, and what looks at every parent of every entry stays fast.
 const DEEPEST: usize = 256;
 
@@ -103,6 +116,8 @@ struct Builder<'k> {
     tops: BTreeMap<String, usize>,
     /// The RECORD files of a wheel.
     records: Vec<(EntryPath, Vec<u8>)>,
+    /// The name that an sdist's PKG-INFO states.
+    project: Option<String>,
 }
 
 impl Builder<'_> {
@@ -152,8 +167,15 @@ impl Builder<'_> {
 
         let in_zip_link = seen.kind == Kind::SymbolicLink && seen.link.is_empty();
         let is_record = self.format == ArtifactFormat::Wheel && record::is_record(&path);
+        let is_core_metadata = matches!(
+            self.format,
+            ArtifactFormat::Sdist | ArtifactFormat::SdistZip
+        ) && path.as_str() == "PKG-INFO";
         let kept_by_caller = seen.kind == Kind::File && self.keep.wants(&path, seen.size);
-        let keeps = in_zip_link || kept_by_caller || (is_record && seen.size <= record::LARGEST);
+        let keeps = in_zip_link
+            || kept_by_caller
+            || (is_record && seen.size <= record::LARGEST)
+            || (is_core_metadata && seen.size <= LARGEST_CORE_METADATA);
         let digested = self.digest(&seen, content, keeps)?;
         if let Some(kept) = digested.kept {
             if in_zip_link {
@@ -167,6 +189,8 @@ impl Builder<'_> {
                 );
             } else if is_record {
                 self.records.push((path.clone(), kept.clone()));
+            } else if is_core_metadata {
+                self.project = project_name(&kept);
             }
             if kept_by_caller {
                 self.keep.take(&path, kept);
@@ -384,6 +408,31 @@ fn settle_top_folder(
         entries.push(entry);
     }
     (own, entries)
+}
+
+/// The `Name:` of core metadata.
+fn project_name(content: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(content);
+    text.lines()
+        .take_while(|line| !line.is_empty())
+        .find_map(|line| line.strip_prefix("Name:"))
+        .map(|name| name.trim().to_owned())
+}
+
+/// Whether a folder is called `name-version`, in any of the spellings that names have had (PEP 503, PEP 625).
+fn is_folder_of(folder: &str, project: &str) -> bool {
+    folder.match_indices('-').any(|(at, _)| {
+        let (name, version) = folder.split_at(at);
+        version.len() > 1 && normal_name(name) == normal_name(project)
+    })
+}
+
+fn normal_name(name: &str) -> String {
+    name.split(['-', '_', '.'])
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
+        .to_ascii_lowercase()
 }
 
 /// Names that collide: twice the same, the same in another case or composition, a file where others need a

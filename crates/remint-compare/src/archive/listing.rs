@@ -74,6 +74,8 @@ pub(crate) struct Written {
     pub(crate) attributes: Option<Sha256>,
     /// Everything that is mere spelling: which header types, padding of numbers, zip methods and versions.
     pub(crate) encoding: Sha256,
+    /// Size and checksum of the packed content in a zip: how this content was deflated.
+    pub(crate) packed: (u64, u32),
 }
 
 /// Whom a tar entry belongs to.

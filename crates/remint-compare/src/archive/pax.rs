@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn records_are_read_by_their_length() {
-        let records = Records::parse(b"12 path=a/b\n20 comment=two\nlines\n", 0).unwrap();
+        let records = Records::parse(b"12 path=a/b\n21 comment=two\nlines\n", 0).unwrap();
         assert_eq!(records.value("path"), Some(&b"a/b"[..]));
         assert_eq!(records.value("comment"), Some(&b"two\nlines"[..]));
         assert_eq!(records.value("size"), None);

@@ -311,6 +311,7 @@ impl<R: Read> Tar<'_, R> {
                 owner: Rc::clone(&self.owner),
                 attributes,
                 encoding,
+                packed: (0, 0),
             },
         };
         let content_at = self.position;

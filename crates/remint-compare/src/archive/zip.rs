@@ -114,12 +114,8 @@ impl<R: Read + Seek> Zip<'_, R> {
         let mut encoding = sha2::Sha256::new();
         encoding.update(central.spelling.as_bytes());
         encoding.update(&local.spelling);
-        encoding.update(&descriptor);
-        encoding.update(central.packed.to_le_bytes());
-        encoding.update(
-            self.packed_checksum(local.content_at, central.packed)?
-                .to_le_bytes(),
-        );
+        encoding.update([u8::try_from(descriptor.len()).unwrap_or_default()]);
+        let checksum = self.packed_checksum(local.content_at, central.packed)?;
         let seen = Seen {
             index,
             name: &name,
@@ -132,6 +128,7 @@ impl<R: Read + Seek> Zip<'_, R> {
                 owner: Rc::clone(&self.owner),
                 attributes: None,
                 encoding: Sha256::from_bytes(encoding.finalize().into()),
+                packed: (central.packed, checksum),
             },
         };
         self.input.seek(local.content_at)?;

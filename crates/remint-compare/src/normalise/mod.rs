@@ -14,6 +14,8 @@ mod pairs;
 mod setuptools_sdist_metadata;
 mod source_map_paths;
 mod tar_header_encoding;
+#[cfg(test)]
+mod tests;
 mod timestamps;
 mod top_folder;
 mod wheel_generator;

@@ -72,10 +72,7 @@ impl Row {
                     )
                     .with(Facets::TIME, one.written.mtime != other.written.mtime)
                     .with(Facets::OWNER, one.written.owner != other.written.owner)
-                    .with(
-                        Facets::ENCODING,
-                        one.written.encoding != other.written.encoding,
-                    )
+                    .with(Facets::ENCODING, written_differently(one, other))
             })
     }
 
@@ -86,6 +83,12 @@ impl Row {
             _ => None,
         }
     }
+}
+
+/// Whether two entries say what they say in different ways. Other content is packed to other bytes anyway.
+fn written_differently(one: &Entry, other: &Entry) -> bool {
+    one.written.encoding != other.written.encoding
+        || (one.sha256 == other.sha256 && one.written.packed != other.written.packed)
 }
 
 /// What an archive is besides its entries.

@@ -33,11 +33,13 @@ fn sorted_lines(content: &[u8]) -> Option<Vec<u8>> {
     Some(lines.join("\n").into_bytes())
 }
 
-/// The section exactly as setuptools appends it, and nothing else in it.
+/// Without the section exactly as setuptools appends it, and without the empty lines around it.
 fn without_default_section(content: &[u8]) -> Option<Vec<u8>> {
-    const DEFAULT: &str = "[egg_info]\ntag_build = \ntag_date = 0\n\n";
-    let text = std::str::from_utf8(content).ok()?;
-    let rest = text.strip_suffix(DEFAULT)?;
-    let is_own_section = rest.is_empty() || rest.ends_with('\n');
-    is_own_section.then(|| rest.trim_end_matches('\n').as_bytes().to_vec())
+    const DEFAULT: &str = "[egg_info]\ntag_build = \ntag_date = 0";
+    let text = std::str::from_utf8(content).ok()?.trim_end_matches('\n');
+    let rest = text
+        .strip_suffix(DEFAULT)
+        .filter(|rest| rest.is_empty() || rest.ends_with('\n'))
+        .unwrap_or(text);
+    Some(rest.trim_end_matches('\n').as_bytes().to_vec())
 }

@@ -12,6 +12,9 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
     subject: Subject::Content(normalise),
 };
 
+/// Stands for the directory; no longer absolute, so that a canonical form is its own canonical form.
+const PLACEHOLDER: &str = "<build directory>";
+
 fn normalise(file: &File<'_>) -> Option<Vec<u8>> {
     let own_place = file.path.as_str().strip_suffix(".map")?;
     let map = SourceMap::parse(file.content)?;
@@ -20,7 +23,7 @@ fn normalise(file: &File<'_>) -> Option<Vec<u8>> {
         let (scheme, rest) = split_scheme(path);
         match rest.strip_prefix(&directory) {
             Some(below) if below.is_empty() || below.starts_with('/') => {
-                format!("{scheme}/{}", below.trim_start_matches('/'))
+                format!("{scheme}{PLACEHOLDER}{below}")
             }
             Some(_) | None => path.to_owned(),
         }

@@ -16,4 +16,5 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
 
 fn normalise(entry: &mut Entry) {
     entry.written.encoding = Sha256::from_bytes([0; 32]);
+    entry.written.packed = (0, 0);
 }

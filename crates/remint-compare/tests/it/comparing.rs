@@ -1,0 +1,229 @@
+//! What a comparison says about archives that differ.
+
+use std::io::Cursor;
+
+use remint_compare::{ArchiveError, Compared, Options, Side, compare};
+use remint_model::ArtifactFormat::{self, NpmTarball, Wheel};
+use remint_model::{AnomalyKind, Change, Class, Comparison, Difference};
+
+use crate::making::*;
+
+fn compared(format: ArtifactFormat, published: &[u8], rebuilt: &[u8]) -> Compared {
+    compare(
+        format,
+        &mut Cursor::new(published),
+        &mut Cursor::new(rebuilt),
+        &Options::default(),
+    )
+    .unwrap()
+}
+
+fn differences(compared: Compared) -> Vec<Difference> {
+    match compared.comparison {
+        Comparison::Different { differences, .. } => differences,
+        other @ (Comparison::Identical | Comparison::Equivalent { .. }) => panic!("{other:?}"),
+    }
+}
+
+fn package(index: &str) -> Vec<TarEntry> {
+    vec![
+        file("package/package.json", b"{}"),
+        file("package/dist/index.js", index.as_bytes()),
+        file("package/README.md", b"# x"),
+    ]
+}
+
+#[test]
+fn equal_bytes_are_identical_and_their_anomalies_are_told_all_the_same() {
+    let mut entries = package("run()");
+    entries.push(file("package/dist/index.js", b"steal()"));
+    let bytes = tgz(&entries);
+    let compared = compared(NpmTarball, &bytes, &bytes);
+    assert_eq!(compared.comparison, Comparison::Identical);
+    assert_eq!(
+        compared.published_anomalies.first().map(|a| a.kind),
+        Some(AnomalyKind::DuplicateEntry)
+    );
+    assert_eq!(compared.entries.equal, 3);
+}
+
+#[test]
+fn one_planted_line_is_shown() {
+    let honest = tgz(&package("to: message.to,\nsubject: message.subject,\n"));
+    let planted = tgz(&package(
+        "to: message.to,\nbcc: 'archive@canary.invalid',\nsubject: message.subject,\n",
+    ));
+    let compared = compared(NpmTarball, &planted, &honest);
+    assert_eq!(compared.entries.equal, 2);
+    let [difference] = differences(compared).try_into().unwrap();
+    assert_eq!(difference.path.as_str(), "dist/index.js");
+    assert_eq!(difference.change, Change::Changed);
+    assert_eq!(difference.class, Class::Executable);
+    assert_eq!(difference.lines, (1, 0));
+    assert_eq!(difference.explanation, None);
+    assert_eq!(
+        difference.hunks,
+        [
+            "@@ -1,2 +1,3 @@\n to: message.to,\n+bcc: 'archive@canary.invalid',\n subject: message.subject,"
+        ]
+    );
+}
+
+#[test]
+fn differences_are_ranked_and_directed() {
+    let published = wheel(vec![
+        stored("x/__init__.py", b"import os"),
+        stored("evil.pth", b"import x"),
+        stored("README", b"new"),
+        stored("x/data.bin", b"\x7fELF\x02\x01\x01\0"),
+    ]);
+    let rebuilt = wheel(vec![
+        stored("x/__init__.py", b"import sys"),
+        stored("x/gone.py", b""),
+        stored("README", b"old"),
+    ]);
+    let found: Vec<_> = differences(compared(Wheel, &published, &rebuilt))
+        .into_iter()
+        .map(|d| (d.path.to_string(), d.change, d.class))
+        .collect();
+    let expect = [
+        ("evil.pth", Change::Added, Class::Startup),
+        ("x/data.bin", Change::Added, Class::Native),
+        ("x/__init__.py", Change::Changed, Class::Executable),
+        ("x/gone.py", Change::Removed, Class::Executable),
+        ("README", Change::Changed, Class::Documentation),
+    ];
+    assert_eq!(
+        found,
+        expect.map(|(path, change, class)| (path.to_owned(), change, class))
+    );
+}
+
+#[test]
+fn a_file_that_became_executable_is_a_difference_of_metadata() {
+    let entries = |mode| tgz(&[file("package/cli", b"x").mode(mode)]);
+    let [difference] = differences(compared(NpmTarball, &entries(0o755), &entries(0o644)))
+        .try_into()
+        .unwrap();
+    assert_eq!(difference.change, Change::Metadata);
+    assert_eq!(difference.class, Class::Executable);
+    assert_eq!(
+        difference.explanation.as_deref(),
+        Some("executable published, not executable rebuilt")
+    );
+}
+
+#[test]
+fn a_second_entry_of_a_path_is_a_difference_even_when_equal() {
+    let mut twice = package("run()");
+    twice.push(file("package/dist/index.js", b"run()"));
+    let [difference] = differences(compared(NpmTarball, &tgz(&twice), &tgz(&package("run()"))))
+        .try_into()
+        .unwrap();
+    assert_eq!(
+        difference.explanation.as_deref(),
+        Some("2 entries of this path published, 1 rebuilt")
+    );
+}
+
+#[test]
+fn a_version_stamp_is_explained_and_stays_a_difference() {
+    let [difference] = differences(compared(
+        NpmTarball,
+        &tgz(&package("const version = \"1.2.4\";\n")),
+        &tgz(&package("const version = \"1.2.3\";\n")),
+    ))
+    .try_into()
+    .unwrap();
+    assert_eq!(
+        difference.explanation.as_deref(),
+        Some("only an embedded version differs: `1.2.4` published, `1.2.3` rebuilt")
+    );
+}
+
+#[test]
+fn a_path_that_cannot_be_one_is_listed_where_it_can_do_no_harm() {
+    let mut entries = package("run()");
+    entries.push(file("package/../../evil.js", b"steal()"));
+    let [difference] = differences(compared(
+        NpmTarball,
+        &tgz(&entries),
+        &tgz(&package("run()")),
+    ))
+    .try_into()
+    .unwrap();
+    assert_eq!(difference.path.as_str(), "%2E%2E/%2E%2E/evil.js");
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_named() {
+    let good = tgz(&package("run()"));
+    let bad = &good[..good.len() - 1];
+    let side = |published: &[u8], rebuilt: &[u8]| {
+        let error = compare(
+            NpmTarball,
+            &mut Cursor::new(published),
+            &mut Cursor::new(rebuilt),
+            &Options::default(),
+        )
+        .unwrap_err();
+        match error {
+            ArchiveError::Malformed { side, .. } => side,
+            other => panic!("{other}"),
+        }
+    };
+    assert_eq!(side(bad, &good), Side::Published);
+    assert_eq!(side(&good, bad), Side::Rebuilt);
+    assert_eq!(side(bad, bad), Side::Published);
+}
+
+#[test]
+fn libraries_write_what_the_reader_takes_for_honest() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let long = format!("package/{}/index.js", "d".repeat(120));
+    for path in ["package/package.json", &long] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(2);
+        header.set_mode(0o644);
+        header.set_cksum();
+        builder.append_data(&mut header, path, &b"{}"[..]).unwrap();
+    }
+    let by_library = gzip(&builder.into_inner().unwrap());
+    let by_hand = tgz(&[
+        file("package/package.json", b"{}"),
+        pax(b'x', &[("path", long.as_bytes())]),
+        file("package/cut", b"{}"),
+    ]);
+    let compared = compared(NpmTarball, &by_library, &by_hand);
+    assert!(
+        matches!(compared.comparison, Comparison::Equivalent { .. }),
+        "{compared:#?}"
+    );
+    assert_eq!(compared.published_anomalies, []);
+}
+
+#[test]
+fn zips_of_a_library_are_read_as_honest() {
+    use std::io::Write as _;
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let entries = vec![stored("x.py", b"pass"), stored("y.py", b"")];
+    let record = record(&entries);
+    for (name, content) in [
+        ("x.py", b"pass".as_slice()),
+        ("y.py", b""),
+        (RECORD, record.as_bytes()),
+    ] {
+        let options = zip::write::SimpleFileOptions::default()
+            .large_file(name == "y.py")
+            .unix_permissions(0o644);
+        writer.start_file(name, options).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    let by_library = writer.finish().unwrap().into_inner();
+    let compared = compared(Wheel, &by_library, &wheel(entries));
+    assert!(
+        matches!(compared.comparison, Comparison::Equivalent { .. }),
+        "{compared:#?}"
+    );
+    assert_eq!(compared.published_anomalies, []);
+}
