@@ -11,6 +11,7 @@ use crate::npm::folder::Folder;
 use crate::npm::install::{self, Installation};
 use crate::npm::lifecycle::{self, Call};
 use crate::npm::manager::{self, Chosen, Manager, words};
+use crate::npm::manifest::Manifest;
 use crate::npm::project::Project;
 use crate::npm::recipe::{Known, Recipe, Replay, Scope};
 use crate::npm::settings;
@@ -57,6 +58,8 @@ pub(crate) struct Variant {
     pub(crate) lifecycle: bool,
     /// Whether files named for the version are stamped too.
     pub(crate) version_files: bool,
+    /// Whether a build that the packer's scripts do again is done twice, as the publisher did.
+    pub(crate) twice: bool,
 }
 
 /// What runs between install and pack.
@@ -103,7 +106,12 @@ impl Assembler<'_> {
         assumptions.extend(installation.assumption(self.circumstances.moment));
         let mut steps = installation.steps.clone();
         if variant.building != Building::Nothing {
-            self.build(variant, &mut steps, &mut assumptions);
+            let variant = Variant {
+                // Without such scripts this is another plan's twin, and is dropped as one.
+                dependency_scripts: variant.dependency_scripts && installation.has_scripts,
+                ..variant.clone()
+            };
+            self.build(&variant, &mut steps, &mut assumptions);
         }
         if variant.lifecycle {
             self.before_pack(variant, &mut steps);
@@ -288,17 +296,49 @@ impl Assembler<'_> {
                         siblings = true;
                     }
                     built |= *scope != Scope::Other;
+                    if self.done_again(variant, folder, script) {
+                        continue;
+                    }
                     assumptions.push(Assumption {
                         kind: AssumptionKind::WorkflowStep,
                         value: script.clone(),
                         from: format!("{}, job {}", recipe.path, recipe.job),
                     });
-                    steps.push(self.replayed(folder, script, environment));
+                    let mut step = self.replayed(folder, script, environment);
+                    // Much of what workflows do besides building cannot work here, and need not.
+                    step.may_fail = *scope == Scope::Other;
+                    steps.push(step);
                 }
             }
         }
         if !built {
             self.siblings_and_own(self.has_to_build() || recipe.publish.ignore_scripts, steps);
+        }
+    }
+
+    /// Whether a workflow's step is a script of the package that publishing runs again afterwards.
+    fn done_again(&self, variant: &Variant, folder: &Folder, script: &str) -> bool {
+        let Script::Commands(commands) = split(script) else {
+            return false;
+        };
+        let [only] = commands.as_slice() else {
+            return false;
+        };
+        let callers = [&self.publish_scripts(variant)[..], &lifecycle::PACK_SCRIPTS].concat();
+        !variant.twice
+            && variant.lifecycle
+            && !self.ignores_scripts()
+            && *folder == self.project.folder
+            && lifecycle::plain_script(only)
+                .is_some_and(|name| lifecycle::runs(&self.project.manifest, &callers, &name))
+    }
+
+    /// The scripts that publishing runs and packing alone does not.
+    fn publish_scripts(&self, variant: &Variant) -> Vec<&'static str> {
+        match variant.packer {
+            Manager::Npm | Manager::Pnpm | Manager::Bun => vec!["prepublishOnly"],
+            Manager::YarnClassic => vec!["prepublish", "prepare", "prepublishOnly"],
+            Manager::YarnBerry => vec!["prepublish"],
         }
     }
 
@@ -350,12 +390,17 @@ impl Assembler<'_> {
         if self.ignores_scripts() || variant.building == Building::Nothing {
             return;
         }
-        let names: &[&str] = match variant.packer {
-            Manager::Npm | Manager::Pnpm | Manager::Bun => &["prepublishOnly"],
-            Manager::YarnClassic => &["prepublish", "prepare", "prepublishOnly"],
-            Manager::YarnBerry => &["prepublish"],
-        };
-        for call in lifecycle::without_checks(&self.project.manifest, names) {
+        let manifest = &self.project.manifest;
+        for call in lifecycle::without_checks(manifest, &self.publish_scripts(variant)) {
+            let again = match &call {
+                Call::Script(script) => only_script(manifest, script).is_some_and(|script| {
+                    lifecycle::runs(manifest, &lifecycle::PACK_SCRIPTS, &script)
+                }),
+                Call::Shell(_) => false,
+            };
+            if again && !variant.twice {
+                continue;
+            }
             let argv = match call {
                 Call::Script(script) => variant.packer.run(&script),
                 Call::Shell(command) => words(&["npm", "exec", "--offline", "--call", &command]),
@@ -512,6 +557,17 @@ impl Assembler<'_> {
             Lock::Nothing | Lock::AsOf { .. } => {}
         }
         inputs.into_iter().collect()
+    }
+}
+
+/// The script that this one comes down to: itself, or the only one that it calls.
+fn only_script(manifest: &Manifest, script: &str) -> Option<String> {
+    let Script::Commands(commands) = split(manifest.script(script)?) else {
+        return None;
+    };
+    match commands.as_slice() {
+        [only] => lifecycle::plain_script(only).or_else(|| Some(script.to_owned())),
+        _ => Some(script.to_owned()),
     }
 }
 

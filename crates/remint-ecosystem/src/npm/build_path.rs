@@ -17,12 +17,12 @@ pub(crate) fn learn(project: &Project<'_>, survey: &Survey) -> Option<String> {
         .build_paths
         .iter()
         .take(50)
-        .find_map(|path| root_of(project, path))
+        .find_map(|path| root_of(project, survey, path))
         .filter(|root| is_safe(root))
 }
 
 /// Cuts the longest tail off that is a folder of the tree.
-fn root_of(project: &Project<'_>, path: &str) -> Option<String> {
+fn root_of(project: &Project<'_>, survey: &Survey, path: &str) -> Option<String> {
     let path = path
         .strip_prefix("file://")
         .unwrap_or(path)
@@ -45,13 +45,32 @@ fn root_of(project: &Project<'_>, path: &str) -> Option<String> {
                     tail == member.folder.as_str()
                         || tail.starts_with(&format!("{}/", member.folder.as_str()))
                 });
-            within && has_folder(project, &tail)
+            within && (has_folder(project, &tail) || was_made(project, survey, &tail))
         };
         if fits {
             return Some(format!("/{}", root.join("/")));
         }
     }
     None
+}
+
+/// Whether this is a folder of the published file, which lay below the package's own.
+fn was_made(project: &Project<'_>, survey: &Survey, folder: &str) -> bool {
+    let package = project.folder.as_str();
+    let below = if package.is_empty() {
+        Some(folder)
+    } else {
+        folder
+            .strip_prefix(package)
+            .and_then(|rest| rest.strip_prefix('/'))
+    };
+    below.is_some_and(|below| {
+        let prefix = format!("{below}/");
+        survey
+            .entries
+            .iter()
+            .any(|entry| entry.path.as_str().starts_with(&prefix))
+    })
 }
 
 fn has_folder(project: &Project<'_>, folder: &str) -> bool {
@@ -88,7 +107,7 @@ fn is_safe(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::npm::testing::{pin, tree};
+    use crate::npm::testing::{pin, survey, tree};
 
     fn check(folder: Option<&str>, path: &str, expect: Option<&str>) {
         let tree = tree(&[
@@ -100,7 +119,7 @@ mod tests {
         let project = Project::find(&tree, &pin(folder)).unwrap();
         let survey = Survey {
             build_paths: vec![path.to_owned()],
-            ..Survey::default()
+            ..survey(&[("dist/cjs/index.js", "")])
         };
         assert_eq!(learn(&project, &survey).as_deref(), expect, "{path}");
     }
@@ -114,6 +133,12 @@ mod tests {
         );
         check(None, "/home/runner/work/x/x", Some("/home/runner/work/x/x"));
         check(None, "/home/me/x/node_modules/zod/lib", Some("/home/me/x"));
+        check(
+            Some("packages/a"),
+            "/Users/me/x/packages/a/dist/cjs",
+            Some("/Users/me/x"),
+        );
+        check(None, "/Users/me/x/dist", Some("/Users/me/x"));
         check(
             Some("packages/a"),
             "/Users/me/x/packages/a/src",

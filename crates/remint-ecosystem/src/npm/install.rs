@@ -9,8 +9,7 @@ use remint_model::{
 use crate::npm::assemble::Assembler;
 use crate::npm::folder::Folder;
 use crate::npm::lockfile::{self, Locked};
-use crate::npm::manager::{self, Manager};
-use crate::npm::manifest::Manifest;
+use crate::npm::manager::{self, Locking, Manager};
 use crate::npm::project::{Project, manifest_in};
 use crate::release::MetadataError;
 use crate::request::PlanError;
@@ -24,6 +23,8 @@ pub(crate) struct Installation {
     pub(crate) lock: Lock,
     /// Whether some dependency is an archive in the tree itself.
     pub(crate) from_tree: bool,
+    /// Whether some dependency has install scripts that a build may depend on.
+    pub(crate) has_scripts: bool,
 }
 
 impl Default for Installation {
@@ -32,6 +33,7 @@ impl Default for Installation {
             steps: Vec::new(),
             lock: Lock::Nothing,
             from_tree: false,
+            has_scripts: false,
         }
     }
 }
@@ -76,7 +78,10 @@ pub(crate) fn installation(assembler: &Assembler<'_>) -> Result<Installation, Pl
         if at == 0 && !has_dependencies(project) {
             continue;
         }
-        let mut locked = lockfile.is_some();
+        let mut locked = match lockfile {
+            Some(_) => Locking::Whole,
+            None => Locking::None,
+        };
         if let Some(path) = &lockfile {
             match manager::format(path) {
                 None => {
@@ -85,8 +90,9 @@ pub(crate) fn installation(assembler: &Assembler<'_>) -> Result<Installation, Pl
                 Some(format) => {
                     let found = read(project.tree, path, format)?;
                     installation.from_tree |= !found.archives.is_empty();
-                    if manager == Manager::Npm && !in_step(project.tree, &folder, path) {
-                        locked = false;
+                    installation.has_scripts |= found.has_scripts;
+                    if !manager::is_in_step(project, &folder, path) {
+                        locked = Locking::Partly;
                         unlocked = true;
                     }
                     fetches.extend(found.fetches);
@@ -124,14 +130,14 @@ pub(crate) fn installation(assembler: &Assembler<'_>) -> Result<Installation, Pl
     Ok(installation)
 }
 
-fn step(assembler: &Assembler<'_>, folder: &Folder, manager: Manager, locked: bool) -> Step {
-    let mut step = assembler.step(Phase::Install, folder, manager::install(manager, locked));
+fn step(assembler: &Assembler<'_>, folder: &Folder, manager: Manager, locking: Locking) -> Step {
+    let mut step = assembler.step(Phase::Install, folder, manager::install(manager, locking));
     if manager == Manager::YarnBerry {
         step.environment = BTreeMap::from([
             ("YARN_ENABLE_SCRIPTS".to_owned(), "0".to_owned()),
             (
                 "YARN_ENABLE_IMMUTABLE_INSTALLS".to_owned(),
-                if locked { "1" } else { "0" }.to_owned(),
+                if locking == Locking::Whole { "1" } else { "0" }.to_owned(),
             ),
         ]);
     }
@@ -182,41 +188,6 @@ const LISTS: [&str; 4] = [
     "optionalDependencies",
     "peerDependencies",
 ];
-
-/// Whether a `package-lock.json` still describes its manifest: `npm ci` refuses one that does not, and a
-/// publisher whose lockfile was behind cannot have used it.
-fn in_step(tree: &SourceTree, folder: &Folder, path: &EntryPath) -> bool {
-    let Some(manifest) = manifest_in(tree, folder) else {
-        return true;
-    };
-    let Some(lock) = tree
-        .texts
-        .get(path)
-        .and_then(|content| Manifest::parse(path.as_str(), content).ok())
-    else {
-        return true;
-    };
-    // Version 1 lockfiles do not repeat the manifest.
-    let Some(root) = lock
-        .object("packages")
-        .and_then(|packages| packages.get(""))
-        .and_then(|root| root.as_object())
-    else {
-        return true;
-    };
-    let root = Manifest::from(root.clone());
-    ["dependencies", "devDependencies", "optionalDependencies"]
-        .iter()
-        .all(|list| {
-            let of = |manifest: &Manifest| -> BTreeMap<String, String> {
-                manifest
-                    .dependencies(list)
-                    .map(|(name, requirement)| (name.to_owned(), requirement))
-                    .collect()
-            };
-            of(&manifest) == of(&root)
-        })
-}
 
 fn deduplicated(mut fetches: Vec<LockedFetch>) -> Vec<LockedFetch> {
     fetches.sort_by(|one, other| {

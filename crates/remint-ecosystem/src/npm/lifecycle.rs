@@ -15,7 +15,7 @@ use crate::workflow::script::{Command, Script, split};
 const DEEPEST: usize = 8;
 
 /// Scripts that `npm pack` and its relatives run themselves.
-const PACK_SCRIPTS: [&str; 4] = ["preprepack", "prepack", "prepare", "preprepare"];
+pub(crate) const PACK_SCRIPTS: [&str; 4] = ["preprepack", "prepack", "prepare", "preprepare"];
 
 /// The script that builds a package, by its usual names.
 pub(crate) fn build_script(manifest: &Manifest) -> Option<&'static str> {
@@ -113,6 +113,43 @@ fn says_build(text: &str) -> bool {
         .any(|word| text.contains(word))
 }
 
+/// Whether one of these scripts runs this one, or is the same command.
+pub(crate) fn runs(manifest: &Manifest, callers: &[&str], script: &str) -> bool {
+    callers
+        .iter()
+        .any(|caller| *caller != script && script_runs(manifest, caller, script, DEEPEST))
+}
+
+fn script_runs(manifest: &Manifest, caller: &str, script: &str, depth: usize) -> bool {
+    let (Some(text), Some(depth)) = (manifest.script(caller), depth.checked_sub(1)) else {
+        return false;
+    };
+    if manifest.script(script).map(str::trim) == Some(text.trim()) {
+        return true;
+    }
+    match split(text) {
+        Script::Commands(commands) => commands.iter().any(|command| {
+            // With options of its own it may do something else.
+            plain_script(command).is_some_and(|called| {
+                called == script
+                    || (!is_check(&called) && script_runs(manifest, &called, script, depth))
+            })
+        }),
+        Script::Compound(_) => false,
+    }
+}
+
+/// The script that a command runs in the current folder, without options or arguments.
+pub(crate) fn plain_script(command: &Command) -> Option<String> {
+    let plain = command.words.len() <= 3
+        && command.words.join(" ") == command.text
+        && !command.words.iter().any(|word| word.starts_with('-'));
+    match classify(command) {
+        Kind::Script(name) if plain => Some(name),
+        _ => None,
+    }
+}
+
 /// One command that a rebuild runs for a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Call {
@@ -138,13 +175,10 @@ pub(crate) fn without_checks(manifest: &Manifest, names: &[&str]) -> Vec<Call> {
             .iter()
             .filter_map(|command| match classify(command) {
                 Kind::Script(called) if is_check(&called) => None,
-                // With options (`--workspaces`, `--filter`) it is more than the script's name.
-                Kind::Script(called)
-                    if command.words.len() <= 3 && !command.text.contains(['|', '>', '&', '-']) =>
-                {
-                    Some(Call::Script(called))
-                }
-                Kind::Script(_) | Kind::Other => Some(Call::Shell(command.text.clone())),
+                Kind::Script(_) | Kind::Other => Some(
+                    plain_script(command)
+                        .map_or_else(|| Call::Shell(command.text.clone()), Call::Script),
+                ),
                 Kind::Directory(_)
                 | Kind::Install(_)
                 | Kind::Tool(_, _)
@@ -284,8 +318,8 @@ fn looks_made(project: &Project<'_>, path: &str) -> bool {
 /// The programs that scripts of the project and its siblings call by name.
 pub(crate) fn called_managers(project: &Project<'_>) -> BTreeSet<&'static str> {
     let manifests = project
-        .members
-        .values()
+        .needed_siblings()
+        .into_iter()
         .map(|member| &member.manifest)
         .chain([&project.manifest, &project.root_manifest]);
     let mut found = BTreeSet::new();
@@ -344,6 +378,20 @@ mod tests {
         ] {
             assert_eq!(pack_builds(&manifest(scripts.clone())), expect, "{scripts}");
         }
+    }
+
+    #[test]
+    fn a_script_runs_another_by_name_or_by_being_the_same() {
+        let scripts = json!({
+            "build": "tsup", "prepack": "tsup", "prepare": "npm run x", "x": "pnpm types", "types": "tsc",
+            "postpack": "npm run build -- --watch",
+        });
+        let manifest = manifest(scripts);
+        assert!(runs(&manifest, &["prepack"], "build"));
+        assert!(runs(&manifest, &["prepare"], "types"));
+        assert!(!runs(&manifest, &["prepare"], "build"));
+        assert!(!runs(&manifest, &["postpack"], "build"));
+        assert!(!runs(&manifest, &["absent"], "build"));
     }
 
     #[test]

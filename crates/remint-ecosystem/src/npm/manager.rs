@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::npm::folder::Folder;
 use crate::npm::lockfile::{self, Format};
-use crate::npm::project::Project;
+use crate::npm::project::{Project, manifest_in};
 use crate::npm::recipe::{Publisher, Recipe};
 
 /// A program that installs dependencies, runs scripts and packs.
@@ -107,17 +107,17 @@ pub(crate) fn installer(project: &Project<'_>, recipe: Option<&Recipe>, survey: 
             return chosen(manager, recipe.path.as_str());
         }
     }
-    match found.as_slice() {
-        [] => chosen(Manager::Npm, "no lockfile"),
-        [(only, path)] => chosen(*only, path.as_str()),
-        [first, ..] => {
-            let packer = by_fingerprint(survey);
-            let (manager, path) = found
-                .iter()
-                .find(|(manager, _)| Some(*manager) == packer)
-                .unwrap_or(first);
-            chosen(*manager, path.as_str())
-        }
+    // Of several, one that is in step with the manifest; of those, the packer's.
+    let packer = by_fingerprint(survey);
+    let best = found.iter().max_by_key(|(manager, path)| {
+        (
+            is_in_step(project, &project.root, path),
+            Some(*manager) == packer,
+        )
+    });
+    match best {
+        Some((manager, path)) => chosen(*manager, path.as_str()),
+        None => chosen(Manager::Npm, "no lockfile"),
     }
 }
 
@@ -234,6 +234,20 @@ fn lockfiles(project: &Project<'_>) -> Vec<(Manager, EntryPath)> {
     .collect()
 }
 
+/// Whether a lockfile describes the manifests of its own folder and of the package, as far as it tells.
+pub(crate) fn is_in_step(project: &Project<'_>, root: &Folder, lockfile: &EntryPath) -> bool {
+    let (Some(format), Some(text)) = (format(lockfile), project.tree.text(lockfile.as_str()))
+    else {
+        return true;
+    };
+    [root, &project.folder].into_iter().all(|folder| {
+        match (folder.below(root), manifest_in(project.tree, folder)) {
+            (Some(below), Some(manifest)) => lockfile::is_in_step(format, text, below, &manifest),
+            _ => true,
+        }
+    })
+}
+
 /// The format of a lockfile by its name; `None` for the one that cannot be read.
 pub(crate) fn format(lockfile: &EntryPath) -> Option<Format> {
     match lockfile.file_name() {
@@ -245,57 +259,62 @@ pub(crate) fn format(lockfile: &EntryPath) -> Option<Format> {
     }
 }
 
-/// The install command: locked, without scripts of packages or of the repository.
-pub(crate) fn install(manager: Manager, locked: bool) -> Vec<String> {
-    match (manager, locked) {
-        (Manager::Npm, true) => {
-            words(&["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        }
-        (Manager::Npm, false) => words(&[
-            "npm",
-            "install",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--no-save",
-            "--no-package-lock",
-        ]),
-        (Manager::Pnpm, true) => words(&[
-            "pnpm",
-            "install",
-            "--frozen-lockfile",
-            "--ignore-scripts",
-            "--ignore-pnpmfile",
-        ]),
-        (Manager::Pnpm, false) => words(&[
-            "pnpm",
-            "install",
-            "--no-frozen-lockfile",
-            "--no-lockfile",
-            "--ignore-scripts",
-            "--ignore-pnpmfile",
-        ]),
-        (Manager::YarnClassic, true) => words(&[
-            "yarn",
-            "install",
-            "--frozen-lockfile",
-            "--ignore-scripts",
-            "--non-interactive",
-        ]),
-        (Manager::YarnClassic, false) => words(&[
-            "yarn",
-            "install",
-            "--no-lockfile",
-            "--ignore-scripts",
-            "--non-interactive",
-        ]),
-        (Manager::YarnBerry, true) => {
-            words(&["yarn", "install", "--immutable", "--mode=skip-build"])
-        }
-        (Manager::YarnBerry, false) => words(&["yarn", "install", "--mode=skip-build"]),
-        (Manager::Bun, true) => words(&["bun", "install", "--frozen-lockfile", "--ignore-scripts"]),
-        (Manager::Bun, false) => words(&["bun", "install", "--no-save", "--ignore-scripts"]),
-    }
+/// How far a lockfile pins an install.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locking {
+    /// Everything.
+    Whole,
+    /// It is behind its manifest, and pins what it still can.
+    Partly,
+    /// There is none.
+    None,
+}
+
+/// The install command, without scripts of packages or of the repository.
+pub(crate) fn install(manager: Manager, locking: Locking) -> Vec<String> {
+    use Locking::{None, Partly, Whole};
+
+    let (command, more): (&[&str], &[&str]) = match manager {
+        Manager::Npm => (
+            match locking {
+                Whole => &["npm", "ci"],
+                Partly => &["npm", "install", "--no-save"],
+                None => &["npm", "install", "--no-save", "--no-package-lock"],
+            },
+            &["--ignore-scripts", "--no-audit", "--no-fund"],
+        ),
+        Manager::Pnpm => (
+            match locking {
+                Whole => &["pnpm", "install", "--frozen-lockfile"],
+                Partly => &["pnpm", "install", "--no-frozen-lockfile"],
+                None => &["pnpm", "install", "--no-frozen-lockfile", "--no-lockfile"],
+            },
+            &["--ignore-scripts", "--ignore-pnpmfile"],
+        ),
+        Manager::YarnClassic => (
+            match locking {
+                Whole => &["yarn", "install", "--frozen-lockfile"],
+                Partly => &["yarn", "install", "--pure-lockfile"],
+                None => &["yarn", "install", "--no-lockfile"],
+            },
+            &["--ignore-scripts", "--non-interactive"],
+        ),
+        Manager::YarnBerry => (
+            match locking {
+                Whole => &["yarn", "install", "--immutable"],
+                Partly | None => &["yarn", "install"],
+            },
+            &["--mode=skip-build"],
+        ),
+        Manager::Bun => (
+            match locking {
+                Whole => &["bun", "install", "--frozen-lockfile"],
+                Partly | None => &["bun", "install", "--no-save"],
+            },
+            &["--ignore-scripts"],
+        ),
+    };
+    words(&[command, more].concat())
 }
 
 /// The pack command, run in the package's folder; `run_scripts` says whether the lifecycle runs.

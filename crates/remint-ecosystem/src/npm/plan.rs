@@ -121,6 +121,7 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         dependency_scripts: false,
         lifecycle: true,
         version_files: false,
+        twice: false,
     };
     let with = |name: &str, change: &dyn Fn(&mut Variant)| {
         let mut variant = first.clone();
@@ -141,6 +142,9 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
             variant.shape = CloneShape::HistoryWithoutTag;
         }));
     }
+    variants.push(with("every build repeated", &|variant| {
+        variant.twice = true
+    }));
     if stamp {
         variants.push(with("version written at another moment", &|variant| {
             variant.stamp = match variant.stamp {
@@ -179,9 +183,6 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
             variant.building = Building::Manifest;
         }));
     }
-    variants.push(with("scripts of dependencies run", &|variant| {
-        variant.dependency_scripts = true;
-    }));
     if lifecycle::build_script(&project.manifest).is_some() {
         variants.push(with("built, then packed without scripts", &|variant| {
             variant.building = Building::Plain;
@@ -202,6 +203,9 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
             };
         }));
     }
+    variants.push(with("scripts of dependencies run", &|variant| {
+        variant.dependency_scripts = true;
+    }));
     variants
 }
 

@@ -14,7 +14,7 @@ use crate::npm::manager::Manager;
 use crate::npm::project::Project;
 use crate::workflow;
 
-pub(crate) use commands::{Kind, classify, is_check};
+pub(crate) use commands::{Kind, classify, is_check, leaves_the_tree};
 pub(crate) use expressions::Known;
 
 /// How a release was made, as far as a workflow tells.

@@ -1,6 +1,8 @@
 //! `bun.lock`: JSON with comments and trailing commas; each package is an array whose first item is
 //! `name@version`. The older binary `bun.lockb` is not read.
 
+use std::collections::BTreeMap;
+
 use jsonc_parser::ParseOptions;
 use serde_json::Value;
 
@@ -10,11 +12,7 @@ use super::{LockError, Locked, name_and_version};
 const DEEPEST: usize = 64;
 
 pub(super) fn parse(text: &str) -> Result<Locked, LockError> {
-    if depth(text) > DEEPEST {
-        return Err(LockError("it nests too deep".to_owned()));
-    }
-    let document = jsonc_parser::parse_to_serde_value::<Value>(text, &ParseOptions::default())
-        .map_err(|error| LockError(error.to_string()))?;
+    let document = document(text)?;
     let Some(packages) = document.get("packages").and_then(Value::as_object) else {
         return if document.get("lockfileVersion").is_some() {
             Ok(Locked::default())
@@ -42,6 +40,21 @@ pub(super) fn parse(text: &str) -> Result<Locked, LockError> {
         locked.add(name, version, address, integrity)?;
     }
     Ok(locked)
+}
+
+/// What the manifest of a folder asked for when the lockfile was written.
+pub(super) fn stated(text: &str, folder: &str) -> Option<BTreeMap<String, String>> {
+    let document = document(text).ok()?;
+    let key = if folder == "." { "" } else { folder };
+    Some(super::stated_in(document.get("workspaces")?.get(key)?))
+}
+
+fn document(text: &str) -> Result<Value, LockError> {
+    if depth(text) > DEEPEST {
+        return Err(LockError("it nests too deep".to_owned()));
+    }
+    jsonc_parser::parse_to_serde_value::<Value>(text, &ParseOptions::default())
+        .map_err(|error| LockError(error.to_string()))
 }
 
 /// The deepest nesting of brackets outside of texts.

@@ -7,7 +7,12 @@ mod yarn;
 
 pub(crate) use yarn::is_berry;
 
+use std::collections::BTreeMap;
+
 use remint_model::{Integrity, LockedFetch};
+use serde_json::Value;
+
+use crate::npm::manifest::{Manifest, plain};
 
 /// The most packages that a lockfile may list.
 const MOST: usize = 100_000;
@@ -21,6 +26,8 @@ pub(crate) struct Locked {
     pub(crate) git: Vec<String>,
     /// Archives that lie in the source tree itself.
     pub(crate) archives: Vec<String>,
+    /// Whether a package, as far as the format tells, has install scripts that a build may depend on.
+    pub(crate) has_scripts: bool,
 }
 
 /// A lockfile that cannot be read.
@@ -55,6 +62,56 @@ pub(crate) fn parse(format: Format, text: &str) -> Result<Locked, LockError> {
     });
     locked.fetches.dedup();
     Ok(locked)
+}
+
+/// Whether a lockfile still describes the manifest of this folder (relative to the lockfile's own, `.` for the
+/// same). A publisher whose lockfile was behind cannot have installed from it; where a format does not tell, it
+/// is taken to be in step, and the package manager has the last word.
+pub(crate) fn is_in_step(format: Format, text: &str, folder: &str, manifest: &Manifest) -> bool {
+    let wanted = requirements(&|list| {
+        manifest
+            .dependencies(list)
+            .map(|(name, requirement)| (name.to_owned(), requirement))
+            .collect()
+    });
+    let stated = match format {
+        Format::PackageLock => package_lock::stated(text, folder),
+        Format::Pnpm => pnpm::stated(text, folder),
+        Format::Bun => bun::stated(text, folder),
+        Format::Yarn => None,
+    };
+    let Some(stated) = stated else {
+        return true;
+    };
+    match format {
+        Format::PackageLock => stated == wanted,
+        // These write overridden requirements in place of the manifest's.
+        Format::Pnpm | Format::Bun | Format::Yarn => stated.keys().eq(wanted.keys()),
+    }
+}
+
+/// Name and requirement of all lists that are installed for development.
+fn requirements(list: &dyn Fn(&str) -> Vec<(String, String)>) -> BTreeMap<String, String> {
+    ["dependencies", "devDependencies", "optionalDependencies"]
+        .iter()
+        .flat_map(|name| list(name))
+        .collect()
+}
+
+/// The requirements that stand in the lists of an object, each a text or an object with a `specifier`.
+fn stated_in(object: &Value) -> BTreeMap<String, String> {
+    requirements(&|list| {
+        object
+            .get(list)
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| {
+                let requirement = value.get("specifier").unwrap_or(value);
+                (name.clone(), plain(requirement))
+            })
+            .collect()
+    })
 }
 
 impl Locked {
@@ -121,6 +178,26 @@ fn is_archive(place: &str) -> bool {
         .any(|ending| place.ends_with(ending))
 }
 
+/// Whether the install script of this package matters to a build. Those of the most common ones only check or
+/// speed up what works without.
+fn script_matters(name: &str) -> bool {
+    const HARMLESS: [&str; 12] = [
+        "fsevents",
+        "esbuild",
+        "@swc/core",
+        "core-js",
+        "core-js-pure",
+        "husky",
+        "protobufjs",
+        "msw",
+        "es5-ext",
+        "unrs-resolver",
+        "bufferutil",
+        "utf-8-validate",
+    ];
+    !HARMLESS.contains(&name)
+}
+
 /// Name and version of `name@version`, where the name may begin with `@`.
 fn name_and_version(text: &str) -> Option<(&str, &str)> {
     let at = text.char_indices().skip(1).find(|(_, c)| *c == '@')?.0;
@@ -159,6 +236,39 @@ mod tests {
     /// A digest that parses.
     pub(super) fn integrity() -> String {
         Integrity::Sha512(remint_model::Sha512::of(b"x")).to_string()
+    }
+
+    #[test]
+    fn a_lockfile_that_is_behind_its_manifest_is_known() {
+        let manifest = |text: &str| Manifest::parse("package.json", text.as_bytes()).unwrap();
+        let asks = manifest(r#"{"dependencies":{"a":"^1"},"devDependencies":{"b":"^2"}}"#);
+        let asks_more =
+            manifest(r#"{"dependencies":{"a":"^1"},"devDependencies":{"b":"^2","c":"1"}}"#);
+        let npm =
+            r#"{"packages":{"":{"dependencies":{"a":"^1"},"devDependencies":{"b":"^2"}},"x":{}}}"#;
+        let pnpm_6 = "dependencies: {a: {specifier: ^1, version: 1.0.0}}\ndevDependencies: {b: {specifier: ^2}}\n";
+        let pnpm_9 = "importers:\n  .:\n    dependencies: {a: {specifier: ^1}}\n    devDependencies: {b: {specifier: ^2}}\n";
+        let pnpm_5 = "specifiers: {a: ^1, b: ^2}\n";
+        let bun =
+            r#"{"workspaces":{"":{"dependencies":{"a":"^1"},"devDependencies":{"b":"^2"},},}}"#;
+        for (format, text) in [
+            (Format::PackageLock, npm),
+            (Format::Pnpm, pnpm_6),
+            (Format::Pnpm, pnpm_9),
+            (Format::Pnpm, pnpm_5),
+            (Format::Bun, bun),
+        ] {
+            assert!(is_in_step(format, text, ".", &asks), "{text}");
+            assert!(!is_in_step(format, text, ".", &asks_more), "{text}");
+        }
+        // Old formats and yarn do not say what the manifest asked.
+        assert!(is_in_step(
+            Format::PackageLock,
+            r#"{"lockfileVersion":1}"#,
+            ".",
+            &asks
+        ));
+        assert!(is_in_step(Format::Yarn, "", ".", &asks));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `package-lock.json` and `npm-shrinkwrap.json`: lockfileVersion 1 (a tree of `dependencies`), 2 and 3 (a flat
 //! map `packages` by path).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{LockError, Locked};
@@ -22,6 +24,14 @@ pub(super) fn parse(text: &str) -> Result<Locked, LockError> {
     Ok(locked)
 }
 
+/// What the manifest of a folder asked for when the lockfile was written.
+pub(super) fn stated(text: &str, folder: &str) -> Option<BTreeMap<String, String>> {
+    let document = parse_json(text.as_bytes()).ok()?;
+    let key = if folder == "." { "" } else { folder };
+    let entry = document.get("packages")?.get(key)?;
+    Some(super::stated_in(entry))
+}
+
 fn flat(packages: &Map<String, Value>, locked: &mut Locked) -> Result<(), LockError> {
     for (path, entry) in packages {
         let Some((_, folder_name)) = path.rsplit_once("node_modules/").or_else(|| {
@@ -34,6 +44,7 @@ fn flat(packages: &Map<String, Value>, locked: &mut Locked) -> Result<(), LockEr
             continue;
         }
         let name = text(entry, "name").unwrap_or(folder_name);
+        locked.has_scripts |= is_true(entry, "hasInstallScript") && super::script_matters(name);
         locked.add(
             name,
             text(entry, "version").unwrap_or_default(),

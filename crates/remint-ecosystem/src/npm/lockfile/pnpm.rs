@@ -1,9 +1,12 @@
 //! `pnpm-lock.yaml`, versions 5 to 9: a map `packages` whose keys carry name and version, each generation in its
 //! own spelling. Newer files put a document about pnpm itself before the one about the project.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{LockError, Locked, name_and_version};
+use crate::npm::manifest::plain;
 use crate::yaml;
 
 pub(super) fn parse(text: &str) -> Result<Locked, LockError> {
@@ -27,6 +30,27 @@ pub(super) fn parse(text: &str) -> Result<Locked, LockError> {
     }
 }
 
+/// What the manifest of a folder asked for when the lockfile was written.
+pub(super) fn stated(text: &str, folder: &str) -> Option<BTreeMap<String, String>> {
+    let documents = yaml::parse_all(text).ok()?;
+    let document = documents.last()?;
+    let importer = match document.get("importers") {
+        Some(importers) => importers.get(folder)?,
+        None if folder == "." => document,
+        None => return None,
+    };
+    // Version 5 keeps the requirements apart from the versions.
+    Some(
+        match importer.get("specifiers").and_then(Value::as_object) {
+            Some(specifiers) => specifiers
+                .iter()
+                .map(|(name, requirement)| (name.clone(), plain(requirement)))
+                .collect(),
+            None => super::stated_in(importer),
+        },
+    )
+}
+
 fn package(key: &str, entry: &Value, locked: &mut Locked) -> Result<(), LockError> {
     let Some(resolution) = entry.get("resolution").filter(|value| value.is_object()) else {
         return Ok(());
@@ -36,6 +60,8 @@ fn package(key: &str, entry: &Value, locked: &mut Locked) -> Result<(), LockErro
     let (name, version) = identity(key).unwrap_or((key, ""));
     let name = own("name").unwrap_or(name);
     let version = own("version").unwrap_or(version);
+    locked.has_scripts |=
+        entry.get("requiresBuild") == Some(&Value::Bool(true)) && super::script_matters(name);
     match text("type") {
         Some("git") => {
             locked.git.push(format!(

@@ -32,11 +32,47 @@ pub(crate) fn classify(command: &Command) -> Kind {
     let kind = of_words(&words);
     let writes = command.text.contains('>') && !writes_for_the_host(&command.text);
     match kind {
+        // `archive=$(npm pack --json)`
+        Kind::Other if command.words.is_empty() => {
+            substituted(&command.text).unwrap_or(Kind::Other)
+        }
+        // Nothing outside of the tree is part of a release.
+        Kind::Other if leaves_the_tree(&command.text) => Kind::Nothing,
         // `echo x > file` makes a file; `echo x` is talk.
         Kind::Nothing if writes && is_printer(command.word(0)) => Kind::Other,
         Kind::Other if command.text.contains(".npmrc") => Kind::Nothing,
         kind => kind,
     }
+}
+
+/// The publish command inside a substitution.
+fn substituted(text: &str) -> Option<Kind> {
+    [
+        ("$(npm pack", Manager::Npm),
+        ("$(npm publish", Manager::Npm),
+        ("$(pnpm pack", Manager::Pnpm),
+        ("$(pnpm publish", Manager::Pnpm),
+    ]
+    .into_iter()
+    .find(|(call, _)| text.contains(call))
+    .map(|(_, manager)| Kind::Publish(Publisher::Manager(manager)))
+}
+
+/// Whether a command is about the machine of the workflow rather than the tree.
+pub(crate) fn leaves_the_tree(text: &str) -> bool {
+    [
+        "~/",
+        "$HOME",
+        "${HOME}",
+        "sudo ",
+        "/usr/",
+        "/etc/",
+        "apt-get",
+        "brew ",
+        "localhost",
+    ]
+    .iter()
+    .any(|place| text.contains(place))
 }
 
 fn is_printer(program: &str) -> bool {
@@ -73,7 +109,8 @@ fn of_words(words: &[&str]) -> Kind {
                 .collect();
             of_words(&rest)
         }
-        "sudo" | "time" | "command" | "exec" => of_words(rest),
+        "sudo" => Kind::Nothing,
+        "time" | "command" | "exec" => of_words(rest),
         "npm" => npm(rest),
         "pnpm" | "yarn" | "bun" => other_manager(program, rest),
         "corepack" => corepack(rest),
@@ -308,10 +345,9 @@ pub(crate) fn is_check(name: &str) -> bool {
         "ci",
         "check-types",
     ];
-    name.split([':', '.'])
-        .next()
-        .is_some_and(|first| CHECKS.contains(&first))
-        || CHECKS.contains(&name)
+    name.split([':', '.']).next().is_some_and(|first| {
+        CHECKS.contains(&first) || (first.len() <= 5 && first.ends_with("test"))
+    }) || CHECKS.contains(&name)
 }
 
 #[cfg(test)]
@@ -399,6 +435,7 @@ mod tests {
         for name in [
             "test",
             "test:unit",
+            "ctest",
             "lint",
             "lint:fix",
             "typecheck",

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use globset::GlobBuilder;
 use serde_json::Value;
 
-use super::{Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check};
+use super::{
+    Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check, leaves_the_tree,
+};
 use crate::npm::folder::Folder;
 use crate::npm::project::{Project, manifest_in};
 use crate::workflow::script::{Command, Script, split};
@@ -316,7 +318,9 @@ impl Walk<'_, '_> {
                 }
                 Kind::Nothing => {}
                 Kind::Other => {
-                    let weight = if command.words.is_empty() {
+                    let serves = matches!(command.word(0), "" | "mkdir" | "export")
+                        || command.text.contains("GITHUB_ENV");
+                    let weight = if serves {
                         Weight::Follows
                     } else {
                         Weight::Counts
@@ -355,7 +359,7 @@ impl Walk<'_, '_> {
     /// A script with control flow: it is repeated whole when it is about nothing but files, and searched for a
     /// publish command otherwise.
     fn compound(&mut self, script: &str, folder: &Folder, environment: &BTreeMap<String, String>) {
-        const FOREIGN: [&str; 9] = [
+        const FOREIGN: [&str; 11] = [
             "curl ",
             "wget ",
             "gh ",
@@ -365,6 +369,8 @@ impl Walk<'_, '_> {
             "npm view",
             "npm whoami",
             "secrets.",
+            "kill ",
+            "RUNNER_TEMP",
         ];
         let mut publisher = None;
         for line in script.lines() {
@@ -381,15 +387,26 @@ impl Walk<'_, '_> {
             let folder = publish_folder(&command, folder, self.project);
             return self.publish(by, folder, &command.text);
         }
-        if FOREIGN.iter().any(|word| script.contains(word)) {
+        if FOREIGN.iter().any(|word| script.contains(word)) || leaves_the_tree(script) {
             return;
         }
         if let Some(script) = self.known.fill(script) {
-            let touches = [
-                "npm ", "pnpm ", "yarn ", "bun ", "node ", "sed ", "cp ", "mv ", "tsc",
-            ]
-            .iter()
-            .any(|word| script.contains(word));
+            const BUILDS: [&str; 11] = [
+                "npm run",
+                "pnpm run",
+                "bun run",
+                "yarn ",
+                "sed -i",
+                "cp ",
+                "mv ",
+                "npm version",
+                "npm pkg",
+                "> src/",
+                "tsc",
+            ];
+            // What only computes outputs for later steps makes no files.
+            let touches = BUILDS.iter().any(|word| script.contains(word))
+                || (script.contains("node ") && !script.contains("GITHUB_OUTPUT"));
             if touches {
                 self.recipe.steps.push(Replay::Run {
                     folder: folder.clone(),
