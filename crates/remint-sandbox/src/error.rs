@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::probe::Obstacle;
+use crate::obstacle::Obstacle;
 
 /// The sandbox could not do its work.
 #[derive(Debug, thiserror::Error)]

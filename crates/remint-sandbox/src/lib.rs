@@ -14,14 +14,20 @@
 mod command;
 mod error;
 mod finished;
-mod log;
+mod obstacle;
 mod owner;
 mod probe;
 
 #[cfg(target_os = "linux")]
 mod channel;
 #[cfg(target_os = "linux")]
+mod check;
+#[cfg(target_os = "linux")]
 mod helper;
+#[cfg(target_os = "linux")]
+mod log;
+#[cfg(target_os = "linux")]
+mod restrictions;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
@@ -36,8 +42,9 @@ pub use command::{
 };
 pub use error::SandboxError;
 pub use finished::{Ending, Finished, NetworkAttempt, Protocol};
+pub use obstacle::Obstacle;
 pub use owner::{Owner, remove_tree};
-pub use probe::{Obstacle, Probe, probe};
+pub use probe::{Probe, probe};
 
 #[cfg(target_os = "linux")]
 pub use helper::become_helper_if_asked;

@@ -17,7 +17,7 @@ use crate::command::Command;
 use crate::error::SandboxError;
 use crate::finished::{Ending, Finished, NetworkAttempt};
 use crate::log::{CappedLog, LogSummary};
-use crate::probe;
+use crate::restrictions;
 use crate::wire::{GO, HELPER_NAME, Orders, REPORT_SIZE, Report};
 
 /// How often is looked whether the command has to stop.
@@ -139,7 +139,7 @@ impl Record {
             Report::PeakMemory(bytes) => self.peak_memory = bytes,
             Report::Failed { step, path, errno } => {
                 let error = std::io::Error::from_raw_os_error(errno);
-                let failure = probe::explain(step, path.map(PathBuf::from), error);
+                let failure = restrictions::explain(step, path.map(PathBuf::from), error);
                 self.failure.get_or_insert(failure);
             }
         }

@@ -13,6 +13,8 @@ const AS_USER: &str = "--as-ordinary-user";
 const ORDINARY_USER: u32 = 1_999_999_999;
 
 pub(crate) fn main(arguments: &[String], cases: &[Case]) -> ExitCode {
+    // What the attacks look for. SAFETY: no other thread exists yet that could read the environment.
+    unsafe { std::env::set_var("SECRET", crate::escape::SECRET) };
     let is_second = arguments.iter().any(|argument| argument == AS_USER);
     let filters: Vec<&String> = arguments
         .iter()
@@ -67,7 +69,6 @@ fn as_ordinary_user(filters: &[&String]) -> (usize, usize) {
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("TMPDIR", place.path())
-        .env("SECRET", crate::escape::SECRET)
         .current_dir("/")
         .uid(ORDINARY_USER)
         .gid(ORDINARY_USER)
