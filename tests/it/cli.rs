@@ -29,12 +29,24 @@ fn wrong_usage_ends_with_two_and_says_what_to_do() {
     for (arguments, expected) in [
         (&["verify-build", "name@1.2.3"][..], "is not a spec"),
         (&["verify-build", "npx:name@1.2.3"], "did you mean `npm`?"),
-        (&["verify-build", "npm:../x@1"], "not a valid npm package name"),
+        (
+            &["verify-build", "npm:../x@1"],
+            "not a valid npm package name",
+        ),
         (&["verify-build"], "<SPEC>"),
         (&["verify-build", "npm:x@1", "--frmat", "json"], "--format"),
-        (&["verify-build", "npm:x@1", "npm:y@1", "--artifact", "x.tgz"], "one SPEC"),
-        (&["verify-build", "npm:x@1", "--memory", "lots"], "is not a size"),
-        (&["explain", "undeclared-dependancy"], "did you mean `undeclared-dependency`?"),
+        (
+            &["verify-build", "npm:x@1", "npm:y@1", "--artifact", "x.tgz"],
+            "one SPEC",
+        ),
+        (
+            &["verify-build", "npm:x@1", "--memory", "lots"],
+            "is not a size",
+        ),
+        (
+            &["explain", "undeclared-dependancy"],
+            "did you mean `undeclared-dependency`?",
+        ),
         (&["no-such-command"], "no-such-command"),
     ] {
         let (code, stdout, stderr) = check(arguments);

@@ -5,10 +5,33 @@ use std::path::Path;
 
 /// What the pure crates may use from outside: parsers and data structures, nothing that reaches the machine.
 const PURE: &[&str] = &[
-    "base64", "bstr", "flate2", "globset", "hex", "jiff", "jsonc-parser", "memchr",
-    "nodejs-semver", "pep440_rs", "pep508_rs", "percent-encoding", "purl", "regex", "rust-ini",
-    "serde", "serde-saphyr", "serde_json", "sha1", "sha2", "similar", "tar", "thiserror", "toml",
-    "unicode-normalization", "url", "zip",
+    "base64",
+    "bstr",
+    "flate2",
+    "globset",
+    "hex",
+    "jiff",
+    "jsonc-parser",
+    "memchr",
+    "nodejs-semver",
+    "pep440_rs",
+    "pep508_rs",
+    "percent-encoding",
+    "purl",
+    "regex",
+    "rust-ini",
+    "serde",
+    "serde-saphyr",
+    "serde_json",
+    "sha1",
+    "sha2",
+    "similar",
+    "tar",
+    "thiserror",
+    "toml",
+    "unicode-normalization",
+    "url",
+    "zip",
 ];
 
 fn manifest(name: &str) -> toml::Table {
@@ -38,16 +61,29 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 #[test]
 fn no_stage_knows_another() {
     assert_eq!(own("remint-model"), set(&[]));
-    for stage in ["remint-ecosystem", "remint-compare", "remint-judge", "remint-sandbox"] {
+    for stage in [
+        "remint-ecosystem",
+        "remint-compare",
+        "remint-judge",
+        "remint-sandbox",
+    ] {
         let own = own(stage);
-        assert!(own.is_subset(&set(&["remint-model"])), "{stage} knows {own:?}");
+        assert!(
+            own.is_subset(&set(&["remint-model"])),
+            "{stage} knows {own:?}"
+        );
     }
     assert!(own("remint-fetch").is_subset(&set(&["remint-model", "remint-ecosystem"])));
 }
 
 #[test]
 fn pure_crates_reach_nothing() {
-    for name in ["remint-model", "remint-ecosystem", "remint-compare", "remint-judge"] {
+    for name in [
+        "remint-model",
+        "remint-ecosystem",
+        "remint-compare",
+        "remint-judge",
+    ] {
         for dependency in dependencies(name) {
             assert!(
                 dependency.starts_with("remint-") || PURE.contains(&dependency.as_str()),
@@ -64,6 +100,10 @@ fn every_crate_has_the_common_lints_and_a_description() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let manifest = manifest(&name);
         assert!(manifest["package"].get("description").is_some(), "{name}");
-        assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{name}");
+        assert_eq!(
+            manifest["lints"]["workspace"].as_bool(),
+            Some(true),
+            "{name}"
+        );
     }
 }

@@ -1,1 +1,81 @@
-fn main() {}
+//! The `remint` command.
+
+mod attempts;
+mod build;
+mod cli;
+mod commands;
+mod evidence;
+mod exit;
+mod failure;
+mod interrupt;
+mod keep;
+mod locate;
+mod open;
+mod pipeline;
+mod planning;
+mod progress;
+mod report;
+mod resolve;
+mod sdist;
+mod settings;
+mod terminal;
+mod unfetched;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, ColorChoice, Command};
+use crate::exit::Exit;
+use crate::settings::{Settings, Surroundings};
+
+fn main() -> ExitCode {
+    // Before anything else: this process may be the sandbox's own helper.
+    remint_sandbox::become_helper_if_asked();
+    let exit = match run() {
+        Ok(exit) => exit,
+        Err(error) => {
+            failure::tell(&error);
+            failure::exit(&error)
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run() -> anyhow::Result<Exit> {
+    let cli = Cli::parse();
+    match cli.global.color {
+        ColorChoice::Auto => {}
+        ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+        ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let surroundings = Surroundings::read()?;
+    let settings = |build, report| {
+        Settings::resolve(&surroundings, &cli.global, build, report).map_err(|error| {
+            error.context(failure::Usage("the settings cannot be used".to_owned()))
+        })
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match &cli.command {
+        Command::VerifyBuild(arguments) => {
+            let settings = settings(Some(&arguments.build), Some(&arguments.report))?;
+            runtime.block_on(commands::verify_build::run(arguments, settings))
+        }
+        Command::Demo(arguments) => {
+            let settings = settings(None, Some(&arguments.report))?;
+            runtime.block_on(commands::demo::run(settings))
+        }
+        Command::Doctor(arguments) => {
+            let settings = settings(None, Some(&arguments.report))?;
+            runtime.block_on(commands::doctor::run(&settings))
+        }
+        Command::Explain(arguments) => Ok(commands::explain::run(arguments)),
+        Command::Cache(arguments) => {
+            let settings = settings(None, None)?;
+            commands::cache::run(&arguments.action, &settings)
+        }
+        Command::Completions(arguments) => Ok(commands::completions::run(arguments)),
+    }
+}

@@ -21,6 +21,16 @@ pub use checkout::{Checkout, LaidOut};
 pub use command::stop_all;
 pub use error::GitError;
 
+/// The version of the git that is used here, in its own words.
+///
+/// # Errors
+/// There is no git, or it does not answer.
+pub fn version(user: &crate::UserConfiguration) -> Result<String, GitError> {
+    let settings = GitSettings::read(user)?;
+    let answer = command::GitCommand::new(&settings, "version", std::path::Path::new("/")).run()?;
+    Ok(String::from_utf8_lossy(&answer).trim().to_owned())
+}
+
 pub(crate) use checkout::Pinned;
 pub(crate) use objects::{CommitFacts, Objects, TreeFile, commit_id, oid};
 pub(crate) use remote::{

@@ -1,0 +1,278 @@
+//! Tries the plans in order until one reproduces the published file, and keeps the result that came closest.
+
+use remint_fetch::Withheld;
+use remint_judge::ResultEvidence;
+use remint_model::{
+    Anomaly, Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Failure, FailureReason,
+    InconclusiveReason, Rebuilt,
+};
+
+use crate::build::{Builder, Executed};
+use crate::locate::Located;
+use crate::open::{self, Unreadable};
+use crate::progress::Progress;
+use crate::report::{Tried, count_words};
+use crate::resolve::Case;
+
+/// What came of the plans.
+pub(crate) struct Attempted {
+    /// The plan whose result counts.
+    pub(crate) plan: Option<BuildPlan>,
+    /// Its execution.
+    pub(crate) executed: Option<Executed>,
+    /// The comparison, or why there is none.
+    pub(crate) result: ResultEvidence,
+    /// What the rebuilt archive has that no honest packer writes.
+    pub(crate) rebuilt_anomalies: Vec<Anomaly>,
+    /// Files that are equal, and files in all.
+    pub(crate) files: Option<(usize, usize)>,
+    /// The failure of the plan whose result counts.
+    pub(crate) failure: Option<Failure>,
+    /// All plans, in words.
+    pub(crate) tried: Vec<Tried>,
+    /// What comparing took.
+    pub(crate) compare_seconds: f64,
+}
+
+/// A result, with how close it came: smaller is closer.
+struct Candidate {
+    distance: usize,
+    plan: BuildPlan,
+    executed: Executed,
+    comparison: Option<(Comparison, Vec<Anomaly>, (usize, usize))>,
+}
+
+/// Tries the plans; at least one.
+pub(crate) async fn attempt(
+    case: &Case,
+    plans: &[BuildPlan],
+    located: &Located,
+    builder: &Builder,
+    progress: &Progress,
+) -> anyhow::Result<Attempted> {
+    let mut best: Option<Candidate> = None;
+    let mut tried = Vec::new();
+    let mut compare_seconds = 0.0;
+    for plan in plans {
+        let stage = progress.begin("build", &plan.variant);
+        let executed = builder
+            .execute(plan, &located.found, Some(withheld(case)), &stage)
+            .await?;
+        let commands = count_words(executed.record.commands.len(), "command");
+        let (distance, words, comparison) = match &executed.outcome {
+            BuildOutcome::Failed(failure) => (usize::MAX, failure_words(failure), None),
+            BuildOutcome::Built(artifact) => {
+                let (compared, seconds) = compare(case, artifact).await?;
+                compare_seconds += seconds;
+                match compared {
+                    Ok((comparison, anomalies, files)) => (
+                        distance(&comparison),
+                        comparison_words(&comparison, files),
+                        Some((comparison, anomalies, files)),
+                    ),
+                    Err(why) => (usize::MAX - 1, why, None),
+                }
+            }
+        };
+        stage.end(&format!("{}: {words} ({commands})", plan.variant));
+        tried.push(Tried {
+            variant: plan.variant.clone(),
+            result: words,
+        });
+        let stop = distance <= 1 || is_hopeless(&executed.outcome);
+        if best.as_ref().is_none_or(|best| distance < best.distance) {
+            best = Some(Candidate {
+                distance,
+                plan: plan.clone(),
+                executed,
+                comparison,
+            });
+        }
+        if stop {
+            break;
+        }
+    }
+    Ok(conclude(best, tried, located.basis, compare_seconds))
+}
+
+fn conclude(
+    best: Option<Candidate>,
+    tried: Vec<Tried>,
+    basis: Basis,
+    compare_seconds: f64,
+) -> Attempted {
+    let Some(best) = best else {
+        return Attempted {
+            plan: None,
+            executed: None,
+            result: ResultEvidence::NotCompared {
+                reason: InconclusiveReason::Unsupported,
+                detail: "no way to build this project is known".to_owned(),
+            },
+            rebuilt_anomalies: Vec::new(),
+            files: None,
+            failure: None,
+            tried,
+            compare_seconds,
+        };
+    };
+    let failure = match &best.executed.outcome {
+        BuildOutcome::Failed(failure) => Some(failure.clone()),
+        BuildOutcome::Built(_) => None,
+    };
+    let (result, rebuilt_anomalies, files) = match (best.comparison, &failure) {
+        (Some((comparison, anomalies, files)), _) => (
+            ResultEvidence::Compared { basis, comparison },
+            anomalies,
+            Some(files),
+        ),
+        (None, Some(failure)) => (not_built(failure), Vec::new(), None),
+        (None, None) => (
+            ResultEvidence::NotCompared {
+                reason: InconclusiveReason::Malformed,
+                detail: tried
+                    .last()
+                    .map(|tried| tried.result.clone())
+                    .unwrap_or_default(),
+            },
+            Vec::new(),
+            None,
+        ),
+    };
+    Attempted {
+        plan: Some(best.plan),
+        executed: Some(best.executed),
+        result,
+        rebuilt_anomalies,
+        files,
+        failure,
+        tried,
+        compare_seconds,
+    }
+}
+
+fn withheld(case: &Case) -> Withheld {
+    Withheld {
+        target: case.target.clone(),
+        sha256: case.artifact.sha256,
+        sha512: case.artifact.sha512,
+        size: case.artifact.size,
+    }
+}
+
+type Compared = Result<(Comparison, Vec<Anomaly>, (usize, usize)), String>;
+
+async fn compare(case: &Case, rebuilt: &Artifact<Rebuilt>) -> anyhow::Result<(Compared, f64)> {
+    let started = std::time::Instant::now();
+    let (published, rebuilt) = (case.artifact.clone(), rebuilt.clone());
+    let compared = tokio::task::spawn_blocking(move || open::compare(&published, &rebuilt)).await?;
+    let seconds = started.elapsed().as_secs_f64();
+    match compared {
+        Ok(compared) => Ok((
+            Ok((
+                compared.comparison,
+                compared.rebuilt_anomalies,
+                (compared.entries.equal, compared.entries.published),
+            )),
+            seconds,
+        )),
+        Err(Unreadable::Archive(error)) => Ok((Err(error.to_string()), seconds)),
+        Err(error @ Unreadable::Open(_)) => Err(error.into()),
+    }
+}
+
+/// 0 identical, 1 equivalent, then by the number of differences.
+fn distance(comparison: &Comparison) -> usize {
+    match comparison {
+        Comparison::Identical => 0,
+        Comparison::Equivalent { .. } => 1,
+        Comparison::Different { differences, .. } => differences.len().saturating_add(1),
+    }
+}
+
+/// Whether no other plan can fare better: the same dependencies would be missing, or there is no machine for it.
+fn is_hopeless(outcome: &BuildOutcome) -> bool {
+    match outcome {
+        BuildOutcome::Built(_) => false,
+        BuildOutcome::Failed(failure) => matches!(
+            failure.reason,
+            FailureReason::RegistryUnavailable(_) | FailureReason::Deadline(_)
+        ),
+    }
+}
+
+fn not_built(failure: &Failure) -> ResultEvidence {
+    let reason = match &failure.reason {
+        FailureReason::RegistryUnavailable(_) => InconclusiveReason::Unavailable,
+        FailureReason::ExitCode(_)
+        | FailureReason::Signal(_)
+        | FailureReason::Deadline(_)
+        | FailureReason::Memory(_)
+        | FailureReason::Disk(_)
+        | FailureReason::NeedsNetwork
+        | FailureReason::DependencyGone(_)
+        | FailureReason::ToolUnavailable(_)
+        | FailureReason::NoArtifact(_)
+        | FailureReason::Refused(_) => InconclusiveReason::NotBuilt,
+    };
+    ResultEvidence::NotCompared {
+        reason,
+        detail: failure_words(failure),
+    }
+}
+
+/// One sentence on why a build made nothing.
+fn failure_words(failure: &Failure) -> String {
+    let step = &failure.step;
+    match &failure.reason {
+        FailureReason::ExitCode(code) => {
+            format!("the source did not build: `{step}` ended with code {code}")
+        }
+        FailureReason::Signal(signal) => {
+            format!("the source did not build: signal {signal} ended `{step}`")
+        }
+        FailureReason::Deadline(seconds) => format!(
+            "the source did not build within {} minutes: `{step}` was still running (`--deadline` gives it more)",
+            seconds / 60
+        ),
+        FailureReason::Memory(bytes) => format!(
+            "the source did not build: `{step}` needed more than {} of memory (`--memory` gives it more)",
+            crate::report::size_words(*bytes)
+        ),
+        FailureReason::Disk(bytes) => format!(
+            "the source did not build: `{step}` wrote more than {} (`--disk` gives it more)",
+            crate::report::size_words(*bytes)
+        ),
+        FailureReason::NeedsNetwork => format!(
+            "build-needs-network: `{step}` failed after asking for the network, which builds do not have (`--build-network registries` lets it reach the registries)"
+        ),
+        FailureReason::DependencyGone(url) => {
+            format!(
+                "the source did not build: the registry no longer has {url}, which it is locked to"
+            )
+        }
+        FailureReason::RegistryUnavailable(what) => format!("a registry did not answer: {what}"),
+        FailureReason::ToolUnavailable(what) => {
+            format!("a tool for the build is not to be had: {what}")
+        }
+        FailureReason::NoArtifact(what) => format!("the source did not build: {what}"),
+        FailureReason::Refused(what) => {
+            format!("the build asked for something that is refused: {what}")
+        }
+    }
+}
+
+fn comparison_words(comparison: &Comparison, (equal, total): (usize, usize)) -> String {
+    match comparison {
+        Comparison::Identical => "identical".to_owned(),
+        Comparison::Equivalent { erased } => {
+            let names: Vec<_> = erased.iter().map(|erasure| erasure.normaliser).collect();
+            format!("equivalent, erased: {}", names.join(", "))
+        }
+        Comparison::Different { differences, .. } => format!(
+            "{}, {equal} of {} equal",
+            count_words(differences.len(), "difference"),
+            count_words(total, "file")
+        ),
+    }
+}

@@ -1,0 +1,106 @@
+//! The variables and generated files that a step finds inside the sandbox.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use remint_fetch::ProvidedTool;
+use remint_model::{BuildPlan, Step};
+use remint_sandbox::{GeneratedFile, Isolation, PROXY_ADDRESS, base_environment};
+
+use crate::cli::IsolationLevel;
+use crate::settings::Settings;
+
+/// Where the proxy's certificate authority lies inside.
+const AUTHORITY: &str = "/etc/remint/authority.pem";
+
+/// The isolation level that the settings ask for.
+pub(super) const fn isolation(settings: &Settings) -> Isolation {
+    match settings.isolation {
+        IsolationLevel::Namespaces => Isolation::Namespaces,
+        IsolationLevel::Landlock => Isolation::Landlock,
+    }
+}
+
+/// The whole environment of a step. A plan removes a variable by giving it an empty value.
+pub(super) fn variables(
+    plan: &BuildPlan,
+    step: &Step,
+    tools: &[ProvidedTool],
+    commit_time: i64,
+    reaches_proxy: bool,
+) -> BTreeMap<OsString, OsString> {
+    let mut all: BTreeMap<String, String> = base_environment()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let mut path: Vec<&str> = tools
+        .iter()
+        .flat_map(|tool| tool.bin.iter().map(String::as_str))
+        .collect();
+    let system = all.get("PATH").cloned().unwrap_or_default();
+    path.push(&system);
+    all.insert("PATH".to_owned(), path.join(":"));
+    all.insert("SOURCE_DATE_EPOCH".to_owned(), commit_time.to_string());
+    // The tree belongs to the build's user, and yet git asks who owns it when it is laid over a snapshot.
+    all.insert("GIT_CONFIG_COUNT".to_owned(), "1".to_owned());
+    all.insert("GIT_CONFIG_KEY_0".to_owned(), "safe.directory".to_owned());
+    all.insert("GIT_CONFIG_VALUE_0".to_owned(), "*".to_owned());
+    if reaches_proxy {
+        proxy(&mut all);
+    }
+    for (name, value) in plan.environment.iter().chain(&step.environment) {
+        if value.is_empty() {
+            all.remove(name);
+        } else {
+            all.insert(name.clone(), value.clone());
+        }
+    }
+    all.into_iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+/// Each client has its own names for a proxy and an authority.
+fn proxy(all: &mut BTreeMap<String, String>) {
+    let url = format!("http://{PROXY_ADDRESS}");
+    for name in [
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "https_proxy",
+        "http_proxy",
+        "npm_config_proxy",
+        "npm_config_https_proxy",
+        "YARN_HTTPS_PROXY",
+        "YARN_HTTP_PROXY",
+    ] {
+        all.insert(name.to_owned(), url.clone());
+    }
+    for name in ["NO_PROXY", "no_proxy", "npm_config_noproxy"] {
+        all.insert(name.to_owned(), "localhost,127.0.0.1,::1".to_owned());
+    }
+    for name in [
+        "SSL_CERT_FILE",
+        "NODE_EXTRA_CA_CERTS",
+        "npm_config_cafile",
+        "YARN_HTTPS_CA_FILE_PATH",
+        "REQUESTS_CA_BUNDLE",
+        "PIP_CERT",
+        "CURL_CA_BUNDLE",
+        "GIT_SSL_CAINFO",
+        "CARGO_HTTP_CAINFO",
+    ] {
+        all.insert(name.to_owned(), AUTHORITY.to_owned());
+    }
+}
+
+/// The files that go with [`variables`].
+pub(super) fn files(authority: Option<&str>) -> Vec<GeneratedFile> {
+    authority
+        .map(|pem| GeneratedFile {
+            inside: PathBuf::from(AUTHORITY),
+            content: pem.as_bytes().to_vec(),
+        })
+        .into_iter()
+        .collect()
+}

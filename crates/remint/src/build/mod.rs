@@ -1,0 +1,225 @@
+//! Executes a build plan: tools provisioned, source laid out, each step in a fresh sandbox with the rights of
+//! its phase, everything that happened written down.
+//!
+//! It decides nothing: what is to be done stands in the plan, and what came of it is judged elsewhere.
+
+mod artifact;
+mod environment;
+mod snapshot;
+mod steps;
+mod workspace;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use remint_ecosystem::Platform;
+use remint_fetch::source::FoundSource;
+use remint_fetch::{ProvidedTool, Proxy, ProxyRules, Registries, Tokens, ToolStore, Withheld};
+use remint_model::{
+    BuildOutcome, BuildPlan, BuildRecord, Failure, FailureReason, InconclusiveReason, Lock,
+    NetworkAttempt, Phase,
+};
+
+use crate::cli::BuildNetwork;
+use crate::progress::Stage;
+use crate::settings::Settings;
+use crate::unfetched::{self, Unfetched};
+
+pub(crate) use workspace::Workspace;
+
+/// What every build of a run shares.
+#[derive(Clone)]
+pub(crate) struct Builder {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) registries: Arc<Registries>,
+    pub(crate) tools: Arc<ToolStore>,
+    pub(crate) platform: Platform,
+    pub(crate) cancel: Arc<AtomicBool>,
+}
+
+/// What came of a plan, and what happened on the way.
+pub(crate) struct Executed {
+    pub(crate) outcome: BuildOutcome,
+    pub(crate) record: BuildRecord,
+    pub(crate) consumed_published: bool,
+    /// Holds the rebuilt file and the log; both are gone when it is dropped.
+    pub(crate) workspace: Workspace,
+}
+
+impl Builder {
+    /// Gets ready: reads the user's configuration and looks for interpreters.
+    ///
+    /// # Errors
+    /// The configuration cannot be used, or caches cannot be made.
+    pub(crate) fn new(settings: Settings, cancel: Arc<AtomicBool>) -> anyhow::Result<Self> {
+        let registries = Arc::new(Registries::new(&settings.user)?);
+        Ok(Self {
+            tools: Arc::new(ToolStore::new(Arc::clone(&registries))),
+            registries,
+            platform: remint_fetch::platform(),
+            settings: Arc::new(settings),
+            cancel,
+        })
+    }
+
+    /// A directory for downloads that are not kept.
+    pub(crate) fn downloads(&self) -> anyhow::Result<PathBuf> {
+        let directory = self.settings.user.cache.join("downloads");
+        fs_err::create_dir_all(&directory)?;
+        Ok(directory)
+    }
+
+    /// Executes a plan.
+    ///
+    /// # Errors
+    /// This machine could not do it: no isolation, no room, broken caches. A build that fails is no error.
+    pub(crate) async fn execute(
+        &self,
+        plan: &BuildPlan,
+        source: &FoundSource,
+        withheld: Option<Withheld>,
+        stage: &Stage<'_>,
+    ) -> anyhow::Result<Executed> {
+        let workspace = Workspace::create(&self.settings.user.cache)?;
+        let mut record = BuildRecord {
+            isolation: environment::isolation(&self.settings).to_string(),
+            assumptions: plan.assumptions.clone(),
+            ..BuildRecord::default()
+        };
+
+        stage.doing("fetching tools");
+        let mut tools: Vec<ProvidedTool> = Vec::new();
+        for tool in &plan.tools {
+            match self.tools.provide(tool, self.platform).await {
+                Ok(provided) => {
+                    record
+                        .toolchain
+                        .insert(provided.name.clone(), provided.version.clone());
+                    tools.push(provided);
+                }
+                Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
+                Err(error) => {
+                    let wanted = tool.version.as_deref().unwrap_or("any version");
+                    let what = format!("{} {wanted}", tool.name);
+                    let detail = format!("{what}: {}", chain(&error));
+                    let outcome = BuildOutcome::Failed(Failure {
+                        step: format!("provide {what}"),
+                        reason: match unfetched::sort(&error) {
+                            Unfetched::Because(InconclusiveReason::Unavailable) => {
+                                FailureReason::RegistryUnavailable(detail)
+                            }
+                            Unfetched::Because(_) | Unfetched::Machine => {
+                                FailureReason::ToolUnavailable(detail)
+                            }
+                        },
+                        log_tail: String::new(),
+                    });
+                    return Ok(Executed {
+                        outcome,
+                        record,
+                        consumed_published: false,
+                        workspace,
+                    });
+                }
+            }
+        }
+
+        stage.doing("laying out the source");
+        let tree = workspace.tree();
+        let checkout = source.checkout.clone();
+        let shape = plan.clone_shape;
+        let target = tree.clone();
+        tokio::task::spawn_blocking(move || checkout.materialise(shape, &target)).await??;
+        workspace.apply_edits(&plan.edits)?;
+        workspace.hand_over()?;
+
+        let registries_while_building = self.settings.build_network == BuildNetwork::Registries;
+        let proxy = if plan.lock == Lock::Nothing && !registries_while_building {
+            None
+        } else {
+            let rules = ProxyRules {
+                lock: &plan.lock,
+                withheld,
+                // Foreign code that reaches the proxy must not act in the user's name.
+                tokens: if registries_while_building {
+                    Tokens::Never
+                } else {
+                    Tokens::AsConfigured
+                },
+            };
+            Some(Arc::new(Proxy::start(
+                Arc::clone(&self.registries),
+                &rules,
+            )?))
+        };
+
+        let run = steps::Run {
+            builder: self,
+            plan,
+            tools: &tools,
+            workspace: &workspace,
+            proxy: proxy.clone(),
+            commit_time: source.pin.commit_time,
+        };
+        let ended = run.all(&mut record, stage).await?;
+
+        let served = proxy.map(|proxy| proxy.record());
+        if let Some(served) = &served {
+            record.fetched.clone_from(&served.fetched);
+            record.refused.clone_from(&served.refused);
+        }
+        record.log = workspace.log_digest()?;
+        let outcome = match ended {
+            Ok(()) => artifact::collect(&workspace, &plan.output)?,
+            Err(mut failure) => {
+                if let Some(served) = &served {
+                    explain_with_registry(&mut failure, served);
+                }
+                BuildOutcome::Failed(failure)
+            }
+        };
+        Ok(Executed {
+            outcome,
+            record,
+            consumed_published: served.is_some_and(|served| served.consumed_published),
+            workspace,
+        })
+    }
+}
+
+/// An install that failed because a registry had no answer is told as such, not as an exit code.
+fn explain_with_registry(failure: &mut Failure, served: &remint_fetch::ProxyRecord) {
+    if !matches!(failure.reason, FailureReason::ExitCode(_)) {
+        return;
+    }
+    if let Some(url) = served.gone.first() {
+        failure.reason = FailureReason::DependencyGone(url.clone());
+    } else if let Some(url) = served.unavailable.first() {
+        failure.reason = FailureReason::RegistryUnavailable(url.clone());
+    }
+}
+
+/// An error with its causes, for a person.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// What the sandbox saw of the network in one step, in the words of the model.
+fn attempts(
+    phase: Phase,
+    seen: &[remint_sandbox::NetworkAttempt],
+) -> impl Iterator<Item = NetworkAttempt> {
+    seen.iter().map(move |attempt| NetworkAttempt {
+        phase,
+        destination: attempt.destination.clone(),
+        protocol: attempt.protocol.to_string(),
+    })
+}

@@ -1,0 +1,227 @@
+//! Installed dependencies, kept read-only for the next build with the same inputs.
+//!
+//! Only what install steps made is kept, and those ran no code of packages or of the repository. The key covers
+//! every input; the content is verified against its own listing before it is used.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use remint_model::{BuildRecord, Phase, Sha256};
+use sha2::{Digest as _, Sha256 as Hasher};
+
+use super::steps::{Run, step_inputs};
+
+/// Changes when the meaning of a snapshot changes.
+const LAYOUT: &str = "snapshot-1";
+/// What is kept of a tree: directories with these names, wherever they are.
+const KEPT: &[&str] = &["node_modules"];
+/// How deep a tree is searched for them.
+const DEEPEST: usize = 12;
+
+/// A verified snapshot.
+pub(super) struct Snapshot {
+    /// The lower layer.
+    pub(super) directory: PathBuf,
+}
+
+impl Snapshot {
+    /// The snapshot for this plan, if there is one and it is intact. A broken one is removed.
+    pub(super) fn find(run: &Run<'_>) -> anyhow::Result<Option<Self>> {
+        let Some(home) = home(run) else {
+            return Ok(None);
+        };
+        let listing = match fs_err::read_to_string(home.join("listing")) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let directory = home.join("tree");
+        if digest(&directory)?.to_string() == listing.trim() {
+            Ok(Some(Self { directory }))
+        } else {
+            remint_sandbox::remove_tree(&home)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Moves what the install steps made out of the tree into the store, from where it is mounted below the tree for
+/// the remaining steps. Does nothing for plans whose inputs are not all known.
+pub(super) fn keep(run: &Run<'_>, record: &BuildRecord) -> anyhow::Result<Option<Snapshot>> {
+    let Some(home) = home(run) else {
+        return Ok(None);
+    };
+    if !record.refused.is_empty() {
+        return Ok(None);
+    }
+    let store = home.parent().context("a snapshot lies in the store")?;
+    fs_err::create_dir_all(store)?;
+    let staging = tempfile::Builder::new()
+        .prefix(".making-")
+        .tempdir_in(store)?;
+    let tree = staging.path().join("tree");
+    fs_err::create_dir(&tree)?;
+    run.workspace.owner().give(&tree)?;
+    let moved = move_kept(&run.workspace.tree(), &tree, run, 0)?;
+    if moved == 0 {
+        return Ok(None);
+    }
+    fs_err::write(staging.path().join("listing"), digest(&tree)?.to_string())?;
+    let staging = staging.keep();
+    if fs_err::symlink_metadata(&home).is_ok() {
+        // Another run was faster; its tree is as good, and ours is still what this build mounts.
+        return Ok(Some(Snapshot {
+            directory: staging.join("tree"),
+        }));
+    }
+    fs_err::rename(&staging, &home)?;
+    Ok(Some(Snapshot {
+        directory: home.join("tree"),
+    }))
+}
+
+/// Moves every kept directory from below `from` to the same place below `to`; returns how many.
+fn move_kept(from: &Path, to: &Path, run: &Run<'_>, depth: usize) -> anyhow::Result<usize> {
+    let mut moved = 0;
+    if depth > DEEPEST {
+        return Ok(0);
+    }
+    for entry in fs_err::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let source = entry.path();
+        if !fs_err::symlink_metadata(&source)?.is_dir() || name == ".git" {
+            continue;
+        }
+        let target = to.join(&name);
+        if name.to_str().is_some_and(|name| KEPT.contains(&name)) {
+            make_parents(&target, run)?;
+            fs_err::rename(&source, &target)?;
+            moved += 1;
+        } else {
+            moved += move_kept(&source, &target, run, depth + 1)?;
+        }
+    }
+    Ok(moved)
+}
+
+fn make_parents(target: &Path, run: &Run<'_>) -> anyhow::Result<()> {
+    let Some(parent) = target.parent() else {
+        return Ok(());
+    };
+    if fs_err::symlink_metadata(parent).is_ok() {
+        return Ok(());
+    }
+    make_parents(parent, run)?;
+    fs_err::create_dir(parent)?;
+    run.workspace.owner().give(parent)?;
+    Ok(())
+}
+
+/// Where the snapshot of this plan lies: a directory named by all its inputs. `None` when they are not all known.
+fn home(run: &Run<'_>) -> Option<PathBuf> {
+    if run.plan.snapshot_inputs.is_empty() {
+        return None;
+    }
+    let installs: Vec<_> = run
+        .plan
+        .steps
+        .iter()
+        .take_while(|step| step.phase == Phase::Install)
+        .cloned()
+        .collect();
+    if installs.is_empty() {
+        return None;
+    }
+    let mut inputs = Vec::new();
+    for path in &run.plan.snapshot_inputs {
+        let content = read_plain(&run.workspace.tree(), path.as_str())?;
+        inputs.push((path.as_str().to_owned(), Sha256::of(&content)));
+    }
+    let tools: Vec<_> = run
+        .tools
+        .iter()
+        .map(|tool| (tool.name.clone(), tool.version.clone()))
+        .collect();
+    let platform = run.builder.platform;
+    let key = serde_json::to_vec(&(
+        LAYOUT,
+        inputs,
+        tools,
+        (platform.system, platform.processor),
+        step_inputs(&installs),
+        &run.plan.environment,
+        &run.plan.build_path,
+        &run.plan.lock,
+        run.workspace.owner().uid(),
+    ))
+    .ok()?;
+    let store = run.builder.settings.user.cache.join("snapshots");
+    Some(store.join(Sha256::of(&key).to_string()))
+}
+
+/// A regular file of the tree, reached through no symbolic link.
+fn read_plain(tree: &Path, path: &str) -> Option<Vec<u8>> {
+    let mut at = tree.to_owned();
+    for part in path.split('/') {
+        at.push(part);
+        if fs_err::symlink_metadata(&at).ok()?.is_symlink() {
+            return None;
+        }
+    }
+    fs_err::read(&at).ok()
+}
+
+/// A digest over every path, kind, mode, link target and content below a directory.
+fn digest(directory: &Path) -> anyhow::Result<Sha256> {
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 1 << 16];
+    add(&mut hasher, directory, &mut buffer, 0)?;
+    Ok(Sha256::from_bytes(hasher.finalize().into()))
+}
+
+fn add(hasher: &mut Hasher, path: &Path, buffer: &mut [u8], depth: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(depth < 200, "`{}` is nested too deeply", path.display());
+    let metadata = fs_err::symlink_metadata(path)?;
+    if metadata.is_symlink() {
+        hasher.update(b"l");
+        hasher.update(fs_err::read_link(path)?.as_os_str().as_encoded_bytes());
+        hasher.update([0]);
+    } else if metadata.is_dir() {
+        let mut names: Vec<_> = fs_err::read_dir(path)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<Result<_, _>>()?;
+        names.sort();
+        hasher.update(b"d");
+        hasher.update(u64::try_from(names.len()).unwrap_or(u64::MAX).to_le_bytes());
+        for name in names {
+            hasher.update(name.as_encoded_bytes());
+            hasher.update([0]);
+            add(hasher, &path.join(&name), buffer, depth + 1)?;
+        }
+    } else {
+        hasher.update(b"f");
+        hasher.update(executable(&metadata));
+        hasher.update(metadata.len().to_le_bytes());
+        let mut file = fs_err::File::open(path)?;
+        loop {
+            match file.read(buffer)? {
+                0 => break,
+                read => hasher.update(buffer.get(..read).unwrap_or_default()),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn executable(metadata: &std::fs::Metadata) -> [u8; 4] {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode().to_le_bytes()
+}
+
+#[cfg(not(unix))]
+fn executable(_metadata: &std::fs::Metadata) -> [u8; 4] {
+    [0; 4]
+}

@@ -1,0 +1,194 @@
+//! The directories of one build on this machine, and their removal.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use remint_model::{Edit, EntryPath, Sha256};
+use remint_sandbox::Owner;
+use sha2::{Digest as _, Sha256 as Hasher};
+
+/// A directory of its own for one build; removed when dropped. What a killed run leaves is swept at the next
+/// start, because its lock is no longer held.
+pub(crate) struct Workspace {
+    root: tempfile::TempDir,
+    owner: Owner,
+    /// Held while the workspace is in use; sweeping takes only what it can lock.
+    _lock: File,
+}
+
+impl Workspace {
+    /// Makes the directories below `cache/work`.
+    pub(crate) fn create(cache: &Path) -> anyhow::Result<Self> {
+        let parent = cache.join("work");
+        fs_err::create_dir_all(&parent)?;
+        let root = tempfile::Builder::new()
+            .prefix("build-")
+            .tempdir_in(&parent)
+            .with_context(|| format!("cannot make a directory in `{}`", parent.display()))?;
+        let lock = fs_err::File::create(root.path().join("lock"))?
+            .into_parts()
+            .0;
+        lock.lock().context("cannot lock the build directory")?;
+        for name in [
+            "state/tree",
+            "state/work",
+            "env",
+            "out",
+            "home-install",
+            "home-build",
+        ] {
+            fs_err::create_dir_all(root.path().join(name))?;
+        }
+        Ok(Self {
+            root,
+            owner: Owner::of_this_process()?,
+            _lock: lock,
+        })
+    }
+
+    /// Removes the workspaces of runs that were killed.
+    pub(crate) fn sweep(cache: &Path) -> anyhow::Result<()> {
+        let parent = cache.join("work");
+        let entries = match fs_err::read_dir(&parent) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        for entry in entries {
+            let path = entry?.path();
+            let free = match fs_err::File::open(path.join("lock")) {
+                Ok(file) => file.into_parts().0.try_lock().is_ok(),
+                // Killed before it made its lock, or half removed.
+                Err(error) => error.kind() == std::io::ErrorKind::NotFound && is_old(&path),
+            };
+            if free {
+                remint_sandbox::remove_tree(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who owns what the build writes, seen from outside.
+    pub(crate) const fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The source tree, writable for the build.
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.root.path().join("state/tree")
+    }
+
+    /// The kernel's own directory beside the tree, for overlays.
+    pub(crate) fn overlay_work(&self) -> PathBuf {
+        self.root.path().join("state/work")
+    }
+
+    /// What install steps make outside the tree, such as a Python environment.
+    pub(crate) fn environment(&self) -> PathBuf {
+        self.root.path().join("env")
+    }
+
+    /// Where the artifact appears.
+    pub(crate) fn out(&self) -> PathBuf {
+        self.root.path().join("out")
+    }
+
+    /// The home directory of install steps, or of build steps.
+    pub(crate) fn home(&self, install: bool) -> PathBuf {
+        self.root.path().join(if install {
+            "home-install"
+        } else {
+            "home-build"
+        })
+    }
+
+    /// The build log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.path().join("build.log")
+    }
+
+    /// Gives the build what it may write to.
+    pub(crate) fn hand_over(&self) -> anyhow::Result<()> {
+        for name in ["state", "env", "out", "home-install", "home-build"] {
+            self.owner.give(&self.root.path().join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Replaces a home directory with an empty one, so that what foreign code left there reaches no later step.
+    pub(crate) fn renew_home(&self, install: bool) -> anyhow::Result<()> {
+        let home = self.home(install);
+        remint_sandbox::remove_tree(&home)?;
+        fs_err::create_dir(&home)?;
+        self.owner.give(&home)?;
+        Ok(())
+    }
+
+    /// Writes the plan's edits into the tree. Nothing has run yet, so what is checked here stays true.
+    pub(crate) fn apply_edits(&self, edits: &[Edit]) -> anyhow::Result<()> {
+        for edit in edits {
+            let path = self.tree().join(edit.path.as_str());
+            self.refuse_links(&edit.path)?;
+            if let Some(parent) = path.parent() {
+                fs_err::create_dir_all(parent)?;
+            }
+            fs_err::write(&path, &edit.content)?;
+        }
+        Ok(())
+    }
+
+    /// No part of the path may be a symbolic link: the repository could point it anywhere.
+    fn refuse_links(&self, path: &EntryPath) -> anyhow::Result<()> {
+        let mut at = self.tree();
+        for part in path.as_str().split('/') {
+            at.push(part);
+            match fs_err::symlink_metadata(&at) {
+                Ok(metadata) if metadata.is_symlink() => {
+                    bail!("`{path}` of the source is a symbolic link; it is not written through");
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// SHA-256 of the log as kept, if anything was logged.
+    pub(crate) fn log_digest(&self) -> anyhow::Result<Option<Sha256>> {
+        let mut file = match fs_err::File::open(self.log()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut hasher = Hasher::new();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(Some(Sha256::from_bytes(hasher.finalize().into()))),
+                read => hasher.update(buffer.get(..read).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        // The build may have made directories that an ordinary removal cannot enter. What cannot be removed is
+        // swept at the next start.
+        if remint_sandbox::remove_tree(self.root.path()).is_err() {
+            self.root.disable_cleanup(true);
+        }
+    }
+}
+
+/// Whether a directory without a lock is older than the moment between making one and locking it.
+fn is_old(path: &Path) -> bool {
+    fs_err::symlink_metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .ok()
+        .and_then(|modified| modified.elapsed().ok())
+        .is_some_and(|age| age.as_secs() > 600)
+}

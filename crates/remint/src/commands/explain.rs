@@ -1,0 +1,139 @@
+//! `remint explain`: the pages of `docs/checks/`, in the program.
+
+use crate::cli::Explain;
+use crate::exit::Exit;
+use crate::terminal;
+
+macro_rules! page {
+    ($id:literal) => {
+        (
+            $id,
+            include_str!(concat!("../../../../docs/checks/", $id, ".md")),
+        )
+    };
+}
+
+/// Every id that a report can show, with its page.
+pub(crate) const PAGES: &[(&str, &str)] = &[
+    page!("backend-version"),
+    page!("build-consumes-published"),
+    page!("build-needs-network"),
+    page!("build-order"),
+    page!("build-path"),
+    page!("case-twins"),
+    page!("commit-unreachable"),
+    page!("dependency-digest-mismatch"),
+    page!("duplicate-entry"),
+    page!("entry-order"),
+    page!("file-directory-clash"),
+    page!("foreign-top-folder"),
+    page!("gap-bytes"),
+    page!("gzip-encoding"),
+    page!("header-disagreement"),
+    page!("hidden-characters"),
+    page!("identity-mismatch"),
+    page!("integrity-mismatch"),
+    page!("integrity-not-declared"),
+    page!("integrity-weak"),
+    page!("link-entry"),
+    page!("malformed"),
+    page!("mode-bits"),
+    page!("no-source"),
+    page!("not-built"),
+    page!("not-found"),
+    page!("owners"),
+    page!("path-traversal"),
+    page!("prefix-bytes"),
+    page!("published-manifest-unreadable"),
+    page!("record-mismatch"),
+    page!("repository-changed"),
+    page!("repository-claims-disagree"),
+    page!("resolved-as-of"),
+    page!("sdist-only"),
+    page!("seeded-lockfile"),
+    page!("setuptools-sdist-metadata"),
+    page!("source-hints-disagree"),
+    page!("source-manifest-unreadable"),
+    page!("source-map-paths"),
+    page!("special-file"),
+    page!("special-mode-bits"),
+    page!("suffix-bytes"),
+    page!("tar-header-encoding"),
+    page!("timestamps"),
+    page!("toolchain-guess"),
+    page!("trailing-gzip-member"),
+    page!("unavailable"),
+    page!("undeclared-dependency"),
+    page!("undeclared-install-hook"),
+    page!("unexpected-network-access"),
+    page!("unreadable-entry"),
+    page!("unsupported"),
+    page!("version-stamp"),
+    page!("version-stamped"),
+    page!("wheel-generator"),
+    page!("wheel-record"),
+    page!("workflow-step"),
+    page!("zip-metadata"),
+];
+
+/// Prints the page of an id, or the list of ids.
+pub(crate) fn run(arguments: &Explain) -> Exit {
+    let Some(wanted) = &arguments.id else {
+        terminal::answer(&list());
+        return Exit::Verified;
+    };
+    match PAGES.iter().find(|(id, _)| id == wanted) {
+        Some((_, page)) => {
+            terminal::answer(page);
+            Exit::Verified
+        }
+        None => {
+            let near = PAGES
+                .iter()
+                .map(|(id, _)| (strsim::jaro_winkler(id, wanted), *id))
+                .filter(|(likeness, _)| *likeness > 0.8)
+                .max_by(|one, other| one.0.total_cmp(&other.0))
+                .map(|(_, id)| format!("did you mean `{id}`?"));
+            let hint = near.unwrap_or_else(|| "`remint explain` lists every id".to_owned());
+            terminal::tell_error(&anyhow::anyhow!("there is no id `{wanted}`"), Some(&hint));
+            Exit::Usage
+        }
+    }
+}
+
+fn list() -> String {
+    let mut text = String::new();
+    for (id, page) in PAGES {
+        let about = page.lines().nth(2).unwrap_or_default();
+        text.push_str(&format!("{id:<30} {about}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PAGES;
+
+    #[test]
+    fn every_finding_has_a_page() {
+        for check in remint_judge::checks::ALL {
+            for id in check.ids {
+                assert!(
+                    PAGES.iter().any(|(known, _)| known == id),
+                    "no page for {id}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_erasure_has_a_page() {
+        for normaliser in remint_compare::normalise::ALL {
+            let id = normaliser.id;
+            assert!(
+                PAGES.iter().any(|(known, _)| *known == id),
+                "no page for {id}"
+            );
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! One file for each command; each returns how the process ends.
+
+pub(crate) mod cache;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod verify_build;

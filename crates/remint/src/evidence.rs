@@ -1,0 +1,110 @@
+//! Turns what the stages answer into the evidence that is judged.
+
+use remint_compare::ArchiveError;
+use remint_ecosystem::{
+    PlanError, StatedVersion, published_claims, published_facts, published_identity, same_version,
+    source_facts,
+};
+use remint_fetch::source::FoundSource;
+use remint_judge::{Evidence, Manifests, ResultEvidence, StatedIdentity};
+use remint_model::{Artifact, Ecosystem, InconclusiveReason, Rebuilt, RepositoryUrl, Survey};
+
+use crate::build::chain;
+use crate::open;
+use crate::resolve::Case;
+
+/// What is known before anything was opened.
+pub(crate) fn begin(case: &Case) -> Evidence {
+    Evidence {
+        target: case.target.clone(),
+        integrity: case.integrity.clone(),
+        identity: None,
+        source: None,
+        repository_claims_disagree: None,
+        published_anomalies: Vec::new(),
+        rebuilt_anomalies: Vec::new(),
+        manifests: Manifests::default(),
+        build: None,
+        consumed_published: false,
+        result: ResultEvidence::NotCompared {
+            reason: InconclusiveReason::NotBuilt,
+            detail: "nothing was built".to_owned(),
+        },
+    }
+}
+
+/// What the published archive says of itself.
+pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Survey) {
+    let ecosystem = case.target.ecosystem;
+    evidence.published_anomalies.clone_from(&survey.anomalies);
+    evidence.manifests.published =
+        Some(published_facts(ecosystem, survey).map_err(|error| chain(&error)));
+    if let Ok(identity) = published_identity(ecosystem, survey) {
+        let version = match identity.version {
+            StatedVersion::Exact(version) | StatedVersion::Placeholder(version) => Some(version),
+            StatedVersion::Dynamic(_) | StatedVersion::Absent => None,
+        };
+        evidence.identity = Some(StatedIdentity {
+            name: identity.name.map(|name| name.to_string()),
+            same_version: version.as_deref().is_some_and(|version| {
+                same_version(ecosystem, version, case.target.version.as_str())
+            }),
+            version,
+        });
+    }
+    // The registry's metadata is made from the manifest on upload; where the two differ, somebody changed one.
+    if ecosystem == Ecosystem::Npm
+        && let Some(release) = &case.release
+    {
+        let first = |claims: &[remint_ecosystem::RepositoryClaim]| -> Option<RepositoryUrl> {
+            claims
+                .iter()
+                .find(|claim| claim.field == "repository")
+                .and_then(|claim| claim.url.clone().ok())
+        };
+        let registry = first(&release.claims);
+        let file = first(&published_claims(ecosystem, survey));
+        if let (Some(registry), Some(file)) = (registry, file)
+            && registry.display_short() != file.display_short()
+        {
+            evidence.repository_claims_disagree = Some((registry.to_string(), file.to_string()));
+        }
+    }
+}
+
+/// Where the source was found, and what its manifest says.
+pub(crate) fn add_source(evidence: &mut Evidence, case: &Case, found: &FoundSource) {
+    evidence.manifests.source = Some(
+        source_facts(case.target.ecosystem, &found.tree, &found.pin).map_err(|error| chain(&error)),
+    );
+    evidence.source = Some(found.pin.clone());
+}
+
+/// What the rebuilt archive's manifest says; it settles what the source leaves to its build backend.
+pub(crate) fn add_rebuilt(evidence: &mut Evidence, case: &Case, artifact: &Artifact<Rebuilt>) {
+    let facts = open::survey(artifact)
+        .map_err(|error| chain(&error))
+        .and_then(|survey| {
+            published_facts(case.target.ecosystem, &survey).map_err(|error| chain(&error))
+        });
+    evidence.manifests.rebuilt = Some(facts);
+}
+
+/// The published file cannot be read as an archive.
+pub(crate) fn malformed(error: &ArchiveError) -> ResultEvidence {
+    ResultEvidence::NotCompared {
+        reason: InconclusiveReason::Malformed,
+        detail: format!("the published file cannot be read: {error}"),
+    }
+}
+
+/// There is no way to build the source.
+pub(crate) fn no_plan(error: &PlanError) -> ResultEvidence {
+    ResultEvidence::NotCompared {
+        reason: match error {
+            PlanError::Unsupported(_) => InconclusiveReason::Unsupported,
+            PlanError::Manifest(_) => InconclusiveReason::Malformed,
+        },
+        detail: chain(error),
+    }
+}

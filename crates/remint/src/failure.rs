@@ -1,0 +1,32 @@
+//! Errors of the run itself: how they are told, and how the process ends because of them.
+
+use remint_sandbox::SandboxError;
+
+use crate::exit::Exit;
+use crate::interrupt::Interrupted;
+use crate::terminal;
+
+/// The user asked for something that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// Tells the error, its causes, and what to do about it.
+pub(crate) fn tell(error: &anyhow::Error) {
+    let hint = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<SandboxError>())
+        .and_then(SandboxError::hint);
+    terminal::tell_error(error, hint.as_deref());
+}
+
+/// The exit code that belongs to the error.
+pub(crate) fn exit(error: &anyhow::Error) -> Exit {
+    if error.chain().any(|cause| cause.is::<Usage>()) {
+        Exit::Usage
+    } else if error.chain().any(|cause| cause.is::<Interrupted>()) {
+        Exit::Interrupted
+    } else {
+        Exit::Machine
+    }
+}

@@ -1,0 +1,45 @@
+//! Opens an artifact's file for the pure stages, which only see bytes.
+
+use remint_compare::{ArchiveError, Compared, Limits, Options};
+use remint_model::{Artifact, Published, Rebuilt, Survey};
+
+/// What an archive holds.
+pub(crate) fn survey<Origin>(artifact: &Artifact<Origin>) -> Result<Survey, Unreadable> {
+    let file = fs_err::File::open(&artifact.path).map_err(Unreadable::Open)?;
+    remint_compare::survey(
+        artifact.format,
+        &mut std::io::BufReader::new(file),
+        &Limits::default(),
+    )
+    .map_err(Unreadable::Archive)
+}
+
+/// The published file against the rebuilt one.
+pub(crate) fn compare(
+    published: &Artifact<Published>,
+    rebuilt: &Artifact<Rebuilt>,
+) -> Result<Compared, Unreadable> {
+    let open = |path| {
+        fs_err::File::open(path)
+            .map(std::io::BufReader::new)
+            .map_err(Unreadable::Open)
+    };
+    remint_compare::compare(
+        published.format,
+        &mut open(&published.path)?,
+        &mut open(&rebuilt.path)?,
+        &Options::default(),
+    )
+    .map_err(Unreadable::Archive)
+}
+
+/// Why an artifact could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// This machine's fault.
+    #[error("open the artifact")]
+    Open(#[source] std::io::Error),
+    /// The archive's.
+    #[error("{0}")]
+    Archive(ArchiveError),
+}

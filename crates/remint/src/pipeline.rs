@@ -1,0 +1,103 @@
+//! The one place that sees every stage: a published file goes in, a report comes out.
+//!
+//! Each stage's answer, also a negative one, becomes evidence; an error means that this machine could not ask.
+
+use remint_fetch::source::Overrides;
+use remint_judge::{Evidence, ResultEvidence, judge};
+use remint_model::BuildOutcome;
+
+use crate::attempts::attempt;
+use crate::build::Builder;
+use crate::locate::locate;
+use crate::open::{self, Unreadable};
+use crate::progress::Progress;
+use crate::report::{FileSummary, TargetReport, plan_words};
+use crate::resolve::Case;
+use crate::{evidence, keep, planning};
+
+/// What steers one verification beside the settings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    /// What the user said about the source.
+    pub(crate) overrides: Overrides,
+    /// Let the registry's source archive stand in, whatever the repository says.
+    pub(crate) from_sdist: bool,
+    /// Show the plans.
+    pub(crate) explain: bool,
+    /// Where evidence is copied to.
+    pub(crate) keep: Option<std::path::PathBuf>,
+}
+
+/// Judges one published file.
+///
+/// # Errors
+/// This machine could not do its part; nothing is known about the target.
+pub(crate) async fn verify(
+    case: &Case,
+    request: &Request,
+    builder: &Builder,
+    progress: &Progress,
+) -> anyhow::Result<TargetReport> {
+    let mut report = TargetReport::begin(case);
+    let mut gathered = evidence::begin(case);
+    let finish = |report: TargetReport, gathered: Evidence| {
+        let judgement = judge(&gathered);
+        Ok(report.finish(gathered, judgement, request))
+    };
+
+    let survey = match open::survey(&case.artifact) {
+        Ok(survey) => survey,
+        Err(Unreadable::Archive(error)) => {
+            gathered.result = evidence::malformed(&error);
+            return finish(report, gathered);
+        }
+        Err(error @ Unreadable::Open(_)) => return Err(error.into()),
+    };
+    evidence::add_published(&mut gathered, case, &survey);
+
+    let stage = progress.begin("source", "finding the repository and the commit");
+    let located = match locate(case, &survey, request, builder).await? {
+        Ok(located) => located,
+        Err((reason, detail)) => {
+            report.seconds.push(("source", stage.end(&detail)));
+            gathered.result = ResultEvidence::NotCompared { reason, detail };
+            return finish(report, gathered);
+        }
+    };
+    report.seconds.push(("source", stage.end(&located.words())));
+    report.notes.extend(located.notes.iter().cloned());
+    evidence::add_source(&mut gathered, case, &located.found);
+
+    let plans = match planning::plans(case, &survey, &located, builder) {
+        Ok(plans) => plans,
+        Err(error) => {
+            gathered.result = evidence::no_plan(&error);
+            return finish(report, gathered);
+        }
+    };
+    if request.explain {
+        progress.note(&plan_words(&plans));
+    }
+
+    let attempted = attempt(case, &plans, &located, builder, progress).await?;
+    if let Some(directory) = &request.keep {
+        keep::keep(case, &attempted, directory)?;
+    }
+    if let Some(executed) = attempted.executed {
+        gathered.consumed_published = executed.consumed_published;
+        if let BuildOutcome::Built(artifact) = &executed.outcome {
+            report.rebuilt = Some(FileSummary::of(artifact, None));
+            evidence::add_rebuilt(&mut gathered, case, artifact);
+        }
+        report.seconds.extend(executed.record.seconds.clone());
+        gathered.build = Some(executed.record);
+    }
+    gathered.result = attempted.result;
+    gathered.rebuilt_anomalies = attempted.rebuilt_anomalies;
+    report.seconds.push(("compare", attempted.compare_seconds));
+    report.plan = attempted.plan;
+    report.tried = attempted.tried;
+    report.files = attempted.files;
+    report.failure = attempted.failure;
+    finish(report, gathered)
+}

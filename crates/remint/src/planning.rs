@@ -1,0 +1,47 @@
+//! Asks the ecosystem for plans, with what this machine can offer.
+
+use remint_ecosystem::{PlanError, PlanRequest, ToolHints};
+use remint_model::{Basis, BuildPlan, CloneShape, Survey};
+
+use crate::build::Builder;
+use crate::locate::Located;
+use crate::resolve::Case;
+
+/// The plans to try, best first.
+pub(crate) fn plans(
+    case: &Case,
+    survey: &Survey,
+    located: &Located,
+    builder: &Builder,
+) -> Result<Vec<BuildPlan>, PlanError> {
+    let no_hints = ToolHints::default();
+    let request = PlanRequest {
+        target: &case.target,
+        format: case.artifact.format,
+        file_name: case.artifact.name.as_str(),
+        pin: &located.found.pin,
+        tree: &located.found.tree,
+        survey,
+        uploaded: case.uploaded,
+        hints: case
+            .release
+            .as_ref()
+            .map_or(&no_hints, |release| &release.tools),
+        platform: builder.platform,
+        interpreters: builder.registries.interpreters(),
+    };
+    let mut plans = remint_ecosystem::plan(&request)?;
+    if located.basis == Basis::Sdist {
+        // What was uploaded had no history, and a build of it must not see one.
+        for plan in &mut plans {
+            plan.clone_shape = CloneShape::None;
+        }
+        plans.dedup();
+    }
+    if plans.is_empty() {
+        return Err(PlanError::Unsupported(
+            "no way to build this project is known".to_owned(),
+        ));
+    }
+    Ok(plans)
+}

@@ -1,0 +1,217 @@
+//! Builds a target's report: what a pass does not say, and what to do next.
+
+use remint_judge::{Evidence, IntegrityCheck, ResultEvidence};
+use remint_model::{
+    Basis, BuildPlan, Content, DependencyKind, InconclusiveReason, Judgement, Outcome, Target,
+};
+
+use super::{FileSummary, TargetReport, count_words};
+use crate::pipeline::Request;
+use crate::resolve::{Case, Unresolved};
+
+impl TargetReport {
+    /// A report about a file that was fetched and not yet looked at.
+    pub(crate) fn begin(case: &Case) -> Self {
+        Self {
+            label: label(&case.target, case.origin, case.artifact.name.as_str()),
+            target: Some(case.target.clone()),
+            judgement: undecided(InconclusiveReason::NotBuilt, String::new()),
+            evidence: None,
+            published: Some(FileSummary::of(&case.artifact, Some(case.origin))),
+            rebuilt: None,
+            plan: None,
+            tried: Vec::new(),
+            failure: None,
+            files: None,
+            seconds: Vec::new(),
+            limits: Vec::new(),
+            notes: case.notes.clone(),
+            next: Vec::new(),
+        }
+    }
+
+    /// A report about a spec that leads to nothing that could be compared.
+    pub(crate) fn unresolved(label: String, unresolved: Unresolved) -> Self {
+        let judgement = undecided(unresolved.reason, unresolved.detail.clone());
+        let mut report = Self {
+            label,
+            target: unresolved.target.clone(),
+            judgement,
+            evidence: None,
+            published: None,
+            rebuilt: None,
+            plan: None,
+            tried: Vec::new(),
+            failure: None,
+            files: None,
+            seconds: Vec::new(),
+            limits: Vec::new(),
+            notes: Vec::new(),
+            next: Vec::new(),
+        };
+        if let (Some(target), Some(integrity)) = (unresolved.target, unresolved.integrity) {
+            report.judgement = mismatch(target, integrity, unresolved.reason, unresolved.detail);
+        }
+        report
+    }
+
+    /// The finished report.
+    pub(crate) fn finish(
+        mut self,
+        evidence: Evidence,
+        judgement: Judgement,
+        request: &Request,
+    ) -> Self {
+        self.limits = limits(&evidence, judgement.basis);
+        self.next = next(&self, &evidence, &judgement, request);
+        self.evidence = Some(evidence);
+        self.judgement = judgement;
+        self
+    }
+}
+
+fn label(target: &Target, origin: &str, file: &str) -> String {
+    if origin == "user" {
+        format!("{} ({file})", target.short())
+    } else {
+        target.short()
+    }
+}
+
+fn undecided(reason: InconclusiveReason, detail: String) -> Judgement {
+    Judgement {
+        outcome: Outcome::Inconclusive,
+        content: Content::Inconclusive,
+        basis: None,
+        reason: Some(reason),
+        detail: Some(detail),
+        findings: Vec::new(),
+    }
+}
+
+/// A file with another digest than its registry declares is judged although it was never kept.
+fn mismatch(
+    target: Target,
+    integrity: IntegrityCheck,
+    reason: InconclusiveReason,
+    detail: String,
+) -> Judgement {
+    remint_judge::judge(&Evidence {
+        target,
+        integrity,
+        identity: None,
+        source: None,
+        repository_claims_disagree: None,
+        published_anomalies: Vec::new(),
+        rebuilt_anomalies: Vec::new(),
+        manifests: remint_judge::Manifests::default(),
+        build: None,
+        consumed_published: false,
+        result: ResultEvidence::NotCompared { reason, detail },
+    })
+}
+
+/// What even a pass does not say.
+fn limits(evidence: &Evidence, basis: Option<Basis>) -> Vec<String> {
+    let mut limits = vec!["whether the source itself is harmless".to_owned()];
+    if let Some(Ok(facts)) = &evidence.manifests.published {
+        let fetched = facts
+            .dependencies
+            .iter()
+            .filter(|dependency| {
+                matches!(
+                    dependency.kind,
+                    DependencyKind::Runtime | DependencyKind::Optional | DependencyKind::Peer
+                )
+            })
+            .count();
+        match fetched {
+            0 => {}
+            1 => limits.push("1 dependency is fetched when it runs".to_owned()),
+            n => limits.push(format!("{n} dependencies are fetched when it runs")),
+        }
+    }
+    if basis == Some(Basis::Sdist) {
+        limits.push(
+            "whether the source archive is what the repository holds: both were uploaded by the same hands"
+                .to_owned(),
+        );
+    }
+    limits
+}
+
+/// The command that leads further.
+fn next(
+    report: &TargetReport,
+    evidence: &Evidence,
+    judgement: &Judgement,
+    request: &Request,
+) -> Vec<String> {
+    let spec = evidence.target.short();
+    match (judgement.outcome, judgement.reason) {
+        (Outcome::Verified, _) => Vec::new(),
+        (Outcome::Failed, _) => {
+            let mut next =
+                vec!["Do not run this version before somebody has looked at it.".to_owned()];
+            if request.keep.is_none() && report.rebuilt.is_some() {
+                next.push(format!(
+                    "To look closer:  remint verify-build {spec} --keep ./evidence"
+                ));
+            }
+            next
+        }
+        (Outcome::Inconclusive, Some(InconclusiveReason::NoSource)) => {
+            vec![format!(
+                "If you know the commit:  remint verify-build {spec} --ref COMMIT"
+            )]
+        }
+        (Outcome::Inconclusive, Some(InconclusiveReason::Unavailable)) => {
+            vec![format!("To try again:  remint verify-build {spec}")]
+        }
+        (Outcome::Inconclusive, Some(InconclusiveReason::NotBuilt)) if request.keep.is_none() => {
+            vec![format!(
+                "For the whole build log:  remint verify-build {spec} --keep ./evidence"
+            )]
+        }
+        (Outcome::Inconclusive, _) => Vec::new(),
+    }
+}
+
+/// The plans, for people (`--explain`).
+pub(crate) fn plan_words(plans: &[BuildPlan]) -> String {
+    let mut lines = vec![count_words(plans.len(), "plan")];
+    for (at, plan) in plans.iter().enumerate() {
+        lines.push(format!("{}. {}", at + 1, plan.variant));
+        for tool in &plan.tools {
+            let version = tool.version.as_deref().unwrap_or("any");
+            lines.push(format!(
+                "   tool   {} {version}  ({})",
+                tool.name, tool.because
+            ));
+        }
+        for edit in &plan.edits {
+            lines.push(format!("   edit   {}  ({})", edit.path, edit.because));
+        }
+        for step in &plan.steps {
+            let what = match &step.action {
+                remint_model::Action::Run { argv } => argv.join(" "),
+                remint_model::Action::InstallListed { list, argv } => {
+                    format!("{} … (as listed in {list})", argv.join(" "))
+                }
+            };
+            let what: String = what
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .take(160)
+                .collect();
+            lines.push(format!("   {:<6} {what}", step.phase.name()));
+        }
+        for assumption in &plan.assumptions {
+            lines.push(format!(
+                "   assumes {}  (from {})",
+                assumption.value, assumption.from
+            ));
+        }
+    }
+    lines.join("\n")
+}

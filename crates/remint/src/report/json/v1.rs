@@ -1,0 +1,187 @@
+//! `remint.report/v1`: the wire types, apart from the types that the program works with. The schema is
+//! `docs/report.v1.schema.json`; a test holds the two together.
+
+use std::collections::BTreeMap;
+
+use remint_judge::ResultEvidence;
+use remint_model::{
+    Assumption, Basis, BuildPlan, Candidate, CommitId, Comparison, Content, Difference, Erasure,
+    Failure, Fetched, Finding, FoundBy, InconclusiveReason, NetworkAttempt, Outcome,
+    RefusedRequest, Sha256, Stamp,
+};
+use serde::Serialize;
+
+use crate::report::{FileSummary, RunReport, TargetReport, Tried};
+
+/// The format's name.
+pub(crate) const FORMAT: &str = "remint.report/v1";
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: &'static str,
+    remint: &'static str,
+    started: String,
+    targets: Vec<TargetV1<'a>>,
+}
+
+#[derive(Serialize)]
+struct TargetV1<'a> {
+    target: String,
+    outcome: Outcome,
+    content: Content,
+    basis: Option<Basis>,
+    reason: Option<InconclusiveReason>,
+    detail: Option<&'a str>,
+    published: Option<FileV1<'a>>,
+    rebuilt: Option<FileV1<'a>>,
+    source: Option<SourceV1<'a>>,
+    erasures: &'a [Erasure],
+    differences: &'a [Difference],
+    findings: &'a [Finding],
+    files: Option<FilesV1>,
+    build: Option<BuildV1<'a>>,
+    limits: &'a [String],
+    notes: &'a [String],
+    attestations: [(); 0],
+}
+
+#[derive(Serialize)]
+struct FileV1<'a> {
+    name: &'a str,
+    sha256: Sha256,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct FilesV1 {
+    equal: usize,
+    total: usize,
+}
+
+#[derive(Serialize)]
+struct SourceV1<'a> {
+    repository: &'a str,
+    #[serde(rename = "ref")]
+    reference: Option<&'a str>,
+    commit: &'a CommitId,
+    subdirectory: Option<&'a str>,
+    found_by: FoundBy,
+    reachable: bool,
+    candidates: &'a [Candidate],
+    stamp: Option<&'a Stamp>,
+}
+
+#[derive(Serialize)]
+struct BuildV1<'a> {
+    isolation: &'a str,
+    toolchain: &'a BTreeMap<String, String>,
+    commands: &'a [String],
+    assumptions: &'a [Assumption],
+    fetched: &'a [Fetched],
+    network_attempts: &'a [NetworkAttempt],
+    refused: &'a [RefusedRequest],
+    snapshot: bool,
+    log_sha256: Option<Sha256>,
+    seconds: BTreeMap<&'static str, f64>,
+    plan: Option<&'a BuildPlan>,
+    tried: &'a [Tried],
+    failure: Option<&'a Failure>,
+}
+
+/// The report as JSON text, with a newline at its end.
+pub(crate) fn render(report: &RunReport) -> String {
+    let wire = Report {
+        format: FORMAT,
+        remint: env!("CARGO_PKG_VERSION"),
+        started: report.started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        targets: report.targets.iter().map(target).collect(),
+    };
+    // Plain structs of strings and numbers always serialise; an empty answer would be noticed by every reader.
+    let mut text = serde_json::to_string_pretty(&wire).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn target(report: &TargetReport) -> TargetV1<'_> {
+    let judgement = &report.judgement;
+    let (erasures, differences): (&[Erasure], &[Difference]) =
+        match report.evidence.as_ref().map(|evidence| &evidence.result) {
+            Some(ResultEvidence::Compared { comparison, .. }) => match comparison {
+                Comparison::Identical => (&[], &[]),
+                Comparison::Equivalent { erased } => (erased, &[]),
+                Comparison::Different {
+                    erased,
+                    differences,
+                } => (erased, differences),
+            },
+            Some(ResultEvidence::NotCompared { .. }) | None => (&[], &[]),
+        };
+    TargetV1 {
+        target: report
+            .target
+            .as_ref()
+            .map_or_else(|| report.label.clone(), |target| target.purl()),
+        outcome: judgement.outcome,
+        content: judgement.content,
+        basis: judgement.basis,
+        reason: judgement.reason,
+        detail: judgement.detail.as_deref(),
+        published: report.published.as_ref().map(file),
+        rebuilt: report.rebuilt.as_ref().map(file),
+        source: source(report),
+        erasures,
+        differences,
+        findings: &judgement.findings,
+        files: report.files.map(|(equal, total)| FilesV1 { equal, total }),
+        build: build(report),
+        limits: &report.limits,
+        notes: &report.notes,
+        attestations: [],
+    }
+}
+
+fn file(file: &FileSummary) -> FileV1<'_> {
+    FileV1 {
+        name: &file.name,
+        sha256: file.sha256,
+        size: file.size,
+        origin: file.origin,
+    }
+}
+
+fn source(report: &TargetReport) -> Option<SourceV1<'_>> {
+    let pin = report.evidence.as_ref()?.source.as_ref()?;
+    Some(SourceV1 {
+        repository: &pin.repository,
+        reference: pin.reference.as_deref(),
+        commit: &pin.commit,
+        subdirectory: pin.subdirectory.as_ref().map(|path| path.as_str()),
+        found_by: pin.found_by,
+        reachable: pin.reachable,
+        candidates: &pin.candidates,
+        stamp: pin.stamp.as_ref(),
+    })
+}
+
+fn build(report: &TargetReport) -> Option<BuildV1<'_>> {
+    let record = report.evidence.as_ref()?.build.as_ref()?;
+    let mut seconds: BTreeMap<&'static str, f64> = report.seconds.iter().copied().collect();
+    seconds.extend(&record.seconds);
+    Some(BuildV1 {
+        isolation: &record.isolation,
+        toolchain: &record.toolchain,
+        commands: &record.commands,
+        assumptions: &record.assumptions,
+        fetched: &record.fetched,
+        network_attempts: &record.attempts,
+        refused: &record.refused,
+        snapshot: record.snapshot,
+        log_sha256: record.log,
+        seconds,
+        plan: report.plan.as_ref(),
+        tried: &report.tried,
+        failure: report.failure.as_ref(),
+    })
+}

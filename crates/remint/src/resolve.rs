@@ -1,0 +1,311 @@
+//! From a spec to the published files that are to be judged.
+
+use std::path::PathBuf;
+
+use remint_ecosystem::{Release, ReleaseFile};
+use remint_fetch::{FetchError, Registries, local_artifact};
+use remint_judge::IntegrityCheck;
+use remint_model::{
+    Artifact, ArtifactFormat, Ecosystem, InconclusiveReason, Published, Spec, Target, Version,
+};
+
+use crate::unfetched::{self, Unfetched};
+
+/// One published file, ready to be judged.
+#[derive(Debug)]
+pub(crate) struct Case {
+    /// What it is.
+    pub(crate) target: Target,
+    /// The file.
+    pub(crate) artifact: Artifact<Published>,
+    /// Against the registry's word.
+    pub(crate) integrity: IntegrityCheck,
+    /// `registry` or `user`.
+    pub(crate) origin: &'static str,
+    /// What the registry says about the release; `None` where no registry was asked or none knows it.
+    pub(crate) release: Option<Release>,
+    /// When the file was uploaded, seconds since 1970.
+    pub(crate) uploaded: Option<i64>,
+    /// To tell a person.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A spec, or one file of it, that leads to nothing that could be compared.
+#[derive(Debug)]
+pub(crate) struct Unresolved {
+    /// The target, where it is known.
+    pub(crate) target: Option<Target>,
+    /// What kind of dead end.
+    pub(crate) reason: InconclusiveReason,
+    /// In words.
+    pub(crate) detail: String,
+    /// Set when the registry serves another file than it declares.
+    pub(crate) integrity: Option<IntegrityCheck>,
+}
+
+/// What the user asked for beside the spec.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wish {
+    /// A file to judge instead of the registry's.
+    pub(crate) artifact: Option<PathBuf>,
+    /// Whether the registry is to be left alone.
+    pub(crate) source_given: bool,
+    /// Every file of the release.
+    pub(crate) all_files: bool,
+}
+
+/// Everything a spec stands for, in the order in which it is to be reported.
+///
+/// # Errors
+/// This machine could not do its part: caches, configuration.
+pub(crate) async fn resolve(
+    spec: &Spec,
+    wish: &Wish,
+    registries: &Registries,
+    downloads: &std::path::Path,
+) -> anyhow::Result<Vec<Result<Case, Unresolved>>> {
+    match (spec, &wish.artifact) {
+        (Spec::File(path), _) => Ok(vec![local(path, None, wish, registries).await?]),
+        (
+            Spec::Release {
+                ecosystem,
+                name,
+                version,
+                file: _,
+            },
+            Some(path),
+        ) => {
+            let wanted = (*ecosystem, name.clone(), version.clone());
+            Ok(vec![local(path, Some(wanted), wish, registries).await?])
+        }
+        (
+            Spec::Release {
+                ecosystem,
+                name,
+                version,
+                file,
+            },
+            None,
+        ) => {
+            let release = match registries.release(*ecosystem, name, version.as_ref()).await {
+                Ok(release) => release,
+                Err(error) => return Ok(vec![Err(unresolved(None, error)?)]),
+            };
+            let mut files: Vec<&ReleaseFile> = release.files.iter().collect();
+            if let Some(file) = file {
+                files.retain(|candidate| candidate.name == *file);
+                if files.is_empty() {
+                    return Ok(vec![Err(Unresolved {
+                        target: None,
+                        reason: InconclusiveReason::NotFound,
+                        detail: format!("version {} has no file `{file}`", release.version),
+                        integrity: None,
+                    })]);
+                }
+            } else if !wish.all_files {
+                keep_usual(&mut files);
+            }
+            let mut cases = Vec::new();
+            for file in files {
+                let target = Target {
+                    ecosystem: *ecosystem,
+                    name: name.clone(),
+                    version: release.version.clone(),
+                    file: match ecosystem {
+                        Ecosystem::Npm => None,
+                        Ecosystem::Pypi => Some(file.name.clone()),
+                    },
+                };
+                cases.push(
+                    published(
+                        target,
+                        file,
+                        &release,
+                        version.is_none(),
+                        registries,
+                        downloads,
+                    )
+                    .await?,
+                );
+            }
+            Ok(cases)
+        }
+    }
+}
+
+/// The file that an installer here would pick, then the sdist.
+fn keep_usual(files: &mut Vec<&ReleaseFile>) {
+    let is_sdist = |file: &ReleaseFile| {
+        matches!(
+            file.format,
+            ArtifactFormat::Sdist | ArtifactFormat::SdistZip
+        )
+    };
+    let first = files.first().map(|file| file.name.clone());
+    let sdist = files
+        .iter()
+        .find(|file| is_sdist(file))
+        .map(|file| file.name.clone());
+    files.retain(|file| Some(&file.name) == first.as_ref() || Some(&file.name) == sdist.as_ref());
+}
+
+async fn published(
+    target: Target,
+    file: &ReleaseFile,
+    release: &Release,
+    latest: bool,
+    registries: &Registries,
+    downloads: &std::path::Path,
+) -> anyhow::Result<Result<Case, Unresolved>> {
+    let mut notes = Vec::new();
+    if latest {
+        notes.push(format!(
+            "no version was asked for; {} is the latest",
+            release.version
+        ));
+    }
+    if let Some(withdrawn) = &release.withdrawn {
+        notes.push(format!("withdrawn by its publisher: {withdrawn}"));
+    }
+    match registries.download(file, downloads).await {
+        Ok(artifact) => Ok(Ok(Case {
+            integrity: file
+                .integrity
+                .clone()
+                .map_or(IntegrityCheck::NotDeclared, IntegrityCheck::Matches),
+            target,
+            artifact,
+            origin: "registry",
+            uploaded: file.uploaded.or(release.published),
+            release: Some(release.clone()),
+            notes,
+        })),
+        Err(error) => Ok(Err(unresolved(Some(target), error)?)),
+    }
+}
+
+type Wanted = (Ecosystem, remint_model::PackageName, Option<Version>);
+
+/// A file that the user holds. Its own manifest says what it is where the spec does not.
+async fn local(
+    path: &std::path::Path,
+    wanted: Option<Wanted>,
+    wish: &Wish,
+    registries: &Registries,
+) -> anyhow::Result<Result<Case, Unresolved>> {
+    let artifact = match local_artifact(path) {
+        Ok(artifact) => artifact,
+        Err(error) => return Ok(Err(unresolved(None, error)?)),
+    };
+    let ecosystem = wanted.as_ref().map_or_else(
+        || ecosystem_of(artifact.format),
+        |(ecosystem, _, _)| *ecosystem,
+    );
+    if ecosystem_of(artifact.format) != ecosystem {
+        return Ok(Err(Unresolved {
+            target: None,
+            reason: InconclusiveReason::Unsupported,
+            detail: format!("`{}` is no file of {ecosystem}", artifact.name),
+            integrity: None,
+        }));
+    }
+    let survey = match crate::open::survey(&artifact) {
+        Ok(survey) => survey,
+        Err(error) => {
+            return Ok(Err(Unresolved {
+                target: None,
+                reason: InconclusiveReason::Malformed,
+                detail: error.to_string(),
+                integrity: None,
+            }));
+        }
+    };
+    let (name, version) = match wanted {
+        Some((_, name, Some(version))) => (name, version),
+        wanted => {
+            let identity = remint_ecosystem::published_identity(ecosystem, &survey);
+            let stated = identity.as_ref().ok().and_then(|identity| {
+                let remint_ecosystem::StatedVersion::Exact(version) = &identity.version else {
+                    return None;
+                };
+                Some((identity.name.clone()?, version.parse().ok()?))
+            });
+            let Some((name, version)) = stated else {
+                return Ok(Err(Unresolved {
+                    target: None,
+                    reason: InconclusiveReason::Malformed,
+                    detail: format!(
+                        "`{}` does not say which package and version it is",
+                        artifact.name
+                    ),
+                    integrity: None,
+                }));
+            };
+            (wanted.map_or(name, |(_, name, _)| name), version)
+        }
+    };
+    let target = Target {
+        ecosystem,
+        name,
+        version,
+        file: match ecosystem {
+            Ecosystem::Npm => None,
+            Ecosystem::Pypi => Some(artifact.name.clone()),
+        },
+    };
+    let mut notes = vec!["the file is yours; no registry was asked for it".to_owned()];
+    let release = if wish.source_given {
+        None
+    } else {
+        // Only for hints about the source: the file itself says where it comes from as well.
+        match registries
+            .release(ecosystem, &target.name, Some(&target.version))
+            .await
+        {
+            Ok(release) => Some(release),
+            Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
+            Err(error) => {
+                notes.push(format!("the registry does not know this release: {error}"));
+                None
+            }
+        }
+    };
+    Ok(Ok(Case {
+        uploaded: release.as_ref().and_then(|release| release.published),
+        target,
+        artifact,
+        integrity: IntegrityCheck::GivenByUser,
+        origin: "user",
+        release,
+        notes,
+    }))
+}
+
+const fn ecosystem_of(format: ArtifactFormat) -> Ecosystem {
+    match format {
+        ArtifactFormat::NpmTarball => Ecosystem::Npm,
+        ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => Ecosystem::Pypi,
+    }
+}
+
+/// Sorts a fetch error into an answer about the target, or a fault of this machine.
+fn unresolved(target: Option<Target>, error: FetchError) -> anyhow::Result<Unresolved> {
+    let Unfetched::Because(reason) = unfetched::sort(&error) else {
+        return Err(error.into());
+    };
+    let integrity = match &error {
+        FetchError::Integrity {
+            expected, found, ..
+        } => Some(IntegrityCheck::Mismatch {
+            declared: expected.clone(),
+            actual: found.to_string(),
+        }),
+        _ => None,
+    };
+    Ok(Unresolved {
+        target,
+        reason,
+        detail: crate::build::chain(&error),
+        integrity,
+    })
+}

@@ -1,0 +1,65 @@
+//! The only place that writes to standard output and standard error.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+/// Writes the answer to standard output. A reader that has gone away is no failure of ours.
+pub(crate) fn answer(text: &str) {
+    let mut out = anstream::stdout().lock();
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
+        // Nobody is listening (a closed pipe): there is nowhere to say so.
+    }
+}
+
+/// Writes to standard error.
+pub(crate) fn tell(text: &str) {
+    let mut err = anstream::stderr().lock();
+    if writeln!(err, "{text}").is_err() {
+        // As above.
+    }
+}
+
+/// Tells an error with its causes and what to do about it.
+pub(crate) fn tell_error(error: &anyhow::Error, hint: Option<&str>) {
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    let mut text = format!("{red}error:{red:#} {error}");
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("\n  {cause}"));
+    }
+    if let Some(hint) = hint {
+        text.push_str(&format!("\n  hint: {hint}"));
+    }
+    tell(&text);
+}
+
+/// The terminal's width, where standard output is one.
+pub(crate) fn width() -> Option<usize> {
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+/// Delivers an answer to a file, whole or not at all, or to standard output.
+pub(crate) fn deliver(text: &str, output: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = output else {
+        answer(text);
+        return Ok(());
+    };
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(directory)
+        .with_context(|| format!("cannot write to `{}`", directory.display()))?;
+    let plain = anstream::adapter::strip_str(text).to_string();
+    file.write_all(plain.as_bytes())
+        .and_then(|()| file.as_file().sync_all())
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    file.persist(path)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(())
+}

