@@ -8,7 +8,7 @@ use remint_model::{
 };
 
 use crate::archive::source::collect;
-use crate::archive::{Anomalies, Entry, Flow, Keep, Kind, list, walk};
+use crate::archive::{Anomalies, Entry, Flow, Keep, Kind, Listing, list, walk};
 use crate::difference::{classify, compare_text, explain, is_text};
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Limits, Options};
@@ -45,37 +45,26 @@ const LARGEST_NORMALISED: u64 = 8 << 20;
 /// All contents that are read a second time.
 const ALL_CONTENTS: u64 = 256 << 20;
 
-/// Compares a published archive with a rebuilt one of the same format.
+/// Compares a published archive with a rebuilt one of the same format. The two are read at the same time, each
+/// in a thread of its own.
 ///
 /// # Errors
 /// One of them is malformed, exceeds the limits, or cannot be read.
-pub fn compare<P: Read + Seek, R: Read + Seek>(
+pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     format: ArtifactFormat,
     published: &mut P,
     rebuilt: &mut R,
     options: &Options,
 ) -> Result<Compared, ArchiveError> {
     let limits = &options.limits;
-    let identical = same_bytes(published, rebuilt)?;
-    let ours = list(format, published, limits, &mut KeepNothing)
-        .map_err(|error| error.on(Side::Published))?
-        .listing;
-    if identical {
-        let count = files(&ours.entries);
-        return Ok(Compared {
-            comparison: Comparison::Identical,
-            published_anomalies: ours.anomalies.clone(),
-            rebuilt_anomalies: ours.anomalies,
-            entries: Counts {
-                published: count,
-                rebuilt: count,
-                equal: count,
-            },
-        });
+    if same_bytes(published, rebuilt)? {
+        return identical(format, published, limits);
     }
-    let theirs = list(format, rebuilt, limits, &mut KeepNothing)
-        .map_err(|error| error.on(Side::Rebuilt))?
-        .listing;
+    let (ours, theirs) = at_once(
+        || listing(format, published, limits).map_err(|error| error.on(Side::Published)),
+        || listing(format, rebuilt, limits).map_err(|error| error.on(Side::Rebuilt)),
+    );
+    let (ours, theirs) = (ours?, theirs?);
 
     let records_are_true = [&ours.anomalies, &theirs.anomalies].map(|anomalies| {
         !anomalies
@@ -163,6 +152,45 @@ pub fn compare<P: Read + Seek, R: Read + Seek>(
         rebuilt_anomalies,
         entries,
     })
+}
+
+/// Runs the second task in a thread beside the first.
+fn at_once<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        match other.join() {
+            Ok(other) => (one, other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn identical<P: Read + Seek>(
+    format: ArtifactFormat,
+    published: &mut P,
+    limits: &Limits,
+) -> Result<Compared, ArchiveError> {
+    let listing = listing(format, published, limits).map_err(|error| error.on(Side::Published))?;
+    let count = files(&listing.entries);
+    Ok(Compared {
+        comparison: Comparison::Identical,
+        published_anomalies: listing.anomalies.clone(),
+        rebuilt_anomalies: listing.anomalies,
+        entries: Counts {
+            published: count,
+            rebuilt: count,
+            equal: count,
+        },
+    })
+}
+
+fn listing<R: Read + Seek>(
+    format: ArtifactFormat,
+    reader: &mut R,
+    limits: &Limits,
+) -> Result<Listing, ReadError> {
+    list(format, reader, limits, &mut KeepNothing).map(|listed| listed.listing)
 }
 
 struct KeepNothing;
@@ -368,7 +396,7 @@ struct SecondLook<'a, P, R> {
     records_are_true: [bool; 2],
 }
 
-impl<P: Read + Seek, R: Read + Seek> SecondLook<'_, P, R> {
+impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
     /// Clears the content facet of files whose canonical contents are equal.
     fn erase_contents(
         &mut self,
@@ -491,21 +519,16 @@ impl<P: Read + Seek, R: Read + Seek> SecondLook<'_, P, R> {
                 .collect()
         };
         let limits = &self.options.limits;
-        let published = read_contents(
-            self.format,
-            self.published,
-            limits,
-            &indices(|row| &row.published),
-        )
-        .map_err(|error| error.on(Side::Published))?;
-        let rebuilt = read_contents(
-            self.format,
-            self.rebuilt,
-            limits,
-            &indices(|row| &row.rebuilt),
-        )
-        .map_err(|error| error.on(Side::Rebuilt))?;
-        Ok((published, rebuilt))
+        let wanted_published = indices(|row| &row.published);
+        let wanted_rebuilt = indices(|row| &row.rebuilt);
+        let (published, rebuilt) = at_once(
+            || read_contents(self.format, self.published, limits, &wanted_published),
+            || read_contents(self.format, self.rebuilt, limits, &wanted_rebuilt),
+        );
+        Ok((
+            published.map_err(|error| error.on(Side::Published))?,
+            rebuilt.map_err(|error| error.on(Side::Rebuilt))?,
+        ))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The canonical listing of an archive: every entry with its digests and what its header says, no content.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use remint_model::{Anomaly, EntryPath, GzipHeader, Sha256};
 
@@ -69,7 +69,7 @@ pub(crate) enum Kind {
 pub(crate) struct Written {
     /// Seconds since 1970 and nanoseconds.
     pub(crate) mtime: (i64, u32),
-    pub(crate) owner: Rc<Owner>,
+    pub(crate) owner: Arc<Owner>,
     /// Extended attributes that some extractor may apply; `None` is none.
     pub(crate) attributes: Option<Sha256>,
     /// Everything that is mere spelling: which header types, padding of numbers, zip methods and versions.

@@ -2,7 +2,7 @@
 //! and every place where node-tar or GNU tar would see something else kept as an anomaly.
 
 use std::io::Read;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use remint_model::{AnomalyKind, Sha256};
 use sha2::Digest as _;
@@ -57,7 +57,7 @@ pub(super) fn walk<R: Read>(
         position: 0,
         framing: sha2::Sha256::new(),
         global: Records::default(),
-        owner: Rc::default(),
+        owner: Arc::default(),
     };
     let flow = tar.entries(visit)?;
     if flow == Flow::Continue {
@@ -87,7 +87,7 @@ struct Tar<'a, R> {
     framing: sha2::Sha256,
     global: Records,
     /// That of the last entry: nearly always that of the next one too.
-    owner: Rc<Owner>,
+    owner: Arc<Owner>,
 }
 
 impl<R: Read> Tar<'_, R> {
@@ -293,7 +293,7 @@ impl<R: Read> Tar<'_, R> {
             }
         };
         if *self.owner != owner {
-            self.owner = Rc::new(owner);
+            self.owner = Arc::new(owner);
         }
         let seen = Seen {
             index,
@@ -308,7 +308,7 @@ impl<R: Read> Tar<'_, R> {
             size: body,
             written: Written {
                 mtime,
-                owner: Rc::clone(&self.owner),
+                owner: Arc::clone(&self.owner),
                 attributes,
                 encoding,
                 packed: (0, 0),
@@ -323,7 +323,9 @@ impl<R: Read> Tar<'_, R> {
         if flow == Flow::Stop {
             return Ok(flow);
         }
-        content.drain(&mut |_| {})?;
+        if content.remaining > 0 {
+            content.drain(&mut |_| {})?;
+        }
         if content.remaining > 0 {
             return Err(ReadError::malformed(content_at, "entry is cut off"));
         }

@@ -2,7 +2,7 @@
 //! reader that streams through local headers would see the same archive or be named in an anomaly.
 
 use std::io::{Read, Seek};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use remint_model::{AnomalyKind, Sha256};
@@ -51,7 +51,7 @@ pub(super) fn walk<R: Read + Seek>(
         directory_start: directory.start,
         unpacked: 0,
         limit: limits.unpacked,
-        owner: Rc::new(Owner::default()),
+        owner: Arc::new(Owner::default()),
         spans: Vec::with_capacity(directory.entries.len()),
     };
     for (index, central) in (0_u32..).zip(&directory.entries) {
@@ -75,7 +75,7 @@ struct Zip<'a, R> {
     directory_start: u64,
     unpacked: u64,
     limit: u64,
-    owner: Rc<Owner>,
+    owner: Arc<Owner>,
     /// Where each local entry begins and ends.
     spans: Vec<(u64, u64)>,
 }
@@ -125,7 +125,7 @@ impl<R: Read + Seek> Zip<'_, R> {
             size: central.size,
             written: Written {
                 mtime: (dos_time(central.date, central.time), 0),
-                owner: Rc::clone(&self.owner),
+                owner: Arc::clone(&self.owner),
                 attributes: None,
                 encoding: Sha256::from_bytes(encoding.finalize().into()),
                 packed: (central.packed, checksum),
@@ -148,7 +148,9 @@ impl<R: Read + Seek> Zip<'_, R> {
             // The visitor had no use for it.
             return Ok(flow);
         }
-        content.drain(&mut |_| {})?;
+        if !content.ended {
+            content.drain(&mut |_| {})?;
+        }
         self.unpacked += content.size;
         if kind != Kind::Unreadable {
             let disagreement = if content.size != central.size {

@@ -1,6 +1,6 @@
 //! User and group of tar entries. Installers that do not run as root cannot apply them, and npm and pip do not.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Normaliser, Subject, TARS};
 use crate::archive::{Entry, Owner};
@@ -15,6 +15,6 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
 
 fn normalise(entry: &mut Entry) {
     if *entry.written.owner != Owner::default() {
-        entry.written.owner = Rc::new(Owner::default());
+        entry.written.owner = Arc::new(Owner::default());
     }
 }

@@ -1,6 +1,6 @@
 //! Properties that hold for every normaliser there is.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use remint_model::{ArtifactFormat, EntryPath, GzipHeader, Sha256};
@@ -44,7 +44,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             head: [0; 8],
             written: Written {
                 mtime: (mtime, 0),
-                owner: Rc::new(Owner {
+                owner: Arc::new(Owner {
                     user,
                     ..Owner::default()
                 }),
