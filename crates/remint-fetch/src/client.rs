@@ -65,7 +65,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             tries: 4,
-            first_pause: Duration::from_millis(300),
+            first_pause: Duration::from_millis(200),
             document_deadline: DOCUMENT_DEADLINE,
         }
     }

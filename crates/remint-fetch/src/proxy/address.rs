@@ -108,9 +108,9 @@ pub(super) fn asked(url: &Url, known: &[Known]) -> Asked {
         None if NPM_HOSTS.contains(&host) => npm(path),
         None if PYTHON_HOSTS.contains(&host) => python(path),
         // An index's files often lie beside it, not below it.
-        None if known
-            .iter()
-            .any(|known| known.ecosystem == Ecosystem::Pypi && known.url.origin() == url.origin()) =>
+        None if known.iter().any(|known| {
+            known.ecosystem == Ecosystem::Pypi && known.url.origin() == url.origin()
+        }) =>
         {
             python(path)
         }
@@ -150,7 +150,9 @@ fn npm(path: &str) -> Asked {
     }
     let parts: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     let (package, rest) = match parts.as_slice() {
-        [scope, package, rest @ ..] if scope.starts_with('@') => (format!("{scope}/{package}"), rest),
+        [scope, package, rest @ ..] if scope.starts_with('@') => {
+            (format!("{scope}/{package}"), rest)
+        }
         [package, rest @ ..] => ((*package).to_owned(), rest),
         [] => return Asked::Unknown,
     };
@@ -215,8 +217,9 @@ fn python_file(path: &str) -> Option<PythonFile> {
 /// PyPI's storage: `ab/cd/<60 hexadecimal digits>/file`, or the older `source/n/name/file`.
 fn is_storage_path(below: &str) -> bool {
     let parts: Vec<&str> = below.split('/').collect();
-    let hexadecimal =
-        |text: &str, length: usize| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let hexadecimal = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit())
+    };
     match parts.as_slice() {
         [one, two, rest, _] if hexadecimal(one, 2) && hexadecimal(two, 2) => hexadecimal(rest, 60),
         [kind, _, _, _] => {
@@ -242,7 +245,10 @@ pub(super) fn canonical_tarball(name: &PackageName, file: &str) -> String {
 
 /// The address of a packument that records carry.
 pub(super) fn canonical_packument(name: &PackageName) -> String {
-    format!("https://registry.npmjs.org/{}", name.as_str().replace('/', "%2f"))
+    format!(
+        "https://registry.npmjs.org/{}",
+        name.as_str().replace('/', "%2f")
+    )
 }
 
 /// The address of a project page that records carry.
@@ -290,9 +296,18 @@ mod tests {
         let scoped = || npm_name("@types/node");
         let plain = || npm_name("left-pad");
         let file = || Asked::Tarball(plain(), "left-pad-1.3.0.tgz".to_owned());
-        check("https://registry.npmjs.org/left-pad", &Asked::Packument(plain()));
-        check("https://registry.npmjs.org/@types%2fnode", &Asked::Packument(scoped()));
-        check("https://registry.npmjs.org/@types/node", &Asked::Packument(scoped()));
+        check(
+            "https://registry.npmjs.org/left-pad",
+            &Asked::Packument(plain()),
+        );
+        check(
+            "https://registry.npmjs.org/@types%2fnode",
+            &Asked::Packument(scoped()),
+        );
+        check(
+            "https://registry.npmjs.org/@types/node",
+            &Asked::Packument(scoped()),
+        );
         check(
             "https://registry.npmjs.org/@types/node/latest",
             &Asked::Manifest(scoped(), "latest".to_owned()),
@@ -316,12 +331,21 @@ mod tests {
             "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk",
             &Asked::Audit,
         );
-        check("https://registry.npmjs.org/-/v1/search?text=x", &Asked::Unknown);
+        check(
+            "https://registry.npmjs.org/-/v1/search?text=x",
+            &Asked::Unknown,
+        );
         check("https://registry.npmjs.org/", &Asked::Unknown);
         check("https://registry.npmjs.org/a/b/c/d/e", &Asked::Unknown);
-        check("https://registry.npmjs.org/%2e%2e/x/-/y.tgz", &Asked::Unknown);
+        check(
+            "https://registry.npmjs.org/%2e%2e/x/-/y.tgz",
+            &Asked::Unknown,
+        );
         check("https://npm.company.example/other", &Asked::Elsewhere);
-        check("https://registry.npmjs.org.evil.example/left-pad", &Asked::Elsewhere);
+        check(
+            "https://registry.npmjs.org.evil.example/left-pad",
+            &Asked::Elsewhere,
+        );
         check("https://evil.example/left-pad", &Asked::Elsewhere);
     }
 
@@ -336,7 +360,10 @@ mod tests {
             "http://localhost:3141/root/pypi/+simple/mcp-server-git/",
             &Asked::Project(project.clone()),
         );
-        let stored = format!("packages/ab/cd/{}/mcp_server_git-0.6.2-py3-none-any.whl", "0".repeat(60));
+        let stored = format!(
+            "packages/ab/cd/{}/mcp_server_git-0.6.2-py3-none-any.whl",
+            "0".repeat(60)
+        );
         let file = |path: Option<&str>, metadata: bool| {
             Asked::PythonFile(PythonFile {
                 project: project.clone(),
@@ -364,7 +391,10 @@ mod tests {
         );
         check("https://pypi.org/pypi/mcp-server-git/json", &Asked::Unknown);
         check("https://pypi.org/simple/", &Asked::Unknown);
-        check("https://files.pythonhosted.org/packages/../../etc/passwd", &Asked::Unknown);
+        check(
+            "https://files.pythonhosted.org/packages/../../etc/passwd",
+            &Asked::Unknown,
+        );
     }
 
     #[test]
@@ -390,7 +420,11 @@ mod tests {
     fn a_tarball_names_its_version() {
         for (name, file, expect) in [
             ("left-pad", "left-pad-1.3.0.tgz", Some("1.3.0")),
-            ("@types/node", "node-20.1.0-beta.1.tgz", Some("20.1.0-beta.1")),
+            (
+                "@types/node",
+                "node-20.1.0-beta.1.tgz",
+                Some("20.1.0-beta.1"),
+            ),
             ("left-pad", "right-pad-1.3.0.tgz", None),
             ("left-pad", "left-pad.tgz", None),
         ] {

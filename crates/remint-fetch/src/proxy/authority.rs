@@ -61,9 +61,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         // Python 3.13 refuses chains without it (X509_V_FLAG_X509_STRICT).
         params.use_authority_key_identifier_extension = true;
-        let leaf = params
-            .signed_by(&self.key, &self.issuer)
-            .map_err(refuse)?;
+        let leaf = params.signed_by(&self.key, &self.issuer).map_err(refuse)?;
         let chain: Vec<CertificateDer<'static>> =
             vec![leaf.der().clone(), self.issuer.der().clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));

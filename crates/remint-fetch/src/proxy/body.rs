@@ -86,7 +86,10 @@ impl Body for AnswerBody {
 
 /// The part of a file that a `Range` header asks for (RFC 9110, section 14): first byte and length. `None` is the
 /// whole file; several ranges at once are answered so too.
-pub(super) fn part_of(header: Option<&str>, size: u64) -> Result<Option<(u64, u64)>, Unsatisfiable> {
+pub(super) fn part_of(
+    header: Option<&str>,
+    size: u64,
+) -> Result<Option<(u64, u64)>, Unsatisfiable> {
     let Some(spec) = header.and_then(|header| header.trim().strip_prefix("bytes=")) else {
         return Ok(None);
     };

@@ -104,7 +104,11 @@ fn connect(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<AnswerB
         None => return plain(StatusCode::BAD_REQUEST, "CONNECT needs host:port"),
     };
     if !shared.rules.connects(&host, port) {
-        let suffix = if port == 443 { String::new() } else { format!(":{port}") };
+        let suffix = if port == 443 {
+            String::new()
+        } else {
+            format!(":{port}")
+        };
         let url = format!("https://{host}{suffix}/");
         let answer = shared.refuse(&url, Refusal::NotARegistry, Wanted::Metadata);
         return refused_response(&answer);
@@ -154,12 +158,22 @@ async fn inner_request(
         .headers()
         .get(HOST)
         .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(':').next().unwrap_or(value).to_ascii_lowercase());
+        .map(|value| {
+            value
+                .split(':')
+                .next()
+                .unwrap_or(value)
+                .to_ascii_lowercase()
+        });
     if stated.is_some_and(|stated| stated != host) {
         let text = "the request is for another host than its tunnel";
         return Ok(plain(StatusCode::MISDIRECTED_REQUEST, text));
     }
-    let suffix = if port == 443 { String::new() } else { format!(":{port}") };
+    let suffix = if port == 443 {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
     match format!("https://{host}{suffix}{path}").parse() {
         Ok(url) => Ok(respond(&shared, &url, request.method(), request.headers()).await),
         Err(_) => Ok(plain(StatusCode::BAD_REQUEST, "unreadable address")),
@@ -185,7 +199,10 @@ async fn respond(
             with_headers(
                 StatusCode::OK,
                 AnswerBody::bytes(body),
-                &[(CONTENT_TYPE, media_type), (CONTENT_LENGTH, &size.to_string())],
+                &[
+                    (CONTENT_TYPE, media_type),
+                    (CONTENT_LENGTH, &size.to_string()),
+                ],
             )
         }
         Answer::File {
@@ -225,9 +242,7 @@ async fn answer(shared: &Arc<Shared>, url: &Url, method: &Method, accept: &str) 
             };
             npm::metadata(shared, &name, Part::All(form)).await
         }
-        Asked::Manifest(name, version) => {
-            npm::metadata(shared, &name, Part::One(version)).await
-        }
+        Asked::Manifest(name, version) => npm::metadata(shared, &name, Part::One(version)).await,
         Asked::Tarball(name, file) => npm::tarball(shared, &name, &file, url).await,
         Asked::Project(name) => python::project(shared, &name, accept).await,
         Asked::PythonFile(file) => python::file(shared, &file, url).await,

@@ -72,9 +72,9 @@ fn shape(
         told.then_some((moment, times))
     });
     let visible = |version: &str| {
-        let out = times.as_ref().is_none_or(|(moment, times)| {
-            times.get(version).is_some_and(|time| time <= moment)
-        });
+        let out = times
+            .as_ref()
+            .is_none_or(|(moment, times)| times.get(version).is_some_and(|time| time <= moment));
         out && !rules.withholds(Ecosystem::Npm, name, version)
     };
     match part {
@@ -83,8 +83,7 @@ fn shape(
                 Form::Full => "application/json",
                 Form::Abbreviated => ABBREVIATED,
             };
-            packument::reshape(bytes, name, visible, *form)
-                .map(|shaped| Some((shaped, media_type)))
+            packument::reshape(bytes, name, visible, *form).map(|shaped| Some((shaped, media_type)))
         }
         Part::One(wanted) => packument::manifest(bytes, name, wanted, visible)
             .map(|found| found.map(|found| (found, "application/json"))),
@@ -92,7 +91,12 @@ fn shape(
 }
 
 /// A package's file.
-pub(super) async fn tarball(shared: &Shared, name: &PackageName, file: &str, asked: &Url) -> Answer {
+pub(super) async fn tarball(
+    shared: &Shared,
+    name: &PackageName,
+    file: &str,
+    asked: &Url,
+) -> Answer {
     let url = canonical_tarball(name, file);
     let digests = match shared.rules.tarball(name, file, asked) {
         Ok(digests) => digests,
@@ -171,11 +175,7 @@ async fn get(shared: &Shared, url: &Url, digests: &[Integrity]) -> Result<Stored
 }
 
 /// Whether fetched bytes may be passed on.
-pub(super) fn accept(
-    rules: &Rules,
-    stored: &Stored,
-    digests: &[Integrity],
-) -> Result<(), Refusal> {
+pub(super) fn accept(rules: &Rules, stored: &Stored, digests: &[Integrity]) -> Result<(), Refusal> {
     if rules.is_published(&stored.digests) {
         return Err(Refusal::PublishedFile);
     }

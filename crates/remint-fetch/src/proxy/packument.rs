@@ -112,11 +112,17 @@ pub(super) fn reshape(
     let mut versions: Vec<(String, Box<RawValue>)> = Vec::new();
     for (version, manifest) in &listed.0 {
         if visible(version) {
-            versions.push((version.clone(), manifest_for(manifest, name, version, form)?));
+            versions.push((
+                version.clone(),
+                manifest_for(manifest, name, version, form)?,
+            ));
         }
     }
     let hidden = versions.len() < listed.0.len();
-    let shown: Vec<&str> = versions.iter().map(|(version, _)| version.as_str()).collect();
+    let shown: Vec<&str> = versions
+        .iter()
+        .map(|(version, _)| version.as_str())
+        .collect();
     let tags = dist_tags(document.get("dist-tags"), &shown, hidden)?;
     let entries: Vec<(String, &RawValue)> = versions
         .iter()
@@ -276,7 +282,10 @@ fn runs_on_install(fields: &Object<'_>) -> bool {
             .iter()
             .any(|script| scripts.get(script).is_some())
     });
-    has_script || fields.get("gypfile").is_some_and(|value| value.get() == "true")
+    has_script
+        || fields
+            .get("gypfile")
+            .is_some_and(|value| value.get() == "true")
 }
 
 /// Tags whose version is still there; `latest` by semantic version where some are hidden.
@@ -348,7 +357,10 @@ mod tests {
         let (name, bytes) = sample();
         let shaped = reshape(&bytes, &name, |version| version < "1.2", Form::Full).unwrap();
         let shaped: Value = serde_json::from_slice(&shaped).unwrap();
-        assert_eq!(shaped["dist-tags"], json!({"latest": "1.1.0", "old": "1.0.0"}));
+        assert_eq!(
+            shaped["dist-tags"],
+            json!({"latest": "1.1.0", "old": "1.0.0"})
+        );
         let versions: Vec<&String> = shaped["versions"].as_object().unwrap().keys().collect();
         assert_eq!(versions, ["1.0.0", "1.1.0"]);
         assert_eq!(
@@ -397,7 +409,8 @@ mod tests {
     #[test]
     fn tarballs_with_unusual_addresses_are_found_again() {
         let name = PackageName::parse(Ecosystem::Npm, "a").unwrap();
-        let document = json!({"versions": {"1.0.0": {"dist": {"tarball": "https://x.example/blob/1234"}}}});
+        let document =
+            json!({"versions": {"1.0.0": {"dist": {"tarball": "https://x.example/blob/1234"}}}});
         let bytes = serde_json::to_vec(&document).unwrap();
         let shaped = reshape(&bytes, &name, |_| true, Form::Full).unwrap();
         let shaped: Value = serde_json::from_slice(&shaped).unwrap();
@@ -406,7 +419,9 @@ mod tests {
             "https://registry.npmjs.org/a/-/a-1.0.0.tgz"
         );
         assert_eq!(
-            tarball_address(&bytes, &name, "a-1.0.0.tgz").unwrap().as_deref(),
+            tarball_address(&bytes, &name, "a-1.0.0.tgz")
+                .unwrap()
+                .as_deref(),
             Some("https://x.example/blob/1234")
         );
         assert_eq!(tarball_address(&bytes, &name, "a-2.0.0.tgz").unwrap(), None);
@@ -415,7 +430,13 @@ mod tests {
     #[test]
     fn what_is_no_packument_is_an_error() {
         let name = PackageName::parse(Ecosystem::Npm, "a").unwrap();
-        for bytes in ["", "[]", "{\"versions\": []}", "{\"versions\": {\"1.0.0\": 5}}", "{"] {
+        for bytes in [
+            "",
+            "[]",
+            "{\"versions\": []}",
+            "{\"versions\": {\"1.0.0\": 5}}",
+            "{",
+        ] {
             assert!(
                 reshape(bytes.as_bytes(), &name, |_| true, Form::Abbreviated).is_err(),
                 "{bytes}"

@@ -109,13 +109,21 @@ fn html(page: &SimplePage) -> String {
                     add("data-core-metadata", &format!("sha256={digest}"));
                 }
             }
-            Some(Value::Bool(false) | Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_))
+            Some(
+                Value::Bool(false)
+                | Value::Null
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_),
+            )
             | None => {}
         }
         let attributes = attributes.concat();
         let (url, name) = (escape(&file.url), escape(&file.filename));
         let digest = escape(&digest);
-        lines.push(format!("<a href=\"{url}{digest}\"{attributes}>{name}</a><br>"));
+        lines.push(format!(
+            "<a href=\"{url}{digest}\"{attributes}>{name}</a><br>"
+        ));
     }
     lines.push("</body></html>\n".to_owned());
     lines.join("\n")

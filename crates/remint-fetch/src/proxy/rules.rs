@@ -67,8 +67,15 @@ struct Locked {
 
 impl Rules {
     pub(super) fn new(lock: &Lock, withheld: Option<Withheld>, registries: &Registries) -> Self {
-        let npm = registries.npm_registries.all().map(|url| (Ecosystem::Npm, url));
-        let python = registries.indexes.simple.iter().map(|url| (Ecosystem::Pypi, url));
+        let npm = registries
+            .npm_registries
+            .all()
+            .map(|url| (Ecosystem::Npm, url));
+        let python = registries
+            .indexes
+            .simple
+            .iter()
+            .map(|url| (Ecosystem::Pypi, url));
         let known = npm
             .chain(python)
             .map(|(ecosystem, url)| Known {
@@ -190,7 +197,12 @@ impl Rules {
     }
 
     /// Whether this version is the published one.
-    pub(super) fn withholds(&self, ecosystem: Ecosystem, name: &PackageName, version: &str) -> bool {
+    pub(super) fn withholds(
+        &self,
+        ecosystem: Ecosystem,
+        name: &PackageName,
+        version: &str,
+    ) -> bool {
         self.withheld.as_ref().is_some_and(|withheld| {
             let target = &withheld.target;
             let same = match ecosystem {
@@ -212,11 +224,13 @@ impl Rules {
 
     /// Whether a digest that a lockfile demands is that of the published file.
     pub(super) fn demands_published(&self, integrity: &Integrity) -> bool {
-        self.withheld.as_ref().is_some_and(|withheld| match integrity {
-            Integrity::Sha512(digest) => withheld.sha512 == *digest,
-            Integrity::Sha256(digest) => withheld.sha256 == *digest,
-            Integrity::Sha1(_) => false,
-        })
+        self.withheld
+            .as_ref()
+            .is_some_and(|withheld| match integrity {
+                Integrity::Sha512(digest) => withheld.sha512 == *digest,
+                Integrity::Sha256(digest) => withheld.sha256 == *digest,
+                Integrity::Sha1(_) => false,
+            })
     }
 }
 
@@ -298,7 +312,10 @@ impl Locked {
             return Err(Refusal::NotInLockfile);
         }
         let address = plain_address(url);
-        let listed = self.packages.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+        let listed = self
+            .packages
+            .get(name.as_str())
+            .map_or(&[][..], Vec::as_slice);
         let by_address = |fetch: &&LockedFetch| {
             fetch
                 .url
@@ -329,16 +346,25 @@ impl Locked {
 /// Whose packages a lockfile lists, by its name.
 fn ecosystem_of(file: &EntryPath) -> Ecosystem {
     let name = file.file_name();
-    let python = matches!(name, "uv.lock" | "poetry.lock" | "pdm.lock" | "Pipfile.lock" | "pixi.lock")
-        || name.starts_with("pylock.")
+    let python = matches!(
+        name,
+        "uv.lock" | "poetry.lock" | "pdm.lock" | "Pipfile.lock" | "pixi.lock"
+    ) || name.starts_with("pylock.")
         || name.ends_with(".txt");
-    if python { Ecosystem::Pypi } else { Ecosystem::Npm }
+    if python {
+        Ecosystem::Pypi
+    } else {
+        Ecosystem::Npm
+    }
 }
 
 /// An address without what does not identify a file; http and https mean the same registry.
 fn plain_address(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
     let path = percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy();
     format!("{host}{port}{path}")
 }
@@ -351,7 +377,8 @@ fn same_npm(one: &str, other: &str) -> bool {
 
 fn same_python(one: &str, other: &str) -> bool {
     let version = |text: &str| text.replace('_', "+").parse::<pep440_rs::Version>().ok();
-    one == other || matches!((version(one), version(other)), (Some(one), Some(other)) if one == other)
+    one == other
+        || matches!((version(one), version(other)), (Some(one), Some(other)) if one == other)
 }
 
 #[cfg(test)]
@@ -395,26 +422,52 @@ mod tests {
         let rules = locked(
             "package-lock.json",
             vec![
-                fetch("left-pad", "1.3.0", Some("https://registry.npmjs.org/left-pad/-/left-pad-1.3.0.tgz"), Some(b"x")),
-                fetch("odd", "1.0.0", Some("https://registry.npmjs.org/odd/-/strange-name.tgz"), Some(b"o")),
+                fetch(
+                    "left-pad",
+                    "1.3.0",
+                    Some("https://registry.npmjs.org/left-pad/-/left-pad-1.3.0.tgz"),
+                    Some(b"x"),
+                ),
+                fetch(
+                    "odd",
+                    "1.0.0",
+                    Some("https://registry.npmjs.org/odd/-/strange-name.tgz"),
+                    Some(b"o"),
+                ),
                 fetch("bare", "2.0.0", None, None),
                 fetch("published", "0.9.0", None, None),
                 fetch("published", "1.0.0", None, None),
             ],
         );
         let check = |name: &str, file: &str, expect: Result<usize, Refusal>| {
-            let url = format!("https://registry.npmjs.org/{name}/-/{file}").parse().unwrap();
-            let found = rules.tarball(&npm(name), file, &url).map(|digests| digests.len());
+            let url = format!("https://registry.npmjs.org/{name}/-/{file}")
+                .parse()
+                .unwrap();
+            let found = rules
+                .tarball(&npm(name), file, &url)
+                .map(|digests| digests.len());
             assert_eq!(found, expect, "{file}");
         };
         check("left-pad", "left-pad-1.3.0.tgz", Ok(1));
-        check("left-pad", "left-pad-1.3.1.tgz", Err(Refusal::NotInLockfile));
-        check("right-pad", "right-pad-1.3.0.tgz", Err(Refusal::NotInLockfile));
+        check(
+            "left-pad",
+            "left-pad-1.3.1.tgz",
+            Err(Refusal::NotInLockfile),
+        );
+        check(
+            "right-pad",
+            "right-pad-1.3.0.tgz",
+            Err(Refusal::NotInLockfile),
+        );
         check("odd", "strange-name.tgz", Ok(1));
         check("odd", "stranger-name.tgz", Err(Refusal::NotInLockfile));
         check("bare", "bare-2.0.0.tgz", Ok(0));
         check("published", "published-0.9.0.tgz", Ok(0));
-        check("published", "published-1.0.0.tgz", Err(Refusal::PublishedFile));
+        check(
+            "published",
+            "published-1.0.0.tgz",
+            Err(Refusal::PublishedFile),
+        );
         assert_eq!(rules.metadata(Ecosystem::Npm, &npm("left-pad")), Ok(()));
         assert_eq!(
             rules.metadata(Ecosystem::Npm, &npm("right-pad")),
@@ -432,7 +485,12 @@ mod tests {
         let rules = locked(
             "yarn.lock",
             vec![
-                fetch("a", "1.0.0", Some("https://mirror.example/a-1.0.0.tgz"), Some(b"a")),
+                fetch(
+                    "a",
+                    "1.0.0",
+                    Some("https://mirror.example/a-1.0.0.tgz"),
+                    Some(b"a"),
+                ),
                 fetch("b", "1.0.0", Some("https://weak.example/b-1.0.0.tgz"), None),
             ],
         );
@@ -454,7 +512,14 @@ mod tests {
         let rules = locked(
             "uv.lock",
             vec![
-                fetch("mcp-x", "1.0", Some(&format!("https://files.pythonhosted.org/packages/aa/bb/cc/{wheel}")), Some(b"w")),
+                fetch(
+                    "mcp-x",
+                    "1.0",
+                    Some(&format!(
+                        "https://files.pythonhosted.org/packages/aa/bb/cc/{wheel}"
+                    )),
+                    Some(b"w"),
+                ),
                 fetch("Bare_Name", "2.0.0", None, None),
             ],
         );
@@ -466,20 +531,34 @@ mod tests {
                 metadata: false,
                 path: None,
             };
-            let url = format!("https://files.pythonhosted.org/packages/by-name/{name}").parse().unwrap();
+            let url = format!("https://files.pythonhosted.org/packages/by-name/{name}")
+                .parse()
+                .unwrap();
             let found = rules.python_file(&file, &url).map(|digests| digests.len());
             assert_eq!(found, expect, "{name}");
         };
         check("mcp-x", "1.0", wheel, Ok(1));
-        check("mcp-x", "1.0", "mcp_x-1.0.tar.gz", Err(Refusal::NotInLockfile));
+        check(
+            "mcp-x",
+            "1.0",
+            "mcp_x-1.0.tar.gz",
+            Err(Refusal::NotInLockfile),
+        );
         check("bare-name", "2.0", "bare_name-2.0.tar.gz", Ok(0));
-        check("bare-name", "2.1", "bare_name-2.1.tar.gz", Err(Refusal::NotInLockfile));
+        check(
+            "bare-name",
+            "2.1",
+            "bare_name-2.1.tar.gz",
+            Err(Refusal::NotInLockfile),
+        );
     }
 
     #[test]
     fn nothing_means_nothing() {
         let rules = Rules::with(&Lock::Nothing, None, Vec::new());
-        let url = "https://registry.npmjs.org/a/-/a-1.0.0.tgz".parse().unwrap();
+        let url = "https://registry.npmjs.org/a/-/a-1.0.0.tgz"
+            .parse()
+            .unwrap();
         assert_eq!(
             rules.tarball(&npm("a"), "a-1.0.0.tgz", &url),
             Err(Refusal::NotInLockfile)

@@ -1,0 +1,6 @@
+//! Registries on the loopback interface that behave as real ones do, and as none should.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod fetching;
+mod proxying;
+mod server;

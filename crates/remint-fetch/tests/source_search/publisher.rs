@@ -1,0 +1,189 @@
+//! What the publisher says: `gitHead`, the repository's URL. Hints, of which disagreement stays on record.
+
+use remint_fetch::source::SourceError;
+use remint_model::{CommitId, FoundBy};
+
+use crate::fixture::{Wanted, World, claim, manifest, notes, short};
+
+#[test]
+fn git_head_is_taken_where_no_tag_exists() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    let head = repository.commit(&[("index.js", "1\n")]);
+    repository.commit(&[("index.js", "2\n")]);
+    let found = world
+        .find(&Wanted::npm("thing", "1.2.3").git_head(&head))
+        .unwrap();
+    assert_eq!(short(&found), (FoundBy::GitHead, None, &head));
+    assert!(found.pin.reachable);
+}
+
+#[test]
+fn git_head_whose_manifest_says_otherwise_is_not_taken() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let head = repository.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+    let released = repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    let found = world
+        .find(&Wanted::npm("thing", "1.2.3").git_head(&head))
+        .unwrap();
+    assert_eq!(short(&found), (FoundBy::VersionCommit, None, &released));
+    assert_eq!(notes(&found), ["an earlier commit"]);
+}
+
+#[test]
+fn a_tag_beats_git_head_and_the_disagreement_is_kept() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let tagged = repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let head = repository.commit(&[("index.js", "1\n")]);
+    let found = world
+        .find(&Wanted::npm("thing", "1.2.3").git_head(&head))
+        .unwrap();
+    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &tagged));
+    assert_eq!(notes(&found), ["a later commit"]);
+
+    let found = world
+        .find(&Wanted::npm("thing", "1.2.3").git_head(&tagged))
+        .unwrap();
+    assert!(notes(&found).is_empty());
+    assert!(
+        found
+            .pin
+            .candidates
+            .iter()
+            .any(|candidate| { candidate.found_by == FoundBy::GitHead && candidate.agrees })
+    );
+}
+
+#[test]
+fn git_head_on_an_unreachable_commit_is_named_beside_a_tag() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let tagged = repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let hidden = repository.dangling(&[("index.js", "evil\n")]);
+    let found = world
+        .find(&Wanted::npm("thing", "1.2.3").git_head(&hidden))
+        .unwrap();
+    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &tagged));
+    assert_eq!(notes(&found), ["unreachable: no branch or tag leads to it"]);
+}
+
+#[test]
+fn git_head_on_an_unreachable_commit_never_passes_for_reachable() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    repository.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+    let hidden = repository.dangling(&[("package.json", &manifest("thing", "1.2.3"))]);
+    let found = world
+        .find(&Wanted::npm("thing", "1.2.3").git_head(&hidden))
+        .unwrap();
+    assert_eq!(short(&found), (FoundBy::GitHead, None, &hidden));
+    assert!(!found.pin.reachable);
+
+    let nowhere: CommitId = "1".repeat(40).parse().unwrap();
+    match world.find(&Wanted::npm("thing", "1.2.3").git_head(&nowhere)) {
+        Err(SourceError::NoSource { looked_at, .. }) => {
+            assert!(
+                looked_at
+                    .passed_over
+                    .iter()
+                    .any(|note| note.contains("unreachable"))
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_changed_repository_is_noticed_and_a_moved_one_is_not() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let other = world.repository("honest/name");
+    other.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+
+    let previous = |url: &str| {
+        let wanted = Wanted::npm("thing", "1.2.3").previously(url);
+        world.find(&wanted).unwrap().pin.previous_repository
+    };
+    assert_eq!(
+        previous("https://github.com/honest/name").as_deref(),
+        Some("https://github.com/honest/name")
+    );
+    assert_eq!(
+        previous("https://github.com/gone/name").as_deref(),
+        Some("https://github.com/gone/name"),
+        "one that does not answer is another one"
+    );
+    assert_eq!(previous("git+ssh://git@github.com/Owner/name.git"), None);
+
+    // A repository that was renamed advertises the same commits under its old name.
+    std::fs::create_dir_all(world.path("hosts/before")).unwrap();
+    std::os::unix::fs::symlink(
+        world.path("hosts/owner/name"),
+        world.path("hosts/before/name"),
+    )
+    .unwrap();
+    assert_eq!(previous("https://github.com/before/name"), None);
+}
+
+#[test]
+fn claims_are_tried_in_order_and_silence_is_no_answer() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let other = world.repository("owner/other");
+    other.commit(&[("package.json", &manifest("unrelated", "1.2.3"))]);
+
+    let find = |urls: &[&str]| {
+        let mut wanted = Wanted::npm("thing", "1.2.3");
+        wanted.claims = urls.iter().map(|url| claim(url)).collect();
+        world.find(&wanted)
+    };
+    let (right, wrong, dead) = (
+        "https://github.com/owner/name",
+        "https://github.com/owner/other",
+        "https://github.com/owner/missing",
+    );
+    assert!(find(&[dead, right]).is_ok());
+    assert!(find(&[wrong, right]).is_ok());
+    assert!(matches!(find(&[wrong]), Err(SourceError::NoSource { .. })));
+    // The one that did not answer might have had it.
+    assert!(matches!(
+        find(&[dead, wrong]),
+        Err(SourceError::Unavailable { url, .. }) if url == dead
+    ));
+    assert!(matches!(
+        find(&["https://127.0.0.1/owner/name"]),
+        Err(SourceError::Refused { reason, .. }) if reason.contains("no public address")
+    ));
+    assert!(matches!(
+        find(&["file:///etc", "ext::sh -c id"]),
+        Err(SourceError::NoClaim { raw }) if raw.len() == 2
+    ));
+}
+
+#[test]
+fn offline_answers_come_from_the_cache_alone() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let tagged = repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let mut user = world.user();
+    user.offline = true;
+    let wanted = Wanted::npm("thing", "1.2.3");
+    assert!(matches!(
+        wanted.find(&user),
+        Err(SourceError::Unavailable { reason, .. }) if reason.contains("offline")
+    ));
+    world.find(&wanted).unwrap();
+    std::fs::remove_dir_all(&repository.directory).unwrap();
+    let found = wanted.find(&user).unwrap();
+    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &tagged));
+}
