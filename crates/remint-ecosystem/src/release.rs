@@ -74,6 +74,8 @@ pub struct ToolHints {
     pub node: Option<String>,
     /// npm's `_npmVersion`.
     pub npm: Option<String>,
+    /// The `Generator` of a wheel of the same release: a source archive does not say what made it.
+    pub generator: Option<String>,
 }
 
 /// Name and version as a manifest states them.

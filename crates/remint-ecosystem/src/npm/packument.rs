@@ -54,6 +54,7 @@ pub(crate) fn release(
         tools: ToolHints {
             node: document.text("_nodeVersion").map(str::to_owned),
             npm: document.text("_npmVersion").map(str::to_owned),
+            generator: None,
         },
         versions: index
             .versions

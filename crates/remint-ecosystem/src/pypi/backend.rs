@@ -1,13 +1,11 @@
 //! Which build backend a project uses, what it needs, and which version of it made the published file.
 
-use std::str::FromStr as _;
-
 use remint_model::{Assumption, AssumptionKind, Survey};
 
 use crate::pypi::pyproject::Pyproject;
 use crate::pypi::requirement::{Requirement, Source};
 use crate::pypi::{metadata, versions};
-use crate::release::MetadataError;
+use crate::release::{MetadataError, ToolHints};
 use crate::request::PlanError;
 
 /// How a project is built (PEP 517, PEP 518).
@@ -137,12 +135,23 @@ impl BuildSystem {
         })
     }
 
-    /// What is pinned because the published file names it: the backend's version, where the project allows it.
-    pub(crate) fn pins(&self, survey: &Survey) -> Vec<Pin> {
-        let Some(generator) = Generator::of(survey) else {
+    /// What is pinned because a published file names it: the backend's version, where the project allows it. A
+    /// source archive names none, so a wheel of the same release speaks for it.
+    pub(crate) fn pins(&self, survey: &Survey, hints: &ToolHints) -> Vec<Pin> {
+        let own = generator_line(survey);
+        let whose = if own.is_some() {
+            "the published file's"
+        } else {
+            "a wheel of the same release:"
+        };
+        let Some(generator) = own
+            .as_ref()
+            .or(hints.generator.as_ref())
+            .and_then(|line| Generator::parse(line))
+        else {
             return Vec::new();
         };
-        let from = format!("the published file's `Generator: {}`", generator.line);
+        let from = format!("{whose} `Generator: {}`", generator.line);
         let version = &generator.version;
         let pin = |project: &str| Pin {
             requirement: format!("{project}=={version}"),
@@ -239,25 +248,31 @@ struct Generator {
 }
 
 impl Generator {
-    fn of(survey: &Survey) -> Option<Self> {
-        let (path, content) = survey.texts.iter().find(|(path, _)| {
-            path.as_str()
-                .strip_suffix("/WHEEL")
-                .is_some_and(|directory| {
-                    directory.ends_with(".dist-info") && !directory.contains('/')
-                })
-        })?;
-        let wheel = metadata::Metadata::parse(path.as_str(), content).ok()?;
-        let line = wheel.all("Generator").next()?.to_owned();
+    fn parse(line: &str) -> Option<Self> {
         let (name, version) = line.split_once(' ')?;
-        let version = version.trim().trim_start_matches('(').trim_end_matches(')');
+        let version = version
+            .trim()
+            .trim_start_matches('(')
+            .trim_end_matches(')')
+            .split(' ')
+            .next()?;
         Some(Self {
             name: name.to_ascii_lowercase(),
-            version: versions::parse(version)
-                .or_else(|| pep440_rs::Version::from_str(version.split(' ').next()?).ok())?,
+            version: versions::parse(version)?,
             line: line.chars().take(100).collect(),
         })
     }
+}
+
+/// The `Generator` line of a surveyed wheel.
+pub(crate) fn generator_line(survey: &Survey) -> Option<String> {
+    let (path, content) = survey.texts.iter().find(|(path, _)| {
+        path.as_str()
+            .strip_suffix("/WHEEL")
+            .is_some_and(|directory| directory.ends_with(".dist-info") && !directory.contains('/'))
+    })?;
+    let wheel = metadata::Metadata::parse(path.as_str(), content).ok()?;
+    wheel.all("Generator").next().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -287,7 +302,7 @@ mod tests {
 
     fn check_pins(list: &str, generator: &str, expect: &[&str]) {
         let pins: Vec<String> = requires(list)
-            .pins(&wheel(generator))
+            .pins(&wheel(generator), &ToolHints::default())
             .into_iter()
             .map(|pin| pin.requirement)
             .collect();

@@ -3,7 +3,7 @@
 use remint_model::{EntryPath, ManifestFacts, PackageName, SourcePin, SourceTree, Survey, Version};
 
 pub use crate::pypi::index::IndexAnswer;
-use crate::pypi::{claims, facts, identity, index, metadata, requirement, versions};
+use crate::pypi::{backend, claims, facts, identity, index, metadata, requirement, versions};
 use crate::release::{Identity, MetadataError, Release, RepositoryClaim};
 use crate::request::{Interpreter, Platform};
 
@@ -62,6 +62,12 @@ pub fn version_files(manifest: &EntryPath, content: &[u8]) -> Vec<EntryPath> {
 #[must_use]
 pub fn version_in_file(content: &[u8]) -> Option<String> {
     identity::version_in_file(content)
+}
+
+/// What made a wheel, as it says itself: `hatchling 1.27.0`. A hint for its sibling files ([`crate::ToolHints`]).
+#[must_use]
+pub fn generator(survey: &Survey) -> Option<String> {
+    backend::generator_line(survey)
 }
 
 pub(crate) fn published_facts(survey: &Survey) -> Result<ManifestFacts, MetadataError> {

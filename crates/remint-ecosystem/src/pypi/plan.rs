@@ -38,11 +38,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
     let (python, guess) =
         interpreter::choose(request, &project.manifest, &project.setup_cfg, &publishing)?;
     let stamping = stamp::edits(request, &project.manifest);
-    let pins = match request.format {
-        ArtifactFormat::Wheel => project.system.pins(request.survey),
-        // A source archive does not say what made it.
-        ArtifactFormat::Sdist | ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball => Vec::new(),
-    };
+    let pins = project.system.pins(request.survey, request.hints);
     let mut assumptions: Vec<Assumption> = guess.into_iter().collect();
     assumptions.extend(pins.iter().filter_map(|pin| pin.assumption.clone()));
     if let Some(time) = request.uploaded {

@@ -115,14 +115,18 @@ fn code_of_the_project_never_runs_in_an_install_step() {
 }
 
 #[test]
-fn a_source_archive_pins_no_backend() {
-    let project = Project::new(&[("pyproject.toml", HATCHLING)]).published_as("x-1.2.3.tar.gz");
+fn a_source_archive_is_made_by_what_made_the_wheel_beside_it() {
+    let mut project = Project::new(&[("pyproject.toml", HATCHLING)]).published_as("x-1.2.3.tar.gz");
     let plans = project.plans().unwrap();
     assert_eq!(plans.len(), 1);
     let plan = project.first_plan();
     assert_eq!(plan.output.ending, ".tar.gz");
     assert!(commands(&plan).contains("--no-build -- hatchling \n"));
     assert!(commands(&plan).contains("requires-sdist"));
+    project.hints.generator = Some("hatchling 1.27.0".to_owned());
+    assert!(
+        commands(&project.first_plan()).contains("--no-build -- hatchling hatchling==1.27.0 \n")
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(crate) struct Project {
     pub(crate) file_name: String,
     pub(crate) uploaded: Option<i64>,
     pub(crate) interpreters: Vec<Interpreter>,
+    pub(crate) hints: ToolHints,
 }
 
 impl Project {
@@ -59,6 +60,7 @@ impl Project {
                     path: "/python".into(),
                 })
                 .into(),
+            hints: ToolHints::default(),
         }
     }
 
@@ -117,7 +119,7 @@ impl Project {
             tree: &self.tree,
             survey: &self.survey,
             uploaded: self.uploaded,
-            hints: &ToolHints::default(),
+            hints: &self.hints,
             platform: LINUX,
             interpreters: &self.interpreters,
         })
