@@ -11,6 +11,7 @@ mod difference;
 mod error;
 mod limits;
 pub mod normalise;
+mod second_look;
 mod source_map;
 mod survey;
 mod text;

@@ -1,9 +1,11 @@
 //! What is left after normalising: ranked, shown as text, and explained where the cause can be proved.
 
 mod class;
+mod describe;
 mod explain;
 mod hunks;
 
-pub(crate) use class::classify;
+use class::classify;
+pub(crate) use describe::{archive_difference, describe, top_folder_difference};
 pub(crate) use explain::explain;
 pub(crate) use hunks::{compare_text, is_text};

@@ -227,3 +227,28 @@ fn zips_of_a_library_are_read_as_honest() {
     );
     assert_eq!(compared.published_anomalies, []);
 }
+
+#[test]
+fn bytes_that_no_entry_owns_are_never_erased() {
+    let entries = package("run()");
+    let honest = tgz(&entries);
+    let hidden = [
+        [honest.clone(), b"hidden".to_vec()].concat(),
+        [honest.clone(), gzip(b"")].concat(),
+        gzip(&[tar(&entries), b"hidden".to_vec()].concat()),
+    ];
+    for hidden in hidden {
+        for (published, rebuilt) in [(&hidden, &honest), (&honest, &hidden)] {
+            let [difference] = differences(compared(NpmTarball, published, rebuilt))
+                .try_into()
+                .unwrap();
+            assert_eq!(difference.path.as_str(), "(archive)");
+        }
+    }
+    let honest = wheel(vec![stored("x.py", b"pass")]);
+    let hidden = [b"#!/bin/sh\n".to_vec(), honest.clone()].concat();
+    let [difference] = differences(compared(Wheel, &hidden, &honest))
+        .try_into()
+        .unwrap();
+    assert!(difference.explanation.unwrap().contains("10 bytes"));
+}

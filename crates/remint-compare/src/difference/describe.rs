@@ -1,0 +1,157 @@
+//! One row that differs, as a `Difference`: its direction, its class, and what its headers alone explain.
+
+use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Difference};
+
+use super::classify;
+use crate::archive::{Entry, Kind};
+use crate::normalise::{Facets, Pairs, Row};
+
+/// Describes a row by its headers; hunks come later.
+pub(crate) fn describe(format: ArtifactFormat, row: &Row, facets: Facets) -> Difference {
+    let change = if row.rebuilt.is_empty() {
+        Change::Added
+    } else if row.published.is_empty() {
+        Change::Removed
+    } else if facets.has(Facets::COPIES) || facets.has(Facets::KIND) || facets.has(Facets::CONTENT)
+    {
+        Change::Changed
+    } else {
+        Change::Metadata
+    };
+    let class = row
+        .published
+        .iter()
+        .chain(&row.rebuilt)
+        .map(|entry| match entry.kind {
+            Kind::Directory => Class::Metadata,
+            Kind::File
+            | Kind::SymbolicLink
+            | Kind::HardLink
+            | Kind::Special(_)
+            | Kind::Unreadable => classify(
+                format,
+                &row.path,
+                &entry.head,
+                entry.is_file() && entry.is_executable(),
+            ),
+        })
+        .min()
+        .unwrap_or(Class::Data);
+    Difference {
+        path: row.path.clone(),
+        change,
+        class,
+        hunks: Vec::new(),
+        lines: (0, 0),
+        explanation: header_explanation(row, facets),
+    }
+}
+
+/// What differs when the content does not, or when the content is not all that differs.
+fn header_explanation(row: &Row, facets: Facets) -> Option<String> {
+    if facets.has(Facets::COPIES) && !row.published.is_empty() && !row.rebuilt.is_empty() {
+        return Some(format!(
+            "{} entries of this path published, {} rebuilt",
+            row.published.len(),
+            row.rebuilt.len()
+        ));
+    }
+    let (published, rebuilt) = (row.published.last()?, row.rebuilt.last()?);
+    if facets.has(Facets::KIND) {
+        return Some(format!(
+            "{} published, {} rebuilt",
+            kind_name(published.kind),
+            kind_name(rebuilt.kind)
+        ));
+    }
+    if facets.has(Facets::MODE) {
+        let says = |entry: &Entry| {
+            let executable = if entry.is_executable() { "" } else { "not " };
+            let special = match entry.mode & 0o7000 {
+                0 => String::new(),
+                special => format!(", special bits {special:o}"),
+            };
+            format!("{executable}executable{special}")
+        };
+        return Some(format!(
+            "{} published, {} rebuilt",
+            says(published),
+            says(rebuilt)
+        ));
+    }
+    facets
+        .has(Facets::ATTRIBUTES)
+        .then(|| "extended attributes differ".to_owned())
+}
+
+const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "a file",
+        Kind::Directory => "a directory",
+        Kind::SymbolicLink => "a symbolic link",
+        Kind::HardLink => "a hard link",
+        Kind::Special(_) => "a special file",
+        Kind::Unreadable => "unreadable",
+    }
+}
+
+/// Another top folder, where that is more than a name.
+pub(crate) fn top_folder_difference(pairs: &Pairs) -> Option<Difference> {
+    let published = pairs.published.top_folder.as_deref().unwrap_or_default();
+    let rebuilt = pairs.rebuilt.top_folder.as_deref().unwrap_or_default();
+    let path = [published, rebuilt]
+        .into_iter()
+        .find_map(|folder| folder.parse().ok())?;
+    Some(Difference {
+        path,
+        change: Change::Metadata,
+        class: Class::Metadata,
+        hunks: Vec::new(),
+        lines: (0, 0),
+        explanation: Some(format!(
+            "top folder `{published}` published, `{rebuilt}` rebuilt"
+        )),
+    })
+}
+
+/// Bytes that no entry owns, or that readers take in different ways: no normaliser may hide them, and no path
+/// names them.
+pub(crate) fn archive_difference(published: &[Anomaly], rebuilt: &[Anomaly]) -> Option<Difference> {
+    let hides = |anomaly: &&Anomaly| match anomaly.kind {
+        AnomalyKind::PrefixBytes
+        | AnomalyKind::SuffixBytes
+        | AnomalyKind::GapBytes
+        | AnomalyKind::HeaderDisagreement
+        | AnomalyKind::TrailingGzipMember => true,
+        // These are entries, and compared as such.
+        AnomalyKind::DuplicateEntry
+        | AnomalyKind::PathTraversal
+        | AnomalyKind::CaseTwins
+        | AnomalyKind::LinkEntry
+        | AnomalyKind::SpecialFile
+        | AnomalyKind::ForeignTopFolder
+        | AnomalyKind::SpecialModeBits
+        | AnomalyKind::FileDirectoryClash
+        | AnomalyKind::RecordMismatch
+        | AnomalyKind::UnreadableEntry => false,
+    };
+    let (side, anomaly) = published
+        .iter()
+        .find(hides)
+        .map(|anomaly| ("published", anomaly))
+        .or_else(|| Some(("rebuilt", rebuilt.iter().find(hides)?)))?;
+    Some(Difference {
+        path: ARCHIVE.parse().ok()?,
+        change: Change::Changed,
+        class: Class::Data,
+        hunks: Vec::new(),
+        lines: (0, 0),
+        explanation: Some(format!(
+            "the {side} archive holds bytes that belong to no entry or can be read in two ways: {}",
+            anomaly.detail
+        )),
+    })
+}
+
+/// Stands for the archive itself where a path is asked for.
+const ARCHIVE: &str = "(archive)";

@@ -1,0 +1,261 @@
+//! The second look at two archives: reads the contents that differ, and only those, in batches that fit into
+//! little memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek};
+
+use remint_model::{ArtifactFormat, Change, Difference, EntryPath};
+
+use crate::archive::source::collect;
+use crate::archive::{Anomalies, Entry, Flow, walk};
+use crate::difference::{compare_text, explain, is_text};
+use crate::error::{ArchiveError, ReadError, Side};
+use crate::limits::{Limits, Options};
+use crate::normalise::{Erasures, Facets, File, Pairs, Row, erase_content};
+
+/// How many bytes of differing files are held at once, for each side.
+const BATCH: u64 = 12 << 20;
+/// Larger files are not searched for a canonical form.
+const LARGEST_NORMALISED: u64 = 8 << 20;
+/// All contents that are read a second time.
+const ALL_CONTENTS: u64 = 256 << 20;
+
+/// A row that still differs, and in what.
+pub(crate) struct Remaining {
+    pub(crate) row: usize,
+    pub(crate) facets: Facets,
+}
+
+pub(crate) fn remaining(pairs: &Pairs) -> Vec<Remaining> {
+    pairs
+        .rows
+        .iter()
+        .enumerate()
+        .map(|(row, entries)| Remaining {
+            row,
+            facets: entries.facets(),
+        })
+        .filter(|row| !row.facets.is_empty())
+        .collect()
+}
+
+/// The archives, opened once more to read what differs.
+pub(crate) struct SecondLook<'a, P, R> {
+    pub(crate) format: ArtifactFormat,
+    pub(crate) options: &'a Options,
+    pub(crate) published: &'a mut P,
+    pub(crate) rebuilt: &'a mut R,
+    /// Whether the RECORDs, published and rebuilt, tell the truth about their wheels.
+    pub(crate) records_are_true: [bool; 2],
+}
+
+impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
+    /// Clears the content facet of files whose canonical contents are equal.
+    pub(crate) fn erase_contents(
+        &mut self,
+        rows: &[Row],
+        remaining: &mut [Remaining],
+        erasures: &mut Erasures,
+    ) -> Result<(), ArchiveError> {
+        let mut candidates: Vec<(usize, usize)> = Vec::new();
+        for (at, left) in remaining.iter().enumerate() {
+            if let Some(row) = rows.get(left.row)
+                && left.facets.has(Facets::CONTENT)
+                && let Some((one, other)) = row.files()
+                && one.size.max(other.size) <= LARGEST_NORMALISED
+                && may_have_canonical_form(&row.path)
+            {
+                candidates.push((at, left.row));
+            }
+        }
+        let mut room = ALL_CONTENTS;
+        let mut rest = candidates.as_slice();
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(batch(rest, rows, &mut room));
+            if batch.is_empty() {
+                break;
+            }
+            rest = later;
+            let (published, rebuilt) = self.contents(rows, batch)?;
+            for (at, row) in batch {
+                let Some(row) = rows.get(*row) else { continue };
+                let (Some(one), Some(other)) = (
+                    content_of(&published, &row.published),
+                    content_of(&rebuilt, &row.rebuilt),
+                ) else {
+                    continue;
+                };
+                let file = |content, record_is_true| File {
+                    format: self.format,
+                    path: &row.path,
+                    content,
+                    record_is_true,
+                };
+                let [ours_true, theirs_true] = self.records_are_true;
+                if let Some(used) = erase_content(&file(one, ours_true), &file(other, theirs_true))
+                    && let Some(left) = remaining.get_mut(*at)
+                {
+                    left.facets = left.facets.without(Facets::CONTENT);
+                    for normaliser in used {
+                        erasures.add(normaliser, Some(&row.path));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds hunks and explanations to the first differences, which are the most serious.
+    pub(crate) fn show(
+        &mut self,
+        rows: &[Row],
+        differences: &mut [(usize, Difference)],
+    ) -> Result<(), ArchiveError> {
+        let shown: Vec<(usize, usize)> = differences
+            .iter()
+            .enumerate()
+            .filter(|(_, (row, difference))| {
+                difference.change != Change::Metadata
+                    && rows.get(*row).is_some_and(|row| {
+                        row.published
+                            .last()
+                            .into_iter()
+                            .chain(row.rebuilt.last())
+                            .all(|entry| {
+                                entry.is_file() && entry.size <= self.options.shown_file_size
+                            })
+                    })
+            })
+            .map(|(at, (row, _))| (at, *row))
+            .take(self.options.shown_files)
+            .collect();
+        let mut room = ALL_CONTENTS;
+        let mut rest = shown.as_slice();
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(batch(rest, rows, &mut room));
+            if batch.is_empty() {
+                break;
+            }
+            rest = later;
+            let (published, rebuilt) = self.contents(rows, batch)?;
+            for (at, row) in batch {
+                let (Some(row), Some((_, difference))) = (rows.get(*row), differences.get_mut(*at))
+                else {
+                    continue;
+                };
+                let one = content_of(&published, &row.published).unwrap_or_default();
+                let other = content_of(&rebuilt, &row.rebuilt).unwrap_or_default();
+                if !is_text(one) || !is_text(other) {
+                    continue;
+                }
+                let text = compare_text(other, one, self.options);
+                if difference.change == Change::Changed && difference.explanation.is_none() {
+                    difference.explanation = explain(other, one, &text);
+                }
+                difference.lines = text.lines;
+                difference.hunks = text.hunks;
+            }
+        }
+        Ok(())
+    }
+
+    /// The contents of these rows' last entries on both sides.
+    fn contents(
+        &mut self,
+        rows: &[Row],
+        wanted: &[(usize, usize)],
+    ) -> Result<(Contents, Contents), ArchiveError> {
+        let indices = |side: fn(&Row) -> &Vec<Entry>| -> BTreeSet<u32> {
+            wanted
+                .iter()
+                .filter_map(|(_, row)| Some(side(rows.get(*row)?).last()?.index))
+                .collect()
+        };
+        let limits = &self.options.limits;
+        let wanted_published = indices(|row| &row.published);
+        let wanted_rebuilt = indices(|row| &row.rebuilt);
+        let (published, rebuilt) = at_once(
+            || read_contents(self.format, self.published, limits, &wanted_published),
+            || read_contents(self.format, self.rebuilt, limits, &wanted_rebuilt),
+        );
+        Ok((
+            published.map_err(|error| error.on(Side::Published))?,
+            rebuilt.map_err(|error| error.on(Side::Rebuilt))?,
+        ))
+    }
+}
+
+type Contents = BTreeMap<u32, Vec<u8>>;
+
+fn content_of<'c>(contents: &'c Contents, entries: &[Entry]) -> Option<&'c [u8]> {
+    contents.get(&entries.last()?.index).map(Vec::as_slice)
+}
+
+/// How many of `rest` are read together: as many as fit, at least one while there is room at all.
+fn batch(rest: &[(usize, usize)], rows: &[Row], room: &mut u64) -> usize {
+    let mut held = 0;
+    let mut count = 0;
+    for (_, row) in rest {
+        let Some(row) = rows.get(*row) else { break };
+        let size = |entries: &[Entry]| entries.last().map_or(0, |entry| entry.size);
+        let size = size(&row.published).max(size(&row.rebuilt));
+        if (count > 0 && held + size > BATCH) || size > *room {
+            break;
+        }
+        held += size;
+        *room -= size;
+        count += 1;
+    }
+    count
+}
+
+fn read_contents<R: Read + Seek>(
+    format: ArtifactFormat,
+    reader: &mut R,
+    limits: &Limits,
+    wanted: &BTreeSet<u32>,
+) -> Result<Contents, ReadError> {
+    let mut contents = Contents::new();
+    if wanted.is_empty() {
+        return Ok(contents);
+    }
+    walk(
+        format,
+        reader,
+        limits,
+        &mut Anomalies::default(),
+        &mut |seen, content, _| {
+            if wanted.contains(&seen.index) {
+                let content = collect(content, LARGEST_NORMALISED, "a differing file")?;
+                contents.insert(seen.index, content);
+            }
+            Ok(if contents.len() == wanted.len() {
+                Flow::Stop
+            } else {
+                Flow::Continue
+            })
+        },
+    )?;
+    Ok(contents)
+}
+
+/// Whether any normaliser of contents looks at files of this name.
+fn may_have_canonical_form(path: &EntryPath) -> bool {
+    let name = path.file_name();
+    name.ends_with(".map") || matches!(name, "RECORD" | "WHEEL" | "SOURCES.txt" | "setup.cfg")
+}
+
+/// Runs the second task in a thread beside the first.
+pub(crate) fn at_once<A, B: Send>(
+    one: impl FnOnce() -> A,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        match other.join() {
+            Ok(other) => (one, other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
