@@ -3,8 +3,11 @@
 use std::ffi::OsString;
 use std::path::{Component, Path};
 
-use crate::command::Command;
+use crate::command::{Command, Isolation};
 use crate::error::SandboxError;
+use crate::helper::{LANDLOCK_NEEDED_ALONE, landlock_version};
+use crate::obstacle::Obstacle;
+use crate::owner::Owner;
 
 impl Command {
     pub(crate) fn check(&self) -> Result<(), SandboxError> {
@@ -81,6 +84,39 @@ impl Command {
                 );
             }
         }
+        if self.isolation == Isolation::Landlock {
+            self.check_in_place()?;
+        }
+        Ok(())
+    }
+
+    /// What can be had without namespaces.
+    fn check_in_place(&self) -> Result<(), SandboxError> {
+        let refuse = |reason, value: &dyn std::fmt::Display| {
+            Err(SandboxError::Malformed {
+                reason,
+                value: value.to_string(),
+            })
+        };
+        if let Some(layer) = self.layers.first() {
+            return refuse("overlays need namespaces", &layer.inside.display());
+        }
+        match self.owner {
+            Owner::Caller { .. } => {}
+            Owner::Throwaway { uid, .. } => {
+                return refuse(
+                    "`landlock` isolation is for ordinary users, root has namespaces",
+                    &uid,
+                );
+            }
+        }
+        if landlock_version().is_none_or(|version| version < LANDLOCK_NEEDED_ALONE) {
+            return Err(SandboxError::Refused {
+                obstacle: Obstacle::Landlock,
+                step: "look for Landlock".to_owned(),
+                source: std::io::ErrorKind::Unsupported.into(),
+            });
+        }
         Ok(())
     }
 }
@@ -104,7 +140,6 @@ fn is_plain_name(name: &std::ffi::OsStr) -> bool {
 mod tests {
     use super::*;
     use crate::command::{Access, Bind, Layer};
-    use crate::owner::Owner;
 
     fn sound() -> Command {
         let mut command = Command::new(["/usr/bin/true"], Owner::for_test());

@@ -132,6 +132,10 @@ pub enum Isolation {
     Namespaces,
     /// The host's processes and directory tree, with file access, signals and sockets restricted by Landlock and a
     /// system call filter. For machines that refuse user namespaces; weaker, and only at the user's explicit wish.
+    ///
+    /// There paths inside are the host's: those of binds and generated files, `/tmp` and `/home/build` are replaced in
+    /// the command's words and variables. There are no layers, what is asked of the network is refused unseen, and
+    /// processes may survive this program's death by `SIGKILL`.
     Landlock,
 }
 

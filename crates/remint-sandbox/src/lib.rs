@@ -31,6 +31,8 @@ mod restrictions;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
+mod translation;
+#[cfg(target_os = "linux")]
 mod wire;
 
 #[cfg(not(target_os = "linux"))]

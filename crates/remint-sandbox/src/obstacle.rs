@@ -17,6 +17,8 @@ pub enum Obstacle {
     Container,
     /// The kernel is too old, or lacks a feature.
     Kernel,
+    /// `landlock` isolation was asked for, and the kernel cannot do enough of it.
+    Landlock,
     /// Refused, by nobody in particular.
     Unknown,
 }
@@ -44,6 +46,9 @@ impl fmt::Display for Obstacle {
             Self::Kernel => {
                 "this kernel lacks something that isolation needs (Linux 5.12 and later have it, \
                  unless built without)"
+            }
+            Self::Landlock => {
+                "this kernel's Landlock is off, or too old to confine signals (Linux 6.12 and later can)"
             }
             Self::Unknown => "this machine refuses namespaces or mounts to this user",
         })
@@ -73,7 +78,7 @@ impl Obstacle {
                 "run outside of the container, or start it with \
                  `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`"
             }
-            Self::Kernel => "run on a newer kernel",
+            Self::Kernel | Self::Landlock => "run on a newer kernel",
             Self::Unknown => {
                 "run as another user or on another machine, or accept the weaker `landlock` isolation"
             }

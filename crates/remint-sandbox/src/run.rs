@@ -13,12 +13,13 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 
-use crate::command::Command;
+use crate::command::{Command, Isolation};
 use crate::error::SandboxError;
 use crate::finished::{Ending, Finished, NetworkAttempt};
 use crate::log::{CappedLog, LogSummary};
 use crate::restrictions;
-use crate::wire::{GO, HELPER_NAME, Orders, REPORT_SIZE, Report};
+use crate::translation::Translated;
+use crate::wire::{HELPER_NAME, Orders, REPORT_SIZE, Report};
 
 /// How often is looked whether the command has to stop.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -44,6 +45,13 @@ pub fn run(
 ) -> Result<Finished, SandboxError> {
     command.check()?;
     let started = Instant::now();
+    let in_place = match command.isolation {
+        Isolation::Namespaces => None,
+        Isolation::Landlock => Some(Translated::new(command)?),
+    };
+    let command = in_place
+        .as_ref()
+        .map_or(command, |translated| &translated.command);
     let mut helper = Helper::start(command)?;
     let mut log = CappedLog::new(log, command.limits.log);
     let mut record = Record::default();
@@ -182,14 +190,11 @@ impl Helper {
         // It holds the other ends of what is read here.
         drop(program);
         let process = spawned.map_err(failed("start the helper"))?;
-        let helper = Self {
+        Ok(Self {
             process,
             reports,
             log,
-        };
-        crate::channel::send(helper.reports.as_fd(), GO, None)
-            .map_err(failed("start the helper"))?;
-        Ok(helper)
+        })
     }
 
     /// Until there is something to read of what is still open, or a moment has passed.

@@ -15,9 +15,6 @@ use crate::owner::Owner;
 /// Argument zero of a process that is to become the helper.
 pub(crate) const HELPER_NAME: &str = "remint-sandbox-helper";
 
-/// The caller's only message to the helper, once everything outside is prepared.
-pub(crate) const GO: &[u8] = b"go";
-
 /// More than any report; a longer one would be cut off, and then does not parse.
 pub(crate) const REPORT_SIZE: usize = 8 << 10;
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
+use super::processes::Processes;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 /// Space of the file system that no build may have, however much it is allowed to write.
@@ -18,6 +18,7 @@ const DEEPEST: usize = 512;
 pub(super) struct DiskWatch {
     places: Vec<Place>,
     limit: u64,
+    processes: Processes,
 }
 
 struct Place {
@@ -29,7 +30,7 @@ struct Place {
 
 impl DiskWatch {
     /// Takes directories that the command may write to.
-    pub(super) fn new(directories: Vec<OwnedFd>, limit: u64) -> Self {
+    pub(super) fn new(directories: Vec<OwnedFd>, limit: u64, processes: Processes) -> Self {
         let places = directories.into_iter().map(|directory| Place {
             before: size_of_tree(directory.as_fd()),
             free_before: free_space(directory.as_fd()),
@@ -38,6 +39,7 @@ impl DiskWatch {
         Self {
             places: places.collect(),
             limit,
+            processes,
         }
     }
 
@@ -55,7 +57,7 @@ impl DiskWatch {
             .places
             .iter()
             .map(|place| size_of_tree(place.directory.as_fd()).saturating_sub(place.before));
-        written.fold(nameless_files(), u64::saturating_add) > self.limit
+        written.fold(nameless_files(self.processes), u64::saturating_add) > self.limit
     }
 }
 
@@ -113,38 +115,19 @@ fn space(status: &Stat) -> u64 {
 }
 
 /// Files on disk that are open inside, but have no name any more by which they could be found.
-fn nameless_files() -> u64 {
+fn nameless_files(processes: Processes) -> u64 {
     let mut seen = HashSet::new();
     let mut sum = 0_u64;
-    let _partial = for_each_open_file(|status| {
-        let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
-        if is_file && status.st_nlink == 0 && seen.insert((status.st_dev, status.st_ino)) {
-            sum = sum.saturating_add(space(&status));
-        }
-    });
-    sum
-}
-
-fn for_each_open_file(mut visit: impl FnMut(Stat)) -> io::Result<()> {
-    for process in fs_err::read_dir("/proc")?.filter_map(Result::ok) {
-        if !process
-            .file_name()
-            .as_encoded_bytes()
-            .iter()
-            .all(u8::is_ascii_digit)
-        {
-            continue;
-        }
-        let Ok(files) = fs_err::read_dir(process.path().join("fd")) else {
-            continue;
-        };
-        for file in files.filter_map(Result::ok) {
-            if let Ok(status) = rustix::fs::stat(file.path()) {
-                visit(status);
+    for process in processes.directories() {
+        let files = fs_err::read_dir(process.join("fd")).into_iter().flatten();
+        for status in files.filter_map(|file| rustix::fs::stat(file.ok()?.path()).ok()) {
+            let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
+            if is_file && status.st_nlink == 0 && seen.insert((status.st_dev, status.st_ino)) {
+                sum = sum.saturating_add(space(&status));
             }
         }
     }
-    Ok(())
+    sum
 }
 
 #[cfg(test)]
@@ -153,7 +136,7 @@ mod tests {
 
     fn watch(directory: &std::path::Path, limit: u64) -> DiskWatch {
         let directory = fs_err::File::open(directory).unwrap().into_parts().0;
-        DiskWatch::new(vec![directory.into()], limit)
+        DiskWatch::new(vec![directory.into()], limit, Processes::AllVisible)
     }
 
     #[test]

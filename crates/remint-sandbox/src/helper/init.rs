@@ -6,11 +6,12 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::process::{WaitOptions, WaitStatus};
 use rustix::thread::CapabilitySet;
 
+use super::processes::Processes;
 use super::trees::Trees;
 use super::warden::Warden;
-use super::{Caller, During as _, Step, die_with_parent, identity, launch, mounts};
+use super::{Caller, During as _, GO, Step, die_with_parent, identity, launch, mounts};
 use crate::command::Access;
-use crate::wire::{GO, Orders, Report};
+use crate::wire::{Orders, Report};
 
 pub(super) fn main(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> ! {
     // The helper takes the closing of this channel for the end, so it stays open until the failure is reported.
@@ -43,7 +44,14 @@ fn run(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> Step
         child => child,
     };
     // Only now: a process with two threads must not fork.
-    let warden = Warden::start(orders, written, caller).during("start the second thread")?;
+    let warden = Warden::start(orders, written, Processes::AllVisible, caller, || {
+        #[expect(
+            clippy::exit,
+            reason = "the kernel ends everything inside with its first process"
+        )]
+        std::process::exit(1)
+    })
+    .during("start the second thread")?;
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((dead, status))) if dead.as_raw_pid() == child => {
@@ -70,7 +78,8 @@ fn wait_for_helper(helper: &OwnedFd) -> Step {
     }
 }
 
-fn ending(status: WaitStatus) -> Report {
+/// What to tell of the command's end.
+pub(super) fn ending(status: WaitStatus) -> Report {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Report::Exited(code),
         (None, signal) => Report::Signalled(signal.unwrap_or_default()),

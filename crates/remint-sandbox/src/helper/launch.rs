@@ -9,7 +9,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
 
+use super::processes::Processes;
 use super::{Caller, During as _, Step, file_rules, identity, seccomp};
+use crate::command::Isolation;
 use crate::wire::Orders;
 
 const CORE_LIMIT: u64 = 1;
@@ -57,7 +59,7 @@ fn run(orders: &Orders) -> Step<io::Error> {
     let candidates = candidates(orders);
     rustix::thread::set_no_new_privs(true).during("give up gaining privileges")?;
     file_rules::apply(orders)?;
-    seccomp::apply()?;
+    seccomp::apply(orders.isolation, orders.network)?;
     Ok(execute(&candidates, &arguments, &environment))
 }
 
@@ -77,6 +79,11 @@ pub(super) fn default_signals() {
 
 fn limit_resources(orders: &Orders) -> Step {
     let limits = &orders.limits;
+    let processes = match orders.isolation {
+        Isolation::Namespaces => limits.processes,
+        // There the user's other processes count, too.
+        Isolation::Landlock => limits.processes.saturating_add(processes_of_this_user()),
+    };
     for (resource, wished) in [
         // Not 0: with that the kernel would still start the host's program for crashes, if there is one, as root and
         // outside. Only 1 means none. The system call filter keeps it so.
@@ -84,7 +91,7 @@ fn limit_resources(orders: &Orders) -> Step {
         (Resource::Fsize, limits.disk.max(limits.scratch)),
         (Resource::Memlock, 8 << 20),
         (Resource::Nofile, limits.open_files),
-        (Resource::Nproc, limits.processes),
+        (Resource::Nproc, processes),
         (Resource::Msgqueue, 1 << 20),
         (Resource::Sigpending, 4096),
         (Resource::Nice, 0),
@@ -104,6 +111,29 @@ fn limit_resources(orders: &Orders) -> Step {
         .during("limit what a process may use")?;
     }
     Ok(())
+}
+
+fn processes_of_this_user() -> u64 {
+    let user = rustix::process::getuid().as_raw().to_string();
+    let others = Processes::AllVisible
+        .directories()
+        .into_iter()
+        .filter_map(|process| {
+            let status = fs_err::read_to_string(process.join("status")).ok()?;
+            let field = |name| {
+                status
+                    .lines()
+                    .find_map(|line: &str| line.strip_prefix(name))?
+                    .split_whitespace()
+                    .next()
+            };
+            if field("Uid:")? == user {
+                field("Threads:")?.parse::<u64>().ok()
+            } else {
+                None
+            }
+        });
+    others.fold(0, u64::saturating_add)
 }
 
 /// Output goes where standard error of the helper went: to the log. No other descriptor survives execution.

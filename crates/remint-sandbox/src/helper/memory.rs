@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::processes::Processes;
 use crate::wire::Report;
 
 /// Where the inside's temporary directories are, all in one memory file system.
@@ -13,15 +14,17 @@ const RESERVE: u64 = 40;
 
 pub(super) struct MemoryWatch {
     limit: u64,
+    processes: Processes,
     was_exceeded: bool,
     used: u64,
     peak: u64,
 }
 
 impl MemoryWatch {
-    pub(super) fn new(limit: u64) -> Self {
+    pub(super) fn new(limit: u64, processes: Processes) -> Self {
         Self {
             limit,
+            processes,
             was_exceeded: false,
             used: 0,
             peak: 0,
@@ -31,10 +34,10 @@ impl MemoryWatch {
     /// Looks at the memory in use; says so when it is too much twice in a row. (A process that is about to execute
     /// another program shares its memory with its parent, and is counted twice for that moment.)
     pub(super) fn glance(&mut self) -> Option<Report> {
-        let mut used = scratch_in_use().saturating_add(processes(quick_look));
+        let mut used = self.add_up(quick_look);
         if used > self.limit {
             // Copies that share their pages count each of them in the quick look.
-            used = scratch_in_use().saturating_add(processes(fair_look));
+            used = self.add_up(fair_look);
         }
         self.used = used;
         self.peak = self.peak.max(used);
@@ -42,6 +45,19 @@ impl MemoryWatch {
         let report = (is_exceeded && self.was_exceeded).then_some(Report::MemoryExceeded);
         self.was_exceeded = is_exceeded;
         report
+    }
+
+    fn add_up(&self, look: impl Fn(&Path) -> u64) -> u64 {
+        let files = match self.processes {
+            Processes::AllVisible => scratch_in_use(),
+            // Temporary files are on the disk there.
+            Processes::Below(_) => 0,
+        };
+        let directories = self.processes.directories();
+        directories
+            .iter()
+            .map(|process| look(process))
+            .fold(files, u64::saturating_add)
     }
 
     /// When to look again: soon, if a program in a hurry could reach the limit soon.
@@ -69,23 +85,6 @@ fn scratch_in_use() -> u64 {
             .saturating_sub(scratch.f_bfree)
             .saturating_mul(scratch.f_frsize)
     })
-}
-
-fn processes(look: impl Fn(&Path) -> u64) -> u64 {
-    let Ok(entries) = fs_err::read_dir("/proc") else {
-        return 0;
-    };
-    entries
-        .filter_map(Result::ok)
-        .filter(|entry| {
-            entry
-                .file_name()
-                .as_encoded_bytes()
-                .iter()
-                .all(u8::is_ascii_digit)
-        })
-        .map(|entry| look(&entry.path()))
-        .fold(0, u64::saturating_add)
 }
 
 /// Memory that is the process's own, with its page tables.
@@ -130,7 +129,7 @@ mod tests {
 
     #[test]
     fn too_much_memory_is_reported_when_it_lasts() {
-        let mut watch = MemoryWatch::new(0);
+        let mut watch = MemoryWatch::new(0, Processes::AllVisible);
         assert!(watch.glance().is_none());
         assert!(matches!(watch.glance(), Some(Report::MemoryExceeded)));
         assert!(watch.peak() > 0);
@@ -138,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_nearer_the_limit_the_sooner_the_next_look() {
-        let mut watch = MemoryWatch::new(300);
+        let mut watch = MemoryWatch::new(300, Processes::AllVisible);
         assert_eq!(watch.pause(), Duration::from_millis(100));
         watch.used = 200;
         assert_eq!(watch.pause(), Duration::from_millis(20));

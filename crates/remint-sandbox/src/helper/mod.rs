@@ -7,6 +7,7 @@
 mod disk;
 mod file_rules;
 mod identity;
+mod in_place;
 mod init;
 mod launch;
 mod memory;
@@ -15,6 +16,7 @@ mod network;
 mod observer;
 mod outer;
 mod packets;
+mod processes;
 mod raw_socket;
 mod seccomp;
 mod trees;
@@ -46,7 +48,10 @@ pub fn become_helper_if_asked() {
     }
 }
 
-pub(crate) use file_rules::landlock_version;
+pub(crate) use file_rules::{NEEDED_ALONE as LANDLOCK_NEEDED_ALONE, landlock_version};
+
+/// What A tells B when the network is in place, and B may start the command.
+const GO: &[u8] = b"go";
 
 /// A step of the preparation that failed.
 struct StepFailed {

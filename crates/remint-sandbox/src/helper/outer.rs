@@ -9,9 +9,10 @@ use rustix::thread::CapabilitySet;
 
 use super::observer::Observer;
 use super::trees::Trees;
-use super::{Caller, During as _, Step, die_with_parent, identity, init, network};
+use super::{Caller, During as _, GO, Step, die_with_parent, identity, in_place, init, network};
+use crate::command::Isolation;
 use crate::owner::Owner;
-use crate::wire::{GO, Orders, Report};
+use crate::wire::{Orders, Report};
 
 /// Among the first to go when the whole machine runs out of memory.
 const OUT_OF_MEMORY_SCORE: &str = "500";
@@ -44,20 +45,26 @@ fn run(orders: OwnedFd, caller: &Caller) -> Step {
     if rustix::process::getppid().map(Pid::as_raw_pid) != Some(orders.caller) {
         return Err(std::io::Error::from(rustix::io::Errno::SRCH)).during("find the caller");
     }
-    wait_for_go(caller)?;
     // Raising is always allowed; where `/proc` is odd, the machine's own choice will do.
     let _unchanged = fs_err::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE);
 
+    match orders.isolation {
+        Isolation::Namespaces => in_namespaces(&orders, caller),
+        Isolation::Landlock => in_place::run(&orders, caller),
+    }
+}
+
+fn in_namespaces(orders: &Orders, caller: &Caller) -> Step {
     let trees = match orders.owner {
         Owner::Throwaway { .. } => {
-            let trees = Trees::take(&orders)?;
+            let trees = Trees::take(orders)?;
             identity::become_owner(orders.owner)?;
             identity::enter_namespaces()?;
             trees
         }
         Owner::Caller { .. } => {
             identity::enter_namespaces()?;
-            Trees::take(&orders)?
+            Trees::take(orders)?
         }
     };
     let (ours, theirs) = crate::channel::pair().during("open a channel to process 1")?;
@@ -66,7 +73,7 @@ fn run(orders: OwnedFd, caller: &Caller) -> Step {
         -1 => return Err(std::io::Error::last_os_error()).during("start process 1"),
         0 => {
             drop(ours);
-            init::main(&orders, trees, caller, &theirs)
+            init::main(orders, trees, caller, &theirs)
         }
         child => child,
     };
@@ -75,24 +82,12 @@ fn run(orders: OwnedFd, caller: &Caller) -> Step {
     let Some(child) = Pid::from_raw(child) else {
         return Err(std::io::Error::from(rustix::io::Errno::CHILD)).during("start process 1");
     };
-    let watched = watch(&orders, caller, &ours, child);
+    let watched = watch(orders, caller, &ours, child);
     // Whatever came of it: nothing inside survives this, and the wait lasts until nothing does.
     let _already_gone = rustix::process::kill_process(child, Signal::KILL);
     let _reaped = rustix::process::waitpid(Some(child), WaitOptions::empty());
     watched?.finish(caller);
     Ok(())
-}
-
-/// The caller speaks once it has put this process where its memory is counted.
-fn wait_for_go(caller: &Caller) -> Step {
-    let mut message = [0; 16];
-    let (length, _) =
-        crate::channel::receive(caller.0.as_fd(), &mut message).during("wait for the caller")?;
-    if message.get(..length) == Some(GO) {
-        Ok(())
-    } else {
-        Err(std::io::Error::from(rustix::io::Errno::CONNRESET)).during("wait for the caller")
-    }
 }
 
 /// Until the command has ended, or has to.

@@ -10,6 +10,7 @@ use seccompiler::{
 };
 
 use super::{During as _, Step};
+use crate::command::{Isolation, Network};
 
 /// Refused with `EPERM`.
 const REFUSED: &[libc::c_long] = &[
@@ -148,8 +149,8 @@ const REFUSED_SOCKET_TYPES: &[libc::c_int] = &[
 const REFUSED_IOCTLS: &[u64] = &[0x5412, 0x541c];
 
 /// Installs the filters, for this process and whatever it becomes or starts.
-pub(super) fn apply() -> Step {
-    let programs = programs().during("make the system call filter")?;
+pub(super) fn apply(isolation: Isolation, network: Network) -> Step {
+    let programs = programs(isolation, network).during("make the system call filter")?;
     for program in &programs {
         seccompiler::apply_filter(program)
             .map_err(io::Error::other)
@@ -158,15 +159,23 @@ pub(super) fn apply() -> Step {
     Ok(())
 }
 
-fn programs() -> io::Result<Vec<BpfProgram>> {
+fn programs(isolation: Isolation, network: Network) -> io::Result<Vec<BpfProgram>> {
     let refuse = |number: i32| SeccompAction::Errno(number.cast_unsigned());
-    Ok(vec![
+    let mut programs = match isolation {
+        Isolation::Namespaces => Vec::new(),
+        Isolation::Landlock => vec![compile(
+            without_own_network(network)?,
+            refuse(libc::EACCES),
+        )?],
+    };
+    programs.extend([
         newer_is_unknown(),
         compile(unconditionally(UNKNOWN), refuse(libc::ENOSYS))?,
         compile(sockets()?, refuse(libc::EAFNOSUPPORT))?,
         // The last one installed is asked first.
         compile(refused()?, refuse(libc::EPERM))?,
-    ])
+    ]);
+    Ok(programs)
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -231,6 +240,37 @@ fn sockets() -> io::Result<Rules> {
     ]))
 }
 
+/// On the host's network, where Landlock confines connections of TCP to a port and nothing else: no datagrams, no
+/// sockets with names in the file system, no data with the first packet; and nothing at all without a proxy.
+fn without_own_network(network: Network) -> io::Result<Rules> {
+    let is = |position, value: libc::c_int| {
+        argument(position, SeccompCmpOp::Eq, u64::from(value.cast_unsigned()))
+    };
+    let mut socket = vec![all(vec![is(0, libc::AF_UNIX)?])?];
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        match network {
+            Network::None => socket.push(all(vec![is(0, family)?])?),
+            Network::Proxy => {
+                let datagrams = u64::from(libc::SOCK_DGRAM.cast_unsigned());
+                let datagrams = argument(1, SeccompCmpOp::MaskedEq(0xf), datagrams)?;
+                socket.push(all(vec![is(0, family)?, datagrams])?);
+                socket.push(all(vec![is(0, family)?, is(2, libc::IPPROTO_MPTCP)?])?);
+            }
+        }
+    }
+    let fast_open = u64::from(libc::MSG_FASTOPEN.cast_unsigned());
+    let mut rules = BTreeMap::from([(libc::SYS_socket, socket)]);
+    for (call, flags) in [
+        (libc::SYS_sendto, 3),
+        (libc::SYS_sendmsg, 2),
+        (libc::SYS_sendmmsg, 3),
+    ] {
+        let fast = argument(flags, SeccompCmpOp::MaskedEq(fast_open), fast_open)?;
+        rules.insert(call, vec![all(vec![fast])?]);
+    }
+    Ok(rules)
+}
+
 /// Holds when all conditions hold.
 fn all(conditions: Vec<SeccompCondition>) -> io::Result<SeccompRule> {
     SeccompRule::new(conditions).map_err(io::Error::other)
@@ -280,8 +320,8 @@ mod tests {
 
     #[test]
     fn every_filter_compiles() {
-        let programs = programs().unwrap();
-        assert_eq!(programs.len(), 4);
+        let programs = programs(Isolation::Landlock, Network::Proxy).unwrap();
+        assert_eq!(programs.len(), 5);
         assert!(
             programs
                 .iter()

@@ -41,16 +41,22 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Three independent signs: the generated marker, the host name, and whom process 1 is.
+/// Three independent signs each. In namespaces: the generated marker, the host name, and whom process 1 is. In place:
+/// whose child this is, that it can gain no privileges, and that its system calls are filtered.
 fn refuse_unless_inside() {
     let read = |path: &str| fs_err::read_to_string(path).unwrap_or_default();
-    let marker = read("/etc/remint-inside");
-    let host_name = read("/proc/sys/kernel/hostname");
-    let process_1 = read("/proc/1/cmdline");
+    let is_helper = |process: u32| {
+        read(&format!("/proc/{process}/cmdline")).starts_with("remint-sandbox-helper")
+    };
+    let in_namespaces = read("/etc/remint-inside").starts_with("this is a sandbox")
+        && read("/proc/sys/kernel/hostname").trim() == "remint"
+        && is_helper(1);
+    let status = read("/proc/self/status");
+    let in_place = is_helper(std::os::unix::process::parent_id())
+        && status.contains("NoNewPrivs:\t1\n")
+        && status.contains("Seccomp:\t2\n");
     assert!(
-        marker.starts_with("this is a sandbox")
-            && host_name.trim() == "remint"
-            && process_1.starts_with("remint-sandbox-helper"),
+        in_namespaces || in_place,
         "this program attacks the machine it runs on, and will not do so outside of the sandbox"
     );
 }

@@ -41,6 +41,9 @@ pub(crate) const ALL: &[(&str, Attack)] = &[
     ("learn_about_the_machine", learn_about_the_machine),
 ];
 
+/// The first parameter where other processes and the host's files are in sight.
+const IN_PLACE: &str = "in-place";
+
 /// Runs something that is to fail, and reports it if it does not.
 #[expect(
     clippy::needless_pass_by_value,
@@ -82,6 +85,7 @@ fn read_what_is_the_caller_s(secrets: &[&str]) -> Vec<String> {
         "/media",
         "/srv",
     ];
+    let in_place = secrets.first() == Some(&IN_PLACE);
     let mut gains: Vec<String> = secrets
         .iter()
         .filter_map(|path| gained(path, fs_err::read(*path)))
@@ -92,6 +96,9 @@ fn read_what_is_the_caller_s(secrets: &[&str]) -> Vec<String> {
         if entries.is_ok_and(|count| count > expected) || fs_err::read(path).is_ok() {
             gains.push(path.to_owned());
         }
+    }
+    if in_place {
+        return gains;
     }
     let users = fs_err::read_to_string("/etc/passwd").unwrap();
     gains.extend((users.lines().count() != 3).then(|| "users of the host".to_owned()));
@@ -181,10 +188,12 @@ fn open_a_kernel_knob(_: &[&str]) -> Vec<String> {
     gains
 }
 
+/// The words are among this process's own arguments, so it does not look there.
 fn find_the_caller_s_environment(words: &[&str]) -> Vec<String> {
+    let own = libc::pid_t::try_from(std::process::id()).unwrap();
     let mut gains = Vec::new();
     for process in processes() {
-        for file in ["environ", "cmdline", "auxv", "maps", "mem"] {
+        for file in ["environ", "auxv", "maps", "mem", "cmdline"] {
             let path = format!("/proc/{process}/{file}");
             let Ok(opened) = fs_err::File::open(&path) else {
                 continue;
@@ -193,25 +202,19 @@ fn find_the_caller_s_environment(words: &[&str]) -> Vec<String> {
             // `mem` cannot be read from its beginning, which is not mapped.
             let _partial = opened.take(1 << 20).read_to_end(&mut content);
             let text = String::from_utf8_lossy(&content);
-            gains.extend(
-                words
-                    .iter()
-                    .filter(|word| text.contains(**word) && process == 1)
-                    .map(|word| format!("{word} in {path}")),
-            );
-            if process == 1 && file != "cmdline" && !content.is_empty() {
+            let is_found = words.iter().any(|word| text.contains(word));
+            if is_found && !(process == own && file == "cmdline")
+                || process == 1 && file != "cmdline" && !content.is_empty()
+            {
                 gains.push(path);
             }
         }
     }
+    let is_found = |text: &str| words.iter().any(|word| text.contains(word));
     gains.extend(
-        words
-            .iter()
-            .filter(|word| {
-                std::env::vars()
-                    .any(|(name, value)| name.contains(**word) || value.contains(**word))
-            })
-            .map(|word| (*word).to_owned()),
+        std::env::vars()
+            .filter(|(name, value)| is_found(name) || is_found(value))
+            .map(|(name, _)| format!("variable {name}")),
     );
     gains
 }
@@ -237,13 +240,14 @@ fn reach_into_process_1(_: &[&str]) -> Vec<String> {
 
 fn see_or_signal_other_processes(outside: &[&str]) -> Vec<String> {
     let mut gains = Vec::new();
-    let all = processes();
+    let in_place = outside.first() == Some(&IN_PLACE);
+    let all = if in_place { Vec::new() } else { processes() };
     if all.len() > 2 {
         gains.push(format!("processes {all:?}"));
     }
     for process in outside
         .iter()
-        .map(|process| process.parse::<libc::pid_t>().unwrap())
+        .filter_map(|process| process.parse::<libc::pid_t>().ok())
     {
         // SAFETY: signal 0 only asks.
         if !all.contains(&process) && unsafe { libc::kill(process, 0) } == 0 {

@@ -69,6 +69,7 @@ fn as_ordinary_user(filters: &[&String]) -> (usize, usize) {
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("TMPDIR", place.path())
+        .env("SECRET", crate::escape::SECRET)
         .current_dir("/")
         .uid(ORDINARY_USER)
         .gid(ORDINARY_USER)

@@ -27,6 +27,8 @@ mod ground;
 #[cfg(target_os = "linux")]
 mod harness;
 #[cfg(target_os = "linux")]
+mod in_place;
+#[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
 mod observed;
@@ -57,6 +59,7 @@ fn main() -> std::process::ExitCode {
             &[
                 behaviour::CASES,
                 escape::CASES,
+                in_place::CASES,
                 limits::CASES,
                 observed::CASES,
                 trees::CASES,
