@@ -313,7 +313,7 @@ fn run(
                 drop(stdin.write_all(&input));
             }
         });
-        let errors = scope.spawn(move || stderr.map(|pipe| tail_of(pipe)).unwrap_or_default());
+        let errors = scope.spawn(move || stderr.map(tail_of).unwrap_or_default());
         let watched = Arc::clone(&state);
         scope.spawn(move || {
             let base = growth.as_ref().map_or(0, |(path, _)| bytes_below(path));

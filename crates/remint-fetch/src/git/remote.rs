@@ -1,5 +1,7 @@
 //! How a repository URL is reached: the user's rewrites first, then only public addresses; and what it advertises.
 
+use std::net::IpAddr;
+
 use git2::Oid;
 use remint_model::RepositoryUrl;
 
@@ -148,7 +150,13 @@ fn public(
         match public_addresses(&host, port) {
             Ok(addresses) if protocols == Protocols::Https && !through_proxy => {
                 // What was checked is what is connected to: the name is not resolved again.
-                let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                let list: Vec<String> = addresses
+                    .iter()
+                    .map(|address| match address {
+                        IpAddr::V4(address) => address.to_string(),
+                        IpAddr::V6(address) => format!("[{address}]"),
+                    })
+                    .collect();
                 extra.push((
                     "http.curloptResolve".to_owned(),
                     format!("{host}:{port}:{}", list.join(",")),
@@ -308,6 +316,23 @@ impl Advertised {
             });
         }
         Ok(advertised)
+    }
+
+    /// Reads a listing of the heads of merge requests; what is malformed is left out, since nothing depends on it.
+    pub(crate) fn proposals(listing: &[u8]) -> Vec<AdvertisedRef> {
+        String::from_utf8_lossy(listing)
+            .lines()
+            .filter_map(|line| {
+                let (id, name) = line.split_once('\t')?;
+                let id = Oid::from_str(id).ok()?;
+                Some(AdvertisedRef {
+                    name: name.strip_prefix("refs/")?.to_owned(),
+                    direct: id,
+                    peeled: id,
+                })
+            })
+            .take(MOST_REFS)
+            .collect()
     }
 
     /// The branch that is most likely checked out by default.

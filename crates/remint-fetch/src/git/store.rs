@@ -25,6 +25,9 @@ const SNAPSHOT_LIMIT: u64 = 2 << 30;
 const HISTORY_LIMIT: u64 = 1 << 30;
 /// A host that misses more objects than this is broken beyond use.
 const MOST_ABSENT: usize = 64;
+/// Where hosts keep the heads of merge requests.
+const PROPOSALS: [&str; 2] = ["refs/pull", "refs/merge-requests"];
+const MOST_PROPOSALS: usize = 5_000;
 const LISTING_DEADLINE: Duration = Duration::from_secs(60);
 const FETCH_DEADLINE: Duration = Duration::from_secs(300);
 
@@ -213,9 +216,11 @@ impl Store {
         let Some(remote) = &self.remote else {
             return Ok(());
         };
+        // Two tags of one commit are one thing to fetch.
+        let mut asked = BTreeSet::new();
         let missing: Vec<_> = wanted
             .iter()
-            .filter(|snapshot| !self.is_complete(snapshot.id()))
+            .filter(|snapshot| !self.is_complete(snapshot.id()) && asked.insert(snapshot.id()))
             .collect();
         if missing.is_empty() {
             return Ok(());
@@ -282,6 +287,39 @@ impl Store {
                 .run()?;
             replace(&done, &listing)
         })
+    }
+
+    /// Fetches what merge requests propose, as hosts advertise it beside branches and tags; none where there are
+    /// too many to look at.
+    pub(crate) fn fetch_proposals(&self) -> Result<Vec<AdvertisedRef>, GitError> {
+        let Some(remote) = &self.remote else {
+            return Ok(Vec::new());
+        };
+        self.refuse_offline("fetch")?;
+        let listing = self
+            .speaking_to(remote, "ls-remote", &self.snapshots)
+            .deadline(LISTING_DEADLINE)
+            .args(["--", &remote.effective])
+            .args(PROPOSALS.map(|pattern| format!("{pattern}/*/head")))
+            .run()?;
+        let proposals = Advertised::proposals(&listing);
+        if proposals.is_empty() || proposals.len() > MOST_PROPOSALS {
+            return Ok(Vec::new());
+        }
+        self.locked(&self.history, || {
+            self.partial(remote)
+                .growth_limit(&self.history, HISTORY_LIMIT)
+                .args(["--progress", "--no-tags", "--no-write-fetch-head"])
+                .args(["--filter=blob:none", "origin"])
+                .args(PROPOSALS.map(|pattern| {
+                    refspec(
+                        &format!("{pattern}/*/head"),
+                        &format!("refs/proposed/{}/*", pattern.trim_start_matches("refs/")),
+                    )
+                }))
+                .run()
+        })?;
+        Ok(proposals)
     }
 
     /// Fetches single blobs of the history in one request; those that the host does not have stay missing.

@@ -98,7 +98,7 @@ impl SourceError {
             }
             GitError::Failed { message, .. } => Self::Unavailable {
                 url,
-                reason: message,
+                reason: plainer(message),
             },
             GitError::Deadline { .. } | GitError::Unexpected { .. } => Self::Unavailable {
                 url,
@@ -163,6 +163,23 @@ impl std::fmt::Display for LookedAt {
             write!(f, "; {reason}")?;
         }
         Ok(())
+    }
+}
+
+/// Hosts answer for what is not public as if a password could help, which is never asked for.
+fn plainer(message: String) -> String {
+    let asks = [
+        "could not read Username",
+        "could not read Password",
+        "terminal prompts disabled",
+        "Authentication failed",
+        "Repository not found",
+        "Permission denied (publickey",
+    ];
+    if asks.iter().any(|ask| message.contains(ask)) {
+        "there is no public repository at this address".to_owned()
+    } else {
+        message
     }
 }
 

@@ -7,7 +7,7 @@ use git2::Oid;
 use remint_ecosystem::{Identity, is_manifest, manifest_identity};
 use remint_model::{EntryPath, Target};
 
-use super::manifest::{self, Agreement, LARGEST};
+use super::manifest::{self, Agreement, LARGEST, Place};
 use crate::git::{Advertised, CommitFacts, GitError, Objects, Store};
 
 /// Most commits that are looked at, the newest first.
@@ -141,11 +141,12 @@ impl Versions {
         store: &Store,
         history: &History,
         advertised: &Advertised,
-        hint: Option<&EntryPath>,
+        place: Place<'_>,
     ) -> Result<Self, GitError> {
         let objects = store.objects()?;
         let mut listing = Listing {
             target,
+            place,
             objects: &objects,
             seen: HashMap::new(),
         };
@@ -170,7 +171,7 @@ impl Versions {
                 .collect();
             homes = listing.homes(store, &all)?;
         }
-        Self::at(target, store, history, &objects, &homes, hint)
+        Self::at(target, store, history, &objects, &homes, place)
     }
 
     fn at(
@@ -179,7 +180,7 @@ impl Versions {
         history: &History,
         objects: &Objects,
         homes: &BTreeSet<EntryPath>,
-        hint: Option<&EntryPath>,
+        place: Place<'_>,
     ) -> Result<Self, GitError> {
         // All versions of the manifests, then all versions of the files that they name for their version.
         let mut at_commit: HashMap<Oid, Vec<(EntryPath, Oid)>> = HashMap::new();
@@ -225,7 +226,7 @@ impl Versions {
         for facts in &history.commits {
             let here = by_tree.entry(facts.tree).or_insert_with(|| {
                 let manifests = at_commit.get(&facts.tree)?;
-                said_at(target, objects, facts.tree, manifests, hint, &mut read)
+                said_at(target, objects, facts.tree, manifests, place, &mut read)
             });
             if let Some(here) = here {
                 said.insert(facts.id, here.clone());
@@ -280,7 +281,7 @@ fn said_at(
     objects: &Objects,
     tree: Oid,
     manifests: &[(EntryPath, Oid)],
-    hint: Option<&EntryPath>,
+    place: Place<'_>,
     read: &mut Manifests,
 ) -> Option<Said> {
     let mut best: Option<((bool, u8, bool, usize), Said)> = None;
@@ -290,9 +291,11 @@ fn said_at(
             continue;
         };
         let named = identity.name.as_ref() == Some(&target.name);
-        if !named && identity.name.is_some() {
-            continue;
-        }
+        let hint = match place {
+            Place::Only(_) => None,
+            Place::Hint(_) if !named && identity.name.is_some() => continue,
+            Place::Hint(hint) => hint,
+        };
         let agreement = manifest::agreement(target, objects, tree, path, content, identity);
         let elsewhere = hint.is_some() && path.parent().as_ref() != hint;
         let open = match &agreement {
@@ -354,6 +357,7 @@ impl Manifests {
 /// Lists the manifests of many trees, visiting each subtree once.
 struct Listing<'a> {
     target: &'a Target,
+    place: Place<'a>,
     objects: &'a Objects,
     seen: HashMap<Oid, Rc<[(String, Oid)]>>,
 }
@@ -372,6 +376,13 @@ impl Listing<'_> {
                     candidates.insert((path, *blob));
                 }
             }
+        }
+        if let Place::Only(only) = self.place {
+            return Ok(candidates
+                .into_iter()
+                .map(|(path, _)| path)
+                .filter(|path| path.parent().as_ref() == Some(only))
+                .collect());
         }
         let blobs: Vec<Oid> = candidates.iter().map(|(_, blob)| *blob).collect();
         store.fetch_blobs(self.objects, &blobs)?;

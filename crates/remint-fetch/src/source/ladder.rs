@@ -9,21 +9,17 @@
 //! The publisher's own hints never overrule a tag; what disagrees stays among the candidates.
 
 use git2::Oid;
-use remint_model::{Candidate, FoundBy, Stamp};
+use remint_model::{Candidate, EntryPath, FoundBy, Stamp};
 
-use super::blobs::{self, Matched, Matcher};
+use super::blobs::{self, Matcher};
 use super::history::{History, Versions};
 use super::manifest::{self, Agreement, Located, Place};
-use super::neighbours;
+use super::neighbours::{self, Chosen};
 use super::pin::{self, Conclusion};
 use super::repository::Opened;
+use super::tagged::Tagged;
 use super::{FoundSource, LookedAt, SourceError, SourceRequest, tags};
-use crate::git::{
-    AdvertisedRef, CommitFacts, GitError, MOST_FILES, Objects, Snapshot, commit_id, oid,
-};
-
-/// Most commits that tags of one score may propose.
-const MOST_TAGGED: usize = 6;
+use crate::git::{Advertised, GitError, MOST_FILES, Objects};
 
 /// Finds the commit of the release in a repository that answered.
 pub(super) fn climb(
@@ -43,7 +39,7 @@ pub(super) fn climb(
     })
 }
 
-enum Stop {
+pub(super) enum Stop {
     Git(GitError),
     NoSource(Box<LookedAt>),
 }
@@ -54,222 +50,51 @@ impl From<GitError> for Stop {
     }
 }
 
-struct Climb<'a> {
-    request: &'a SourceRequest<'a>,
-    opened: &'a Opened,
-    candidates: Vec<Candidate>,
-}
-
-/// A commit that tags propose.
-#[derive(Clone)]
-struct Tagged {
-    tag: AdvertisedRef,
-    facts: CommitFacts,
-    located: Option<Located>,
-    matched: Matched,
+pub(super) struct Climb<'a> {
+    pub(super) request: &'a SourceRequest<'a>,
+    pub(super) opened: &'a Opened,
+    pub(super) candidates: Vec<Candidate>,
 }
 
 impl Climb<'_> {
     fn climb(mut self) -> Result<FoundSource, Stop> {
         let (taken, stale) = self.tagged()?;
         match taken {
-            Some(tagged) => self.from_tag(tagged),
-            None => self.from_history(stale),
+            Some((tagged, located)) => self.take_tag(tagged, &located),
+            None => self.search_history(stale),
         }
-    }
-
-    /// Step 1: the tag whose manifest agrees, and otherwise those whose manifest states another version.
-    fn tagged(&mut self) -> Result<(Option<Tagged>, Vec<Tagged>), Stop> {
-        let target = self.request.target;
-        let hint = self.opened.hint.clone();
-        let mut scored: Vec<(u32, AdvertisedRef)> = self
-            .opened
-            .advertised
-            .tags
-            .iter()
-            .filter_map(|tag| {
-                let score = tags::score(target, hint.as_ref(), &tag.name)?;
-                (score >= tags::OWN).then(|| (score, tag.clone()))
-            })
-            .collect();
-        scored.sort_by(|(a, one), (b, other)| b.cmp(a).then(one.name.cmp(&other.name)));
-        let mut stale = Vec::new();
-        for level in scored.chunk_by(|(a, _), (b, _)| a == b) {
-            let mut proposed: Vec<&AdvertisedRef> = Vec::new();
-            for (_, tag) in level {
-                if !proposed.iter().any(|other| other.peeled == tag.peeled)
-                    && proposed.len() < MOST_TAGGED
-                {
-                    proposed.push(tag);
-                }
-            }
-            let mut examined = self.examine(&proposed)?;
-            // Agreement first, then fit, then what the publisher's client says, then the name.
-            let git_head = self.git_head();
-            examined.sort_by_key(|tagged| {
-                let agreement = match tagged.located.as_ref().map(|located| &located.agreement) {
-                    Some(Agreement::Exact) => 0,
-                    Some(Agreement::Placeholder(_) | Agreement::Computed) => 1,
-                    Some(Agreement::Other(_)) => 2,
-                    None => 3,
-                };
-                (
-                    agreement,
-                    std::cmp::Reverse(tagged.matched),
-                    Some(tagged.facts.id) != git_head,
-                )
-            });
-            let mut taken = None;
-            for tagged in examined {
-                match tagged.located.as_ref().map(|located| &located.agreement) {
-                    Some(Agreement::Exact | Agreement::Placeholder(_) | Agreement::Computed)
-                        if taken.is_none() =>
-                    {
-                        taken = Some(tagged);
-                    }
-                    Some(Agreement::Other(version)) => {
-                        let note = format!("the manifest there says {version}");
-                        self.pass_over(&tagged, Some(note));
-                        stale.push(tagged);
-                    }
-                    Some(_) => self.pass_over(&tagged, None),
-                    None => {
-                        let note = format!("no manifest of {} there", target.name);
-                        self.pass_over(&tagged, Some(note));
-                    }
-                }
-            }
-            if taken.is_some() {
-                return Ok((taken, stale));
-            }
-        }
-        Ok((None, stale))
-    }
-
-    /// Fetches tagged commits whole and reads their manifests.
-    fn examine(&self, proposed: &[&AdvertisedRef]) -> Result<Vec<Tagged>, Stop> {
-        let store = &self.opened.store;
-        // Companions come along, since a build that asks git for tags sees all of a commit's.
-        let wanted: Vec<Snapshot<'_>> = proposed
-            .iter()
-            .flat_map(|tag| pin::companions(&self.opened.advertised, tag.peeled))
-            .map(Snapshot::Tag)
-            .collect();
-        match store.fetch_snapshots(&wanted) {
-            Ok(()) => {}
-            // The host may miss single objects, or one tag of several.
-            Err(error) if error.is_remote() => {
-                for tag in proposed {
-                    store.whole(tag.peeled)?;
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let objects = store.objects()?;
-        let mut matcher = Matcher::new(&objects, self.request.survey);
-        let mut examined = Vec::new();
-        for tag in proposed {
-            let Ok(facts) = objects.peel_to_commit(tag.peeled) else {
-                continue;
-            };
-            let located = self.locate(&objects, facts.tree)?;
-            let directory = located.as_ref().and_then(Located::directory);
-            let matched = matcher.matched(facts.tree, directory.as_ref());
-            examined.push(Tagged {
-                tag: (*tag).clone(),
-                facts,
-                located,
-                matched,
-            });
-        }
-        Ok(examined)
-    }
-
-    fn locate(&self, objects: &Objects, tree: Oid) -> Result<Option<Located>, GitError> {
-        let target = self.request.target;
-        let files = objects.files(tree, MOST_FILES)?;
-        let manifests = manifest::manifests(target.ecosystem, &files);
-        let place = Place::new(
-            self.request.overrides.subdirectory.as_ref(),
-            self.opened.hint.as_ref(),
-        );
-        Ok(manifest::locate(target, objects, tree, place, &manifests))
-    }
-
-    fn pass_over(&mut self, tagged: &Tagged, note: Option<String>) {
-        self.candidates.push(Candidate {
-            found_by: FoundBy::Tag,
-            reference: Some(tagged.tag.name.clone()),
-            commit: commit_id(tagged.facts.id),
-            agrees: false,
-            note,
-        });
-    }
-
-    fn git_head(&self) -> Option<Oid> {
-        self.request
-            .release
-            .and_then(|release| release.git_head.as_ref())
-            .and_then(oid)
     }
 
     /// A tag agrees. Its neighbours are looked at only where something says that it is not quite it.
-    fn from_tag(mut self, tagged: Tagged) -> Result<FoundSource, Stop> {
-        let Some(located) = tagged.located.clone() else {
-            return self.from_history(Vec::new());
-        };
+    fn take_tag(mut self, tagged: Tagged, located: &Located) -> Result<FoundSource, Stop> {
         let objects = self.opened.store.objects()?;
         let directory = located.directory();
-        let git_head = self.git_head();
-        let head_differs = git_head.is_some_and(|head| head != tagged.facts.id);
+        let head_differs = self.git_head().is_some_and(|head| head != tagged.facts.id);
         let stale = located.agreement == Agreement::Exact
-            && blobs::has_stale_file(
-                &objects,
-                self.request.survey,
-                tagged.facts.tree,
-                directory.as_ref(),
-            );
+            && self.is_stale(&objects, tagged.facts.tree, directory.as_ref());
         let mut better = None;
         if head_differs || stale {
-            self.opened.store.fetch_history()?;
-            let objects = self.opened.store.objects()?;
-            let history = History::read(&objects, &self.opened.advertised);
-            let mut matcher = Matcher::new(&objects, self.request.survey);
-            if stale {
-                let versions = self.versions(&history)?;
-                let related = |id: Oid| {
-                    history.ancestors(id).contains(&tagged.facts.id)
-                        || history.ancestors(tagged.facts.id).contains(&id)
-                };
-                better = neighbours::better_than(
-                    &tagged.facts,
-                    &history,
-                    &versions,
-                    &mut matcher,
-                    self.request.uploaded,
-                )
-                .filter(|better| related(better.facts.id));
+            match self.opened.store.fetch_history() {
+                Ok(()) => {
+                    let objects = self.opened.store.objects()?;
+                    let history = History::read(&objects, &self.opened.advertised);
+                    if stale {
+                        better = self.beside(&tagged, &history)?;
+                    }
+                    let taken = better.as_ref().map_or(tagged.facts.id, Chosen::id);
+                    self.note_git_head(&history, taken, &objects);
+                }
+                // The tag stands without its history; what could not be looked up is said.
+                Err(error) if error.is_remote() => self.note_unmeasured_head(tagged.facts.id),
+                Err(error) => return Err(error.into()),
             }
-            let taken = better
-                .as_ref()
-                .map_or(tagged.facts.id, |better| better.facts.id);
-            self.note_git_head(&history, taken, &objects);
         } else {
             self.note_agreeing_head(tagged.facts.id);
         }
         let name = tagged.tag.name.clone();
         if let Some(better) = better {
             self.pass_over(&tagged, None);
-            let note = better.note();
-            return self.conclude(Conclusion {
-                facts: better.facts,
-                found_by: FoundBy::Neighbour,
-                reference: Some(name),
-                subdirectory: better.said.directory(),
-                stamp: None,
-                reachable: true,
-                note: Some(note),
-            });
+            return self.conclude(better.conclusion(FoundBy::Neighbour, Some(name)));
         }
         let stamp = self.stamp(&located.agreement, &format!("tag `{name}` names it"));
         self.conclude(Conclusion {
@@ -283,33 +108,37 @@ impl Climb<'_> {
         })
     }
 
-    /// Steps 2 to 5.
-    fn from_history(mut self, stale: Vec<Tagged>) -> Result<FoundSource, Stop> {
+    /// A commit before or after a tag that carries the version as well and fits strictly better.
+    fn beside(&self, tagged: &Tagged, history: &History) -> Result<Option<Chosen>, Stop> {
+        let versions = self.versions(history, &self.opened.advertised)?;
+        let objects = self.opened.store.objects()?;
+        let mut matcher = Matcher::new(&objects, self.request.survey);
+        let own = tagged.facts.id;
+        Ok(neighbours::better_than(
+            &tagged.facts,
+            history,
+            &versions,
+            &mut matcher,
+            self.request.uploaded,
+        )
+        .filter(|better| {
+            history.ancestors(better.id()).contains(&own)
+                || history.ancestors(own).contains(&better.id())
+        }))
+    }
+
+    /// Steps 2 to 5; `stale` are the tags whose manifest states another version.
+    fn search_history(mut self, stale: Vec<Tagged>) -> Result<FoundSource, Stop> {
         self.opened.store.fetch_history()?;
         let objects = self.opened.store.objects()?;
         let history = History::read(&objects, &self.opened.advertised);
-        let versions = self.versions(&history)?;
+        let versions = self.versions(&history, &self.opened.advertised)?;
         let objects = self.opened.store.objects()?;
         let mut matcher = Matcher::new(&objects, self.request.survey);
 
-        if let Some(head) = self.git_head()
-            && let Some(facts) = history.get(head)
-            && let Some(said) = versions.at_commit(head)
-            && (said.agreement == Agreement::Exact
-                || (said.agreement.is_open() && stale.is_empty()))
-        {
-            let stamp = self.stamp(&said.agreement, "the registry's `gitHead` names the commit");
-            return self.conclude(Conclusion {
-                facts: facts.clone(),
-                found_by: FoundBy::GitHead,
-                reference: None,
-                subdirectory: said.directory(),
-                stamp,
-                reachable: true,
-                note: None,
-            });
+        if let Some(conclusion) = self.head_in_history(&history, &versions, stale.is_empty()) {
+            return self.conclude(conclusion);
         }
-
         let chosen = neighbours::choose(
             &history,
             &versions,
@@ -318,176 +147,161 @@ impl Climb<'_> {
             self.request.uploaded,
         );
         if let Some(chosen) = chosen {
-            self.note_git_head(&history, chosen.facts.id, &objects);
+            if let Some(conclusion) = self.in_proposals(&chosen, &history)? {
+                return self.conclude(conclusion);
+            }
+            self.note_git_head(&history, chosen.id(), &objects);
             let beside_tag = stale.first().map(|tagged| tagged.tag.name.clone());
             let found_by = match (&beside_tag, chosen.found_by) {
                 (Some(_), FoundBy::VersionCommit) => FoundBy::Neighbour,
                 (_, found_by) => found_by,
             };
-            let note = chosen.note();
-            return self.conclude(Conclusion {
-                reference: chosen.tag.clone().or(beside_tag),
-                subdirectory: chosen.said.directory(),
-                facts: chosen.facts,
-                found_by,
-                stamp: None,
-                reachable: true,
-                note: Some(note),
-            });
+            let reference = chosen.tag.clone().or(beside_tag);
+            return self.conclude(chosen.conclusion(found_by, reference));
         }
-
         if let Some(tagged) = stale.into_iter().max_by_key(|tagged| tagged.matched)
-            && let Some(located) = tagged.located.clone()
+            && let Some(located) = &tagged.located
         {
             self.note_git_head(&history, tagged.facts.id, &objects);
-            let name = tagged.tag.name.clone();
-            self.candidates
-                .retain(|candidate| candidate.reference.as_ref() != Some(&name));
-            let stamp = self.stamp(&located.agreement, &format!("tag `{name}` names it"));
-            return self.conclude(Conclusion {
-                facts: tagged.facts,
-                found_by: FoundBy::Tag,
-                reference: Some(name),
-                subdirectory: located.directory(),
-                stamp,
-                reachable: true,
-                note: None,
-            });
+            let conclusion = self.stamped_at(&tagged, located);
+            return self.conclude(conclusion);
         }
-
         if let Some(found) = self.unreachable_head(&history)? {
             return Ok(found);
         }
-
-        let limit = self.request.uploaded;
+        let uploaded = self.request.uploaded;
         if let Some(fitting) =
-            neighbours::holds_everything(&history, &versions, &mut matcher, limit)
+            neighbours::holds_everything(&history, &versions, &mut matcher, uploaded)
         {
-            self.note_git_head(&history, fitting.facts.id, &objects);
-            let stamp = self.stamp(
-                &fitting.said.agreement,
-                "the manifest leaves the version to the release",
-            );
-            let note = fitting.note();
+            self.note_git_head(&history, fitting.id(), &objects);
+            let because = "the manifest leaves the version to the release";
+            let stamp = self.stamp(&fitting.said.agreement, because);
             return self.conclude(Conclusion {
-                subdirectory: fitting.said.directory(),
-                facts: fitting.facts,
-                found_by: FoundBy::Blobs,
-                reference: None,
                 stamp,
-                reachable: true,
-                note: Some(note),
+                ..fitting.conclusion(FoundBy::Blobs, None)
             });
         }
-        let best = neighbours::best_match(&history, &mut matcher);
         Err(Stop::NoSource(Box::new(LookedAt {
             tags: self.opened.advertised.tags.len(),
             commits: history.commits.len(),
             manifests: versions.manifests,
-            best_blob_match: best,
+            best_blob_match: neighbours::best_match(&history, &mut matcher),
             tagged_releases: self.tagged_releases(),
             passed_over: self.passed_over(),
         })))
     }
 
-    fn versions(&self, history: &History) -> Result<Versions, GitError> {
+    /// Step 4: the tag names the version, so writing it into the manifest is what the release did.
+    fn stamped_at(&mut self, tagged: &Tagged, located: &Located) -> Conclusion {
+        let name = &tagged.tag.name;
+        self.candidates
+            .retain(|candidate| candidate.reference.as_ref() != Some(name));
+        Conclusion {
+            facts: tagged.facts.clone(),
+            found_by: FoundBy::Tag,
+            reference: Some(name.clone()),
+            subdirectory: located.directory(),
+            stamp: self.stamp(&located.agreement, &format!("tag `{name}` names it")),
+            reachable: true,
+            note: None,
+        }
+    }
+
+    /// Where the branches do not explain what was published: a commit of a merge request that carries the
+    /// version, fits better and leaves nothing stale. Histories are rewritten, and merge requests keep the old
+    /// commits; but anyone can open one, so the pin says that no branch or tag reaches it.
+    fn in_proposals(
+        &mut self,
+        chosen: &Chosen,
+        history: &History,
+    ) -> Result<Option<Conclusion>, Stop> {
+        let store = &self.opened.store;
+        let objects = store.objects()?;
+        if !self.is_stale(
+            &objects,
+            chosen.facts.tree,
+            chosen.said.directory().as_ref(),
+        ) {
+            return Ok(None);
+        }
+        let proposals = match store.fetch_proposals() {
+            Ok(proposals) => proposals,
+            Err(error) if error.is_remote() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if proposals.is_empty() {
+            return Ok(None);
+        }
+        let mut advertised = self.opened.advertised.clone();
+        advertised.branches.extend(proposals);
+        let objects = store.objects()?;
+        let wider = History::read(&objects, &advertised);
+        let versions = self.versions(&wider, &advertised)?;
+        let objects = store.objects()?;
+        let mut matcher = Matcher::new(&objects, self.request.survey);
+        let better = neighbours::better_than(
+            &chosen.facts,
+            &wider,
+            &versions,
+            &mut matcher,
+            self.request.uploaded,
+        )
+        .filter(|better| {
+            let directory = better.said.directory();
+            !self.is_stale(&objects, better.facts.tree, directory.as_ref())
+        });
+        let Some(better) = better else {
+            return Ok(None);
+        };
+        self.note_git_head(history, better.id(), &objects);
+        let reachable = history.get(better.id()).is_some();
+        let mut conclusion = better.conclusion(FoundBy::Neighbour, None);
+        conclusion.reachable = reachable;
+        if let (false, Some(note)) = (reachable, &mut conclusion.note) {
+            note.push_str("; unreachable: only a merge request leads to it");
+        }
+        Ok(Some(conclusion))
+    }
+
+    fn is_stale(&self, objects: &Objects, tree: Oid, directory: Option<&EntryPath>) -> bool {
+        blobs::has_stale_file(objects, self.request.survey, tree, directory)
+    }
+
+    fn versions(&self, history: &History, advertised: &Advertised) -> Result<Versions, GitError> {
         Versions::read(
             self.request.target,
             &self.opened.store,
             history,
-            &self.opened.advertised,
+            advertised,
+            self.place(),
+        )
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place::new(
+            self.request.overrides.subdirectory.as_ref(),
             self.opened.hint.as_ref(),
         )
     }
 
-    /// The commit that `gitHead` names, which no branch or tag reaches, where nothing else has the version: it
-    /// is the source as far as anyone can tell, and the pin says that it is unreachable.
-    fn unreachable_head(&mut self, history: &History) -> Result<Option<FoundSource>, Stop> {
-        let Some(head) = self.git_head().filter(|head| history.get(*head).is_none()) else {
-            return Ok(None);
-        };
-        // A host that does not hand the commit out leaves nothing to judge.
-        let served = self.opened.store.fetch_snapshots(&[Snapshot::Commit(head)]);
-        let objects = self.opened.store.objects()?;
-        let located = match (served, objects.peel_to_commit(head)) {
-            (Ok(()), Ok(facts)) => self
-                .locate(&objects, facts.tree)?
-                .filter(|located| located.agreement == Agreement::Exact)
-                .map(|located| (facts, located)),
-            _ => None,
-        };
-        let Some((facts, located)) = located else {
-            self.candidates.push(Candidate {
-                found_by: FoundBy::GitHead,
-                reference: None,
-                commit: commit_id(head),
-                agrees: false,
-                note: Some("unreachable: no branch or tag leads to it".to_owned()),
-            });
-            return Ok(None);
-        };
-        self.conclude(Conclusion {
-            facts,
-            found_by: FoundBy::GitHead,
-            reference: None,
-            subdirectory: located.directory(),
-            stamp: None,
-            reachable: false,
-            note: Some("unreachable: no branch or tag leads to it".to_owned()),
-        })
-        .map(Some)
+    pub(super) fn locate(&self, objects: &Objects, tree: Oid) -> Result<Option<Located>, GitError> {
+        let target = self.request.target;
+        let files = objects.files(tree, MOST_FILES)?;
+        let manifests = manifest::manifests(target.ecosystem, &files);
+        Ok(manifest::locate(
+            target,
+            objects,
+            tree,
+            self.place(),
+            &manifests,
+        ))
     }
 
-    /// Writes down where `gitHead` leads, measured against the commit that was taken.
-    fn note_git_head(&mut self, history: &History, taken: Oid, objects: &Objects) {
-        let Some(head) = self.git_head() else { return };
-        if head == taken {
-            return self.note_agreeing_head(taken);
-        }
-        let note = match history.get(head) {
-            None if history.complete => "unreachable: no branch or tag leads to it".to_owned(),
-            None => "beyond the part of the history that was read".to_owned(),
-            Some(facts) => {
-                let same_files = objects
-                    .peel_to_commit(taken)
-                    .is_ok_and(|taken| taken.tree == facts.tree);
-                if same_files {
-                    "another commit with the same files".to_owned()
-                } else if history.ancestors(head).contains(&taken) {
-                    "a later commit".to_owned()
-                } else if history.ancestors(taken).contains(&head) {
-                    "an earlier commit".to_owned()
-                } else {
-                    "on another branch".to_owned()
-                }
-            }
-        };
-        self.candidates.push(Candidate {
-            found_by: FoundBy::GitHead,
-            reference: None,
-            commit: commit_id(head),
-            agrees: false,
-            note: Some(note),
-        });
-    }
-
-    fn note_agreeing_head(&mut self, taken: Oid) {
-        if self.git_head() == Some(taken) {
-            self.candidates.push(Candidate {
-                found_by: FoundBy::GitHead,
-                reference: None,
-                commit: commit_id(taken),
-                agrees: true,
-                note: None,
-            });
-        }
-    }
-
-    fn stamp(&self, agreement: &Agreement, because: &str) -> Option<Stamp> {
+    pub(super) fn stamp(&self, agreement: &Agreement, because: &str) -> Option<Stamp> {
         pin::stamp(self.request.target, agreement, because)
     }
 
-    fn conclude(&mut self, conclusion: Conclusion) -> Result<FoundSource, Stop> {
+    pub(super) fn conclude(&mut self, conclusion: Conclusion) -> Result<FoundSource, Stop> {
         let candidates = std::mem::take(&mut self.candidates);
         pin::conclude(self.request, self.opened, conclusion, candidates).map_err(Stop::Git)
     }

@@ -5,6 +5,7 @@
 
 mod blobs;
 mod error;
+mod git_head;
 mod history;
 mod ladder;
 mod manifest;
@@ -13,6 +14,7 @@ mod overrides;
 mod pin;
 mod previous;
 mod repository;
+mod tagged;
 mod tags;
 mod tree;
 

@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use git2::Oid;
 use remint_model::{CommitId, FoundBy};
 
 use super::blobs::{Matched, Matcher};
 use super::history::{History, Said, Versions};
+use super::pin::Conclusion;
 use super::tags;
 use crate::git::{Advertised, CommitFacts, commit_id};
 
@@ -25,12 +27,24 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// For people: how well it fits.
-    pub(super) fn note(&self) -> String {
-        format!(
-            "holds {} of {} published files",
-            self.matched.anywhere, self.published
-        )
+    pub(super) const fn id(&self) -> Oid {
+        self.facts.id
+    }
+
+    /// Takes it.
+    pub(super) fn conclusion(self, found_by: FoundBy, reference: Option<String>) -> Conclusion {
+        Conclusion {
+            subdirectory: self.said.directory(),
+            note: Some(format!(
+                "holds {} of {} published files",
+                self.matched.anywhere, self.published
+            )),
+            facts: self.facts,
+            found_by,
+            reference,
+            stamp: None,
+            reachable: true,
+        }
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn score(target: &Target, directory: Option<&EntryPath>, tag: &str) -
     let mut best = None;
     for (at, _) in tag.char_indices().filter(|(_, c)| c.is_ascii_digit()) {
         let (prefix, version) = tag.split_at(at);
-        if prefix.ends_with(|c: char| c.is_ascii_digit() || c == '.') {
+        if is_inside_version(prefix) {
             continue;
         }
         let (suffix_word, penalty) = if same_version(target.ecosystem, version, wanted) {
@@ -92,10 +92,7 @@ pub(super) fn score(target: &Target, directory: Option<&EntryPath>, tag: &str) -
 
 /// The version that a tag ends with, where it ends with one.
 pub(super) fn version_text(tag: &str) -> Option<&str> {
-    let at = tag
-        .char_indices()
-        .find(|(at, c)| c.is_ascii_digit() && !tag.get(..*at).unwrap_or("").ends_with('.'))
-        .map(|(at, _)| at)?;
+    let at = tag.find(|c: char| c.is_ascii_digit())?;
     tag.get(at..)
 }
 
@@ -192,6 +189,12 @@ fn owner_score(
     })
 }
 
+/// Whether what follows the prefix continues a number or a version that has already begun.
+fn is_inside_version(prefix: &str) -> bool {
+    let before_dot = prefix.strip_suffix('.').unwrap_or(prefix);
+    before_dot.ends_with(|c: char| c.is_ascii_digit())
+}
+
 fn is_bare(prefix: &str) -> bool {
     trimmed(prefix).is_empty()
 }
@@ -199,10 +202,11 @@ fn is_bare(prefix: &str) -> bool {
 /// A prefix without its separators and the `v` of the version.
 fn trimmed(prefix: &str) -> &str {
     let separator = |c: char| "@-_/.+= ".contains(c);
-    let without_v = prefix
+    let end = prefix.trim_end_matches(separator);
+    let without_v = end
         .strip_suffix(['v', 'V'])
         .filter(|rest| rest.is_empty() || rest.ends_with(separator))
-        .unwrap_or(prefix);
+        .unwrap_or(end);
     without_v.trim_matches(separator)
 }
 

@@ -1,0 +1,147 @@
+//! Step 1 of the ladder: tags that name the version, each verified by the manifest there.
+
+use std::cmp::Reverse;
+
+use remint_model::{Candidate, FoundBy};
+
+use super::blobs::{Matched, Matcher};
+use super::ladder::{Climb, Stop};
+use super::manifest::{Agreement, Located};
+use super::{pin, tags};
+use crate::git::{AdvertisedRef, CommitFacts, Snapshot, commit_id};
+
+/// Most commits that tags of one score may propose.
+const MOST_TAGGED: usize = 6;
+
+/// A commit that tags propose.
+pub(super) struct Tagged {
+    pub(super) tag: AdvertisedRef,
+    pub(super) facts: CommitFacts,
+    pub(super) located: Option<Located>,
+    pub(super) matched: Matched,
+}
+
+/// The tag that was taken, with its manifest, and the tags whose manifest states another version.
+pub(super) type Verified = (Option<(Tagged, Located)>, Vec<Tagged>);
+
+impl Climb<'_> {
+    /// Step 1: the tag whose manifest agrees, and otherwise those whose manifest states another version.
+    pub(super) fn tagged(&mut self) -> Result<Verified, Stop> {
+        let target = self.request.target;
+        let hint = self.opened.hint.clone();
+        let mut scored: Vec<(u32, AdvertisedRef)> = self
+            .opened
+            .advertised
+            .tags
+            .iter()
+            .filter_map(|tag| {
+                let score = tags::score(target, hint.as_ref(), &tag.name)?;
+                (score >= tags::OWN).then(|| (score, tag.clone()))
+            })
+            .collect();
+        scored.sort_by(|(a, one), (b, other)| b.cmp(a).then(one.name.cmp(&other.name)));
+        let mut stale = Vec::new();
+        for level in scored.chunk_by(|(a, _), (b, _)| a == b) {
+            let mut proposed: Vec<&AdvertisedRef> = Vec::new();
+            for (_, tag) in level {
+                if !proposed.iter().any(|other| other.peeled == tag.peeled)
+                    && proposed.len() < MOST_TAGGED
+                {
+                    proposed.push(tag);
+                }
+            }
+            let mut examined = self.examine(&proposed)?;
+            // Agreement first, then fit, then what the publisher's client says, then the name.
+            let git_head = self.git_head();
+            examined.sort_by_key(|tagged| {
+                let agreement = match tagged.located.as_ref().map(|located| &located.agreement) {
+                    Some(Agreement::Exact) => 0,
+                    Some(Agreement::Placeholder(_) | Agreement::Computed) => 1,
+                    Some(Agreement::Other(_)) => 2,
+                    None => 3,
+                };
+                (
+                    agreement,
+                    Reverse(tagged.matched),
+                    Some(tagged.facts.id) != git_head,
+                )
+            });
+            let mut taken = None;
+            for tagged in examined {
+                let Some(located) = tagged.located.clone() else {
+                    let note = format!("no manifest of {} there", target.name);
+                    self.pass_over(&tagged, Some(note));
+                    continue;
+                };
+                match &located.agreement {
+                    Agreement::Exact | Agreement::Placeholder(_) | Agreement::Computed
+                        if taken.is_none() =>
+                    {
+                        taken = Some((tagged, located));
+                    }
+                    Agreement::Exact | Agreement::Placeholder(_) | Agreement::Computed => {
+                        self.pass_over(&tagged, None);
+                    }
+                    Agreement::Other(version) => {
+                        let note = format!("the manifest there says {version}");
+                        self.pass_over(&tagged, Some(note));
+                        stale.push(tagged);
+                    }
+                }
+            }
+            if taken.is_some() {
+                return Ok((taken, stale));
+            }
+        }
+        Ok((None, stale))
+    }
+
+    /// Fetches tagged commits whole and reads their manifests.
+    fn examine(&self, proposed: &[&AdvertisedRef]) -> Result<Vec<Tagged>, Stop> {
+        let store = &self.opened.store;
+        // Companions come along, since a build that asks git for tags sees all of a commit's.
+        let wanted: Vec<Snapshot<'_>> = proposed
+            .iter()
+            .flat_map(|tag| pin::companions(&self.opened.advertised, tag.peeled))
+            .map(Snapshot::Tag)
+            .collect();
+        match store.fetch_snapshots(&wanted) {
+            Ok(()) => {}
+            // The host may miss single objects, or one tag of several.
+            Err(error) if error.is_remote() => {
+                for tag in proposed {
+                    store.whole(tag.peeled)?;
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let objects = store.objects()?;
+        let mut matcher = Matcher::new(&objects, self.request.survey);
+        let mut examined = Vec::new();
+        for tag in proposed {
+            let Ok(facts) = objects.peel_to_commit(tag.peeled) else {
+                continue;
+            };
+            let located = self.locate(&objects, facts.tree)?;
+            let directory = located.as_ref().and_then(Located::directory);
+            let matched = matcher.matched(facts.tree, directory.as_ref());
+            examined.push(Tagged {
+                tag: (*tag).clone(),
+                facts,
+                located,
+                matched,
+            });
+        }
+        Ok(examined)
+    }
+
+    pub(super) fn pass_over(&mut self, tagged: &Tagged, note: Option<String>) {
+        self.candidates.push(Candidate {
+            found_by: FoundBy::Tag,
+            reference: Some(tagged.tag.name.clone()),
+            commit: commit_id(tagged.facts.id),
+            agrees: false,
+            note,
+        });
+    }
+}
