@@ -1,5 +1,12 @@
 //! Whole-program tests: through the binary, and over the workspace itself.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod cli;
 mod npm;
 mod pypi;

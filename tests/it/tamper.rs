@@ -59,7 +59,7 @@ pub(crate) fn wheel(release: &Path, into: &Path, change: impl FnOnce(&mut Vec<En
             let mut content = Vec::new();
             file.read_to_end(&mut content).unwrap();
             Entry {
-                path: file.name().to_owned(),
+                path: file.name().unwrap().into_owned(),
                 mode: file.unix_mode().unwrap_or(0o644),
                 content,
             }

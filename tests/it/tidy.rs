@@ -10,6 +10,7 @@ const PURE: &[&str] = &[
     "flate2",
     "globset",
     "hex",
+    "imara-diff",
     "jiff",
     "jsonc-parser",
     "memchr",

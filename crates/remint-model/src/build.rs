@@ -22,6 +22,8 @@ pub enum BuildOutcome {
 pub struct Failure {
     /// The command that failed, or what was being prepared.
     pub step: String,
+    /// In which phase; `None` before the first step and after the last.
+    pub phase: Option<Phase>,
     /// What happened to it.
     pub reason: FailureReason,
     /// The end of the log, cleaned of control characters.

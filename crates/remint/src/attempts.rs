@@ -3,8 +3,8 @@
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
-    Anomaly, Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Failure, FailureReason,
-    InconclusiveReason, Rebuilt,
+    Anomaly, Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Edit, Failure, FailureReason,
+    InconclusiveReason, Lock, Phase, Rebuilt, Step, Tool,
 };
 
 use crate::build::{Builder, Executed};
@@ -53,7 +53,15 @@ pub(crate) async fn attempt(
     let mut best: Option<Candidate> = None;
     let mut tried = Vec::new();
     let mut compare_seconds = 0.0;
+    let mut failed_installs: Vec<Install<'_>> = Vec::new();
     for plan in plans {
+        if failed_installs.contains(&Install::of(plan)) {
+            tried.push(Tried {
+                variant: plan.variant.clone(),
+                result: "not tried: it installs what could not be installed".to_owned(),
+            });
+            continue;
+        }
         let stage = progress.begin("build", &plan.variant);
         let executed = builder
             .execute(plan, &located.found, Some(withheld(case)), &stage)
@@ -79,6 +87,11 @@ pub(crate) async fn attempt(
             variant: plan.variant.clone(),
             result: words,
         });
+        if let BuildOutcome::Failed(failure) = &executed.outcome
+            && failure.phase == Some(Phase::Install)
+        {
+            failed_installs.push(Install::of(plan));
+        }
         let stop = distance <= 1 || is_hopeless(&executed.outcome);
         if best.as_ref().is_none_or(|best| distance < best.distance) {
             best = Some(Candidate {
@@ -93,6 +106,30 @@ pub(crate) async fn attempt(
         }
     }
     Ok(conclude(best, tried, located.basis, compare_seconds))
+}
+
+/// All that decides how installing goes.
+#[derive(PartialEq)]
+struct Install<'a> {
+    tools: &'a [Tool],
+    steps: Vec<&'a Step>,
+    edits: &'a [Edit],
+    lock: &'a Lock,
+}
+
+impl<'a> Install<'a> {
+    fn of(plan: &'a BuildPlan) -> Self {
+        Self {
+            tools: &plan.tools,
+            steps: plan
+                .steps
+                .iter()
+                .take_while(|step| step.phase == Phase::Install)
+                .collect(),
+            edits: &plan.edits,
+            lock: &plan.lock,
+        }
+    }
 }
 
 fn conclude(

@@ -22,9 +22,10 @@ pub(crate) fn tell(error: &anyhow::Error) {
 
 /// The exit code that belongs to the error.
 pub(crate) fn exit(error: &anyhow::Error) -> Exit {
-    if error.chain().any(|cause| cause.is::<Usage>()) {
+    // A context is found by `downcast_ref` on the error, not in the chain of causes.
+    if error.downcast_ref::<Usage>().is_some() {
         Exit::Usage
-    } else if error.chain().any(|cause| cause.is::<Interrupted>()) {
+    } else if error.downcast_ref::<Interrupted>().is_some() {
         Exit::Interrupted
     } else {
         Exit::Machine

@@ -96,7 +96,11 @@ fn reason(error: &SourceError) -> InconclusiveReason {
     match error {
         SourceError::Unavailable { .. } => InconclusiveReason::Unavailable,
         SourceError::Unsupported { .. } => InconclusiveReason::Unsupported,
-        _ => InconclusiveReason::NoSource,
+        SourceError::NoSource { .. }
+        | SourceError::NoClaim { .. }
+        | SourceError::Refused { .. }
+        | SourceError::UnknownRef { .. }
+        | SourceError::Machine(_) => InconclusiveReason::NoSource,
     }
 }
 

@@ -293,14 +293,16 @@ fn unresolved(target: Option<Target>, error: FetchError) -> anyhow::Result<Unres
     let Unfetched::Because(reason) = unfetched::sort(&error) else {
         return Err(error.into());
     };
-    let integrity = match &error {
-        FetchError::Integrity {
-            expected, found, ..
-        } => Some(IntegrityCheck::Mismatch {
+    let integrity = if let FetchError::Integrity {
+        expected, found, ..
+    } = &error
+    {
+        Some(IntegrityCheck::Mismatch {
             declared: expected.clone(),
             actual: found.to_string(),
-        }),
-        _ => None,
+        })
+    } else {
+        None
     };
     Ok(Unresolved {
         target,

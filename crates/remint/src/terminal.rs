@@ -30,10 +30,10 @@ pub(crate) fn tell_error(error: &anyhow::Error, hint: Option<&str>) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
     let mut text = format!("{red}error:{red:#} {error}");
     for cause in error.chain().skip(1) {
-        text.push_str(&format!("\n  {cause}"));
+        text.extend(["\n  ", &cause.to_string()]);
     }
     if let Some(hint) = hint {
-        text.push_str(&format!("\n  hint: {hint}"));
+        text.extend(["\n  hint: ", hint]);
     }
     tell(&text);
 }

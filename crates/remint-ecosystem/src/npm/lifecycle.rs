@@ -256,14 +256,24 @@ pub(crate) fn sibling_build(member: &Member) -> Option<&'static str> {
     })
 }
 
-/// Whether the published file holds only what lies in the tree, path for path, and nothing of it looks made.
+/// Whether nothing is built before this package is packed, and the published file holds only what lies in the tree,
+/// path for path.
 ///
-/// The manifest is not compared: packers and stamps change it, and the rebuild will show in what way.
+/// A build that exists is always run: a committed result may not be what its source gives. The manifest is not
+/// compared: packers and stamps change it, and the rebuild will show in what way.
 pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
-    let can_build = build_script(&project.manifest).is_some()
-        || pack_builds(&project.manifest)
-        || builds(&project.manifest, "prepublishOnly");
-    !survey.entries.is_empty()
+    let runs_something = build_script(&project.manifest).is_some()
+        || [
+            "prepublish",
+            "prepublishOnly",
+            "prepack",
+            "prepare",
+            "postpack",
+        ]
+        .iter()
+        .any(|name| !does_nothing(&project.manifest, name));
+    !runs_something
+        && !survey.entries.is_empty()
         && survey.entries.iter().all(|entry| {
             let path = entry.path.as_str();
             let equal = |folder: &Folder| {
@@ -277,9 +287,25 @@ pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
             };
             // pnpm adds the workspace's licence to a package that has none.
             path == "package.json"
-                || (equal(&project.folder) && !(can_build && looks_made(project, path)))
+                || equal(&project.folder)
                 || (is_licence(path) && equal(&project.root))
         })
+}
+
+/// Whether a script is absent, or only sets up git hooks, to the letter: anything else may write files.
+fn does_nothing(manifest: &Manifest, name: &str) -> bool {
+    const HOOKS: [&str; 7] = [
+        "husky",
+        "husky install",
+        "husky || true",
+        "is-ci || husky",
+        "is-ci || husky install",
+        "lefthook install",
+        "simple-git-hooks",
+    ];
+    manifest
+        .script(name)
+        .is_none_or(|text| HOOKS.contains(&text.trim()))
 }
 
 /// Whether some published file is not in the tree as it is.
@@ -437,7 +463,14 @@ mod tests {
         check(&[plain, code], &[plain, code], true);
         check(&[plain, code], &[plain, ("index.js", "y")], false);
         check(&[plain], &[plain, code], false);
-        check(&[building, code], &[building, code], true);
+        check(&[building, code], &[building, code], false);
+        let hidden = (
+            "package.json",
+            r#"{"scripts":{"prepare":"husky && node x.js"}}"#,
+        );
+        check(&[hidden, code], &[hidden, code], false);
+        let hooks = ("package.json", r#"{"scripts":{"prepare":"husky"}}"#);
+        check(&[hooks, code], &[hooks, code], true);
         check(
             &[building, code, ("index.ts", "x")],
             &[building, code],

@@ -105,7 +105,7 @@ pub(super) fn asked(url: &Url, known: &[Known]) -> Asked {
         Some((Ecosystem::Pypi, below, _)) => python_project(below),
         // Some hosts mirror everything.
         None if NPM_HOSTS.contains(&host) && path.contains("pypi/") => python(path),
-        None if NPM_HOSTS.contains(&host) => npm(path),
+        None if NPM_HOSTS.contains(&host) => npm(below_mirror(host, path)),
         None if PYTHON_HOSTS.contains(&host) => python(path),
         // An index's files often lie beside it, not below it.
         None if known.iter().any(|known| {
@@ -125,15 +125,21 @@ fn decode(text: &str) -> Option<String> {
     (!decoded.contains(['\0', '\\'])).then(|| decoded.into_owned())
 }
 
+/// Mirrors of everything put their npm registry below a folder, which elsewhere is the package `npm`.
+fn below_mirror<'a>(host: &str, path: &'a str) -> &'a str {
+    if host.starts_with("registry.") {
+        return path;
+    }
+    ["npm/", "repository/npm/", "packages/"]
+        .iter()
+        .find_map(|folder| path.strip_prefix(folder))
+        .unwrap_or(path)
+}
+
 fn npm(path: &str) -> Asked {
     let Some(path) = decode(path) else {
         return Asked::Unknown;
     };
-    // Mirrors put their registry below a folder.
-    let path = ["npm/", "repository/npm/", "packages/"]
-        .iter()
-        .find_map(|folder| path.strip_prefix(folder).filter(|rest| rest.contains('/')))
-        .unwrap_or(&path);
     if path.starts_with("-/npm/v1/security/") || path.starts_with("-/npm/v1/advisories") {
         return Asked::Audit;
     }
@@ -324,8 +330,20 @@ mod tests {
             check(url, &file());
         }
         check(
+            "https://registry.npmjs.org/npm/-/npm-11.19.0.tgz",
+            &Asked::Tarball(npm_name("npm"), "npm-11.19.0.tgz".to_owned()),
+        );
+        check(
             "https://registry.npmjs.org/@types/node/-/node-20.1.0.tgz",
             &Asked::Tarball(scoped(), "node-20.1.0.tgz".to_owned()),
+        );
+        check(
+            "https://registry.npmjs.org/npm/-/npm-10.8.1.tgz",
+            &Asked::Tarball(npm_name("npm"), "npm-10.8.1.tgz".to_owned()),
+        );
+        check(
+            "https://registry.npmjs.org/npm/10.8.1",
+            &Asked::Manifest(npm_name("npm"), "10.8.1".to_owned()),
         );
         check(
             "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk",

@@ -18,6 +18,7 @@ pub(super) fn collect(workspace: &Workspace, output: &Output) -> anyhow::Result<
     let failed = |what: String| {
         Ok(BuildOutcome::Failed(Failure {
             step: "collect the artifact".to_owned(),
+            phase: None,
             reason: FailureReason::NoArtifact(what),
             log_tail: String::new(),
         }))

@@ -105,6 +105,7 @@ impl Builder {
                     let detail = format!("{what}: {}", chain(&error));
                     let outcome = BuildOutcome::Failed(Failure {
                         step: format!("provide {what}"),
+                        phase: None,
                         reason: match unfetched::sort(&error) {
                             Unfetched::Because(InconclusiveReason::Unavailable) => {
                                 FailureReason::RegistryUnavailable(detail)

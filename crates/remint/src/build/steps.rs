@@ -94,6 +94,7 @@ impl Run<'_> {
             Action::InstallListed { list, argv } => {
                 let refused = |why: String| Failure {
                     step: format!("install what the build backend asks for in {list}"),
+                    phase: Some(step.phase),
                     reason: FailureReason::Refused(why),
                     log_tail: String::new(),
                 };
@@ -258,6 +259,7 @@ impl Run<'_> {
         };
         Failure {
             step: shown,
+            phase: Some(step.phase),
             reason,
             log_tail: printable(&finished.log_tail),
         }

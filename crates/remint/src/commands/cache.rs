@@ -47,7 +47,7 @@ pub(crate) fn run(action: &CacheAction, settings: &Settings) -> anyhow::Result<E
             Workspace::sweep(root)?;
             match Cache::prune(root, *to)? {
                 Pruned::Removed(bytes) => {
-                    terminal::answer(&format!("freed {}\n", size_words(bytes)))
+                    terminal::answer(&format!("freed {}\n", size_words(bytes)));
                 }
                 Pruned::InUse => anyhow::bail!("another run of remint is using the caches"),
             }

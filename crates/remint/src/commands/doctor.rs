@@ -82,12 +82,12 @@ fn human(lines: &[Line], usable: bool) -> String {
             State::Missing => ('✘', AnsiColor::Red),
         };
         let style = Style::new().fg_color(Some(colour.into()));
-        text.push_str(&format!(
+        text.extend([format!(
             "{style}{sign}{style:#} {:<15} {}\n",
             line.what, line.detail
-        ));
+        )]);
         if let Some(hint) = &line.hint {
-            text.push_str(&format!("                  hint: {hint}\n"));
+            text.extend([format!("                  hint: {hint}\n")]);
         }
     }
     text.push_str(if usable {

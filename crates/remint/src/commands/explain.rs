@@ -23,6 +23,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("case-twins"),
     page!("commit-unreachable"),
     page!("dependency-digest-mismatch"),
+    page!("directory-entries"),
     page!("duplicate-entry"),
     page!("entry-order"),
     page!("file-directory-clash"),
@@ -61,6 +62,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("tar-header-encoding"),
     page!("timestamps"),
     page!("toolchain-guess"),
+    page!("top-folder"),
     page!("trailing-gzip-member"),
     page!("unavailable"),
     page!("undeclared-dependency"),
@@ -105,7 +107,7 @@ fn list() -> String {
     let mut text = String::new();
     for (id, page) in PAGES {
         let about = page.lines().nth(2).unwrap_or_default();
-        text.push_str(&format!("{id:<30} {about}\n"));
+        text.extend([format!("{id:<30} {about}\n")]);
     }
     text
 }
