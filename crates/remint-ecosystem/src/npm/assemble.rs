@@ -13,6 +13,7 @@ use crate::npm::lifecycle::{self, Call};
 use crate::npm::manager::{self, Chosen, Manager, words};
 use crate::npm::manifest::Manifest;
 use crate::npm::project::Project;
+use crate::npm::quirks;
 use crate::npm::recipe::{Known, Recipe, Replay, Scope};
 use crate::npm::settings;
 use crate::npm::stamp;
@@ -58,6 +59,8 @@ pub(crate) struct Variant {
     pub(crate) lifecycle: bool,
     /// Whether files named for the version are stamped too.
     pub(crate) version_files: bool,
+    /// Whether a lockfile that only its package manager can read is taken to be in step.
+    pub(crate) frozen: bool,
     /// Whether a build that the packer's scripts do again is done twice, as the publisher did.
     pub(crate) twice: bool,
 }
@@ -98,7 +101,7 @@ impl Assembler<'_> {
         let installation = if variant.building == Building::Nothing {
             Installation::default()
         } else {
-            install::installation(self)?
+            install::installation(self, variant.frozen)?
         };
         if variant.building != Building::Nothing {
             edits.extend(settings::edits(self.project, self.installer.manager));
@@ -118,6 +121,9 @@ impl Assembler<'_> {
         }
         if variant.stamp == StampAt::Last {
             steps.extend(self.stamp_step());
+        }
+        if variant.building != Building::Nothing {
+            self.release_quirks(&mut steps, &mut assumptions);
         }
         steps.push(self.step(
             Phase::Pack,
@@ -313,6 +319,39 @@ impl Assembler<'_> {
         }
         if !built {
             self.siblings_and_own(self.has_to_build() || recipe.publish.ignore_scripts, steps);
+        }
+    }
+
+    /// What happened between build and publish and left its mark in the published file only.
+    fn release_quirks(&self, steps: &mut Vec<Step>, assumptions: &mut Vec<Assumption>) {
+        let found = self.request.pin.stamp.as_ref().map_or_else(
+            || self.request.target.version.as_str(),
+            |stamp| stamp.wanted.as_str(),
+        );
+        let deleted = quirks::deleted_scripts(self.project, self.request.survey, found);
+        if !deleted.is_empty() {
+            let mut argv = words(&["npm", "pkg", "delete"]);
+            argv.extend(deleted.iter().map(|name| format!("scripts.{name}")));
+            assumptions.push(Assumption {
+                kind: AssumptionKind::WorkflowStep,
+                value: argv.join(" "),
+                from: "the published manifest, which is the source's without these scripts"
+                    .to_owned(),
+            });
+            steps.push(self.step(Phase::Build, &self.project.folder, argv));
+        }
+        let folders = quirks::folders_without_modes(self.project, self.request.survey);
+        if !folders.is_empty() {
+            let mut argv = words(&["chmod", "-R", "a-x+X"]);
+            argv.extend(folders);
+            assumptions.push(Assumption {
+                kind: AssumptionKind::WorkflowStep,
+                value: argv.join(" "),
+                from: "published programs that are not executable though the build makes them so, as after a \
+                       workflow artifact"
+                    .to_owned(),
+            });
+            steps.push(self.step(Phase::Build, &self.project.folder, argv));
         }
     }
 

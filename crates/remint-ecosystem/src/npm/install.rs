@@ -51,7 +51,12 @@ impl Installation {
 }
 
 /// The installation of the workspace, and of other folders where the workflow installed too.
-pub(crate) fn installation(assembler: &Assembler<'_>) -> Result<Installation, PlanError> {
+///
+/// A lockfile that cannot be read is held to be in step if `frozen` says so.
+pub(crate) fn installation(
+    assembler: &Assembler<'_>,
+    frozen: bool,
+) -> Result<Installation, PlanError> {
     let project = assembler.project;
     let mut installation = Installation::default();
     let mut fetches = Vec::new();
@@ -78,7 +83,7 @@ pub(crate) fn installation(assembler: &Assembler<'_>) -> Result<Installation, Pl
         if at == 0 && !has_dependencies(project) {
             continue;
         }
-        let mut locked = match lockfile {
+        let mut locking = match lockfile {
             Some(_) => Locking::Whole,
             None => Locking::None,
         };
@@ -86,13 +91,21 @@ pub(crate) fn installation(assembler: &Assembler<'_>) -> Result<Installation, Pl
             match manager::format(path) {
                 None => {
                     main = Some(Lock::Opaque { file: path.clone() });
+                    let insists = assembler
+                        .recipe
+                        .and_then(|recipe| recipe.installs.first())
+                        .is_none_or(|install| install.frozen);
+                    if !insists || !frozen {
+                        locking = Locking::Partly;
+                        unlocked = true;
+                    }
                 }
                 Some(format) => {
                     let found = read(project.tree, path, format)?;
                     installation.from_tree |= !found.archives.is_empty();
                     installation.has_scripts |= found.has_scripts;
                     if !manager::is_in_step(project, &folder, path) {
-                        locked = Locking::Partly;
+                        locking = Locking::Partly;
                         unlocked = true;
                     }
                     fetches.extend(found.fetches);
@@ -109,7 +122,7 @@ pub(crate) fn installation(assembler: &Assembler<'_>) -> Result<Installation, Pl
         }
         installation
             .steps
-            .push(step(assembler, &folder, manager, locked));
+            .push(step(assembler, &folder, manager, locking));
     }
     installation.lock = if installation.steps.is_empty() {
         Lock::Nothing

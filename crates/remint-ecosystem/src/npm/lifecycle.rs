@@ -262,7 +262,8 @@ pub(crate) fn sibling_build(member: &Member) -> Option<&'static str> {
 /// A build that exists is always run: a committed result may not be what its source gives. The manifest is not
 /// compared: packers and stamps change it, and the rebuild will show in what way.
 pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
-    let runs_something = build_script(&project.manifest).is_some()
+    let runs_something = build_script(&project.manifest)
+        .is_some_and(|name| !does_nothing(&project.manifest, name))
         || [
             "prepublish",
             "prepublishOnly",
@@ -292,7 +293,8 @@ pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
         })
 }
 
-/// Whether a script is absent, or only sets up git hooks, to the letter: anything else may write files.
+/// Whether a script is absent, only talks, or only sets up git hooks, to the letter: anything else may write
+/// files.
 fn does_nothing(manifest: &Manifest, name: &str) -> bool {
     const HOOKS: [&str; 7] = [
         "husky",
@@ -303,9 +305,14 @@ fn does_nothing(manifest: &Manifest, name: &str) -> bool {
         "lefthook install",
         "simple-git-hooks",
     ];
-    manifest
-        .script(name)
-        .is_none_or(|text| HOOKS.contains(&text.trim()))
+    manifest.script(name).is_none_or(|text| {
+        let only_talks = matches!(split(text), Script::Commands(commands)
+        if commands.iter().all(|command| {
+            matches!(command.word(0), "echo" | "true" | ":")
+                && !command.text.contains(['|', '>', '<', '&', '$', '`'])
+        }));
+        only_talks || HOOKS.contains(&text.trim())
+    })
 }
 
 /// Whether some published file is not in the tree as it is.
@@ -469,6 +476,18 @@ mod tests {
             r#"{"scripts":{"prepare":"husky && node x.js"}}"#,
         );
         check(&[hidden, code], &[hidden, code], false);
+        let talking = ("package.json", r#"{"scripts":{"build":"echo OK"}}"#);
+        check(&[talking, code], &[talking, code], true);
+        for script in [
+            "echo 1 > index.js",
+            "echo `node x`",
+            "echo $(node x)",
+            "echo 1 && node x",
+        ] {
+            let manifest = serde_json::json!({ "scripts": { "build": script } }).to_string();
+            let writing = ("package.json", manifest.as_str());
+            check(&[writing, code], &[writing, code], false);
+        }
         let hooks = ("package.json", r#"{"scripts":{"prepare":"husky"}}"#);
         check(&[hooks, code], &[hooks, code], true);
         check(

@@ -99,9 +99,9 @@ pub(crate) fn installer(project: &Project<'_>, recipe: Option<&Recipe>, survey: 
         && let Some(install) = recipe.installs.first()
     {
         // A workflow says `yarn` for both generations.
-        let manager = match install {
+        let manager = match install.manager {
             Manager::YarnClassic if lockfile(Manager::YarnBerry).is_some() => Manager::YarnBerry,
-            other => *other,
+            other => other,
         };
         if fits(manager) {
             return chosen(manager, recipe.path.as_str());

@@ -15,6 +15,7 @@ mod packument;
 pub mod plan;
 mod project;
 mod protocols;
+mod quirks;
 mod recipe;
 mod settings;
 mod stamp;

@@ -121,6 +121,7 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         dependency_scripts: false,
         lifecycle: true,
         version_files: false,
+        frozen: true,
         twice: false,
     };
     let with = |name: &str, change: &dyn Fn(&mut Variant)| {
@@ -159,6 +160,16 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
                 variant.version_files = true;
             },
         ));
+    }
+    let opaque = assembler
+        .installer
+        .lockfile
+        .as_ref()
+        .is_some_and(|lockfile| manager::format(lockfile).is_none());
+    if opaque {
+        variants.push(with("lockfile behind its manifest", &|variant| {
+            variant.frozen = false
+        }));
     }
     let whole = recipe.is_some_and(|recipe| {
         recipe.steps.iter().any(|step| {

@@ -25,7 +25,7 @@ pub(crate) struct Recipe {
     /// The job in it.
     pub(crate) job: String,
     /// The package managers that installed dependencies, the first one first.
-    pub(crate) installs: Vec<Manager>,
+    pub(crate) installs: Vec<Install>,
     /// Folders other than the workspace's in which dependencies were installed.
     pub(crate) other_installs: Vec<Folder>,
     /// What ran between checkout and publish, checks and installs left out.
@@ -34,6 +34,15 @@ pub(crate) struct Recipe {
     pub(crate) publish: Publish,
     /// Tool versions: `node`, `npm`, `pnpm`, `yarn`, `bun` with a version, range or `latest`.
     pub(crate) tools: BTreeMap<&'static str, String>,
+}
+
+/// An install command of a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Install {
+    /// By which package manager.
+    pub(crate) manager: Manager,
+    /// Whether it insists that the lockfile is in step.
+    pub(crate) frozen: bool,
 }
 
 /// One thing to be done again.

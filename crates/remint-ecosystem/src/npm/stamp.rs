@@ -111,7 +111,8 @@ fn below(project: &Project<'_>, path: &EntryPath) -> Option<String> {
     }
 }
 
-fn published_blob<'a>(survey: &'a Survey, path: &str) -> Option<&'a CommitId> {
+/// The blob id of a published file.
+pub(crate) fn published_blob<'a>(survey: &'a Survey, path: &str) -> Option<&'a CommitId> {
     survey
         .entries
         .iter()
@@ -120,7 +121,7 @@ fn published_blob<'a>(survey: &'a Survey, path: &str) -> Option<&'a CommitId> {
 }
 
 /// The id that git gives this content.
-fn blob_id(content: &[u8]) -> CommitId {
+pub(crate) fn blob_id(content: &[u8]) -> CommitId {
     let mut bytes = format!("blob {}\0", content.len()).into_bytes();
     bytes.extend_from_slice(content);
     #[expect(
@@ -142,12 +143,20 @@ pub(crate) fn replaced(manifest: &[u8], wanted: &str) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// The manifest as npm writes it after `npm version`: parsed and printed again with the indentation it had.
+/// The manifest as npm writes it after `npm version`.
 fn rewritten(manifest: &[u8], wanted: &str) -> Option<Vec<u8>> {
+    printed(manifest, |fields| {
+        fields.insert("version".to_owned(), Value::from(wanted));
+    })
+}
+
+/// The manifest as npm writes it after a change: parsed and printed again with the indentation it had.
+pub(crate) fn printed(
+    manifest: &[u8],
+    change: impl FnOnce(&mut serde_json::Map<String, Value>),
+) -> Option<Vec<u8>> {
     let mut value = parse_json(manifest).ok()?;
-    value
-        .as_object_mut()?
-        .insert("version".to_owned(), Value::from(wanted));
+    change(value.as_object_mut()?);
     let text = std::str::from_utf8(manifest).ok()?;
     let indent: String = text
         .lines()

@@ -1,6 +1,8 @@
 //! `yarn.lock`: yarn 1 writes a format of its own, later ones YAML. The checksums of the latter are those of
 //! yarn's cache archives, not of what a registry serves, so they pin nothing here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use super::{LockError, Locked, name_and_version};
@@ -17,6 +19,29 @@ pub(super) fn parse(text: &str) -> Result<Locked, LockError> {
 /// Whether a `yarn.lock` was written by yarn 2 or later.
 pub(crate) fn is_berry(text: &str) -> bool {
     text.lines().any(|line| line.starts_with("__metadata:"))
+}
+
+/// Whether the lockfile has an entry for each of these requirements, or at least for each of the names where the
+/// generation rewrites requirements.
+pub(super) fn knows(text: &str, wanted: &BTreeMap<String, String>) -> bool {
+    let berry = is_berry(text);
+    let mut descriptors = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.starts_with([' ', '#'])) {
+        for descriptor in line.trim_end_matches(':').trim_matches('"').split(", ") {
+            let descriptor = descriptor.trim_matches('"');
+            descriptors.insert(descriptor);
+            names.extend(name_and_version(descriptor).map(|(name, _)| name));
+        }
+    }
+    wanted.iter().all(|(name, requirement)| {
+        let local = ["link:", "file:", "workspace:", "portal:"]
+            .iter()
+            .any(|protocol| requirement.starts_with(protocol));
+        local
+            || (berry && names.contains(name.as_str()))
+            || descriptors.contains(format!("{name}@{requirement}").as_str())
+    })
 }
 
 fn berry(text: &str) -> Result<Locked, LockError> {
@@ -135,6 +160,7 @@ impl Block<'_> {
 mod tests {
     use super::super::tests::{check, integrity};
     use super::super::{Format, parse};
+    use super::*;
 
     #[test]
     fn yarn_one_writes_blocks() {
@@ -223,6 +249,30 @@ b@^2.0.0:
             ],
         );
         assert_eq!(locked.git, ["https://github.com/o/d.git#commit=0123"]);
+    }
+
+    #[test]
+    fn an_entry_for_every_requirement_means_in_step() {
+        let check = |text: &str, expect: bool| {
+            let wanted = BTreeMap::from([
+                ("@s/a".to_owned(), "^1.0.0".to_owned()),
+                ("b".to_owned(), "link:../b".to_owned()),
+            ]);
+            assert_eq!(knows(text, &wanted), expect, "{text}");
+        };
+        check(
+            "\"@s/a@^0.9.0\", \"@s/a@^1.0.0\":\n  version \"1.0.0\"\n",
+            true,
+        );
+        check("\"@s/a@^0.9.0\":\n  version \"0.9.0\"\n", false);
+        check(
+            "__metadata:\n  version: 8\n\"@s/a@npm:^1.0.0\":\n  version: 1\n",
+            true,
+        );
+        check(
+            "__metadata:\n  version: 8\n\"c@npm:^1.0.0\":\n  version: 1\n",
+            false,
+        );
     }
 
     #[test]

@@ -6,9 +6,11 @@ use globset::GlobBuilder;
 use serde_json::Value;
 
 use super::{
-    Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check, leaves_the_tree,
+    Install, Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check,
+    leaves_the_tree,
 };
 use crate::npm::folder::Folder;
+use crate::npm::manager::Manager;
 use crate::npm::project::{Project, manifest_in};
 use crate::workflow::script::{Command, Script, split};
 use crate::workflow::{Does, Job, Step, Workflow};
@@ -92,7 +94,7 @@ fn score(
             .into_iter()
             .chain([project.folder.as_str()])
             .any(|name| command.contains(name));
-        let all = publish.by != Publisher::Manager(crate::npm::manager::Manager::Npm)
+        let all = publish.by != Publisher::Manager(Manager::Npm)
             || command.contains("workspace")
             || command.contains(" -r")
             || command.contains("recursive");
@@ -269,7 +271,14 @@ impl Walk<'_, '_> {
                     replay.push(&text, Scope::Other, Weight::Follows);
                 }
                 Kind::Install(manager) => {
-                    self.recipe.installs.push(manager);
+                    let frozen = ["ci", "clean-install", "--frozen-lockfile", "--immutable"]
+                        .iter()
+                        .any(|word| command.has(word));
+                    self.recipe.installs.push(Install {
+                        manager,
+                        // pnpm insists by itself where it runs in a workflow.
+                        frozen: frozen || manager == Manager::Pnpm,
+                    });
                     let place = command
                         .option("--prefix")
                         .or_else(|| command.option("-C"))
