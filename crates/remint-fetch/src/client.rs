@@ -187,13 +187,10 @@ impl Client {
         let mut pause = self.pace.first_pause;
         let mut left = self.pace.tries;
         loop {
-            let outcome = match tokio::time::timeout(deadline, attempt()).await {
-                Ok(outcome) => outcome,
+            let Ok(outcome) = tokio::time::timeout(deadline, attempt()).await else {
                 // A server this slow will not be faster the next time.
-                Err(_) => {
-                    let reason = format!("no complete answer within {} s", deadline.as_secs());
-                    return Err(unavailable(request.url, &reason));
-                }
+                let reason = format!("no complete answer within {} s", deadline.as_secs());
+                return Err(unavailable(request.url, &reason));
             };
             match outcome {
                 Ok(answer) => return Ok(answer),

@@ -47,7 +47,7 @@ pub enum FetchError {
         /// What the registry or lockfile declares.
         expected: Integrity,
         /// What arrived.
-        found: Integrity,
+        found: Box<Integrity>,
     },
     /// The answer is larger than such an answer may be.
     #[error("`{url}` is larger than {limit} bytes")]
@@ -88,7 +88,11 @@ pub enum FetchError {
 
 impl FetchError {
     /// An answer that does not have the form it should have.
-    pub(crate) fn malformed(url: impl Into<String>, what: &str, reason: impl ToString) -> Self {
+    pub(crate) fn malformed(
+        url: impl Into<String>,
+        what: &str,
+        reason: &dyn std::fmt::Display,
+    ) -> Self {
         Self::Malformed {
             url: url.into(),
             source: MetadataError::Malformed {

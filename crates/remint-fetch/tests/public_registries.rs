@@ -1,5 +1,5 @@
 //! A few requests to the public registries, through whatever this machine is configured for.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "tests")]
 
 use std::sync::Arc;
 

@@ -82,12 +82,15 @@ impl Cache {
             remove(&left)?;
         }
         let mut items: Vec<Item> = sizes(&directory.join("content"))?;
-        for tool in children(&directory.join("tools"))? {
-            items.push(Item {
-                bytes: total(&sizes(&tool)?),
-                used: modified(&tool),
-                path: tool,
-            });
+        // What is of use only as a whole: an unpacked tool, a repository's objects, an installed tree.
+        for kind in ["tools", "git", "snapshots"] {
+            for path in children(&directory.join(kind))? {
+                items.push(Item {
+                    bytes: total(&sizes(&path)?),
+                    used: modified(&path),
+                    path,
+                });
+            }
         }
         let mut left = total(&items);
         let mut removed = 0_u64;
@@ -96,7 +99,10 @@ impl Cache {
             if left <= limit {
                 break;
             }
-            remove(&item.path)?;
+            // What another user made stays; the rest can still go.
+            if remove(&item.path).is_err() {
+                continue;
+            }
             left = left.saturating_sub(item.bytes);
             removed = removed.saturating_add(item.bytes);
         }
@@ -113,8 +119,8 @@ pub(super) fn sweep_and_settle(temporary: &Path) -> Result<(PathBuf, File), Fetc
         if !place.is_dir() {
             continue;
         }
-        let alive = match File::open(place.join("lock")) {
-            Ok(lock) => matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
+        let alive = match fs_err::File::open(place.join("lock")) {
+            Ok(lock) => matches!(lock.file().try_lock(), Err(TryLockError::WouldBlock)),
             Err(_) => false,
         };
         if !alive {
@@ -154,7 +160,18 @@ fn total(items: &[Item]) -> u64 {
         .fold(0, |sum, item| sum.saturating_add(item.bytes))
 }
 
+/// When a directory or one of its direct entries last changed.
 fn modified(path: &Path) -> SystemTime {
+    children(path)
+        .unwrap_or_default()
+        .iter()
+        .map(|child| own_time(child))
+        .chain([own_time(path)])
+        .max()
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+fn own_time(path: &Path) -> SystemTime {
     fs_err::symlink_metadata(path)
         .and_then(|metadata| metadata.modified())
         .unwrap_or(SystemTime::UNIX_EPOCH)

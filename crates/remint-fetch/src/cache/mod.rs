@@ -185,3 +185,81 @@ pub(crate) fn name_of(key: &str) -> String {
     let digest = Sha512::of(key.as_bytes()).to_string();
     digest.get(..64).unwrap_or(&digest).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn keep(cache: &Cache, bytes: &[u8]) -> PathBuf {
+        cache.keep_bytes(bytes, &Sha256::of(bytes)).unwrap()
+    }
+
+    fn age(path: &Path, time: SystemTime) {
+        let file = fs_err::File::open(path).unwrap();
+        file.file().set_modified(time).unwrap();
+    }
+
+    #[test]
+    fn content_that_changed_is_not_handed_out() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = Cache::open(place.path()).unwrap();
+        let digest = Sha256::of(b"content");
+        let path = keep(&cache, b"content");
+        assert!(cache.content(&digest).unwrap().is_some());
+        fs_err::remove_file(&path).unwrap();
+        fs_err::write(&path, b"changed").unwrap();
+        assert_eq!(cache.content_bytes(&digest, 100).unwrap(), None);
+        assert!(cache.content(&digest).unwrap().is_none());
+        assert!(!path.exists());
+        keep(&cache, b"content");
+        assert_eq!(cache.content_bytes(&digest, 3).unwrap(), None);
+        assert_eq!(
+            cache.content_bytes(&digest, 7).unwrap().unwrap(),
+            b"content"
+        );
+    }
+
+    #[test]
+    fn pruning_takes_what_was_not_used_for_longest_and_never_what_is_in_use() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = Cache::open(place.path()).unwrap();
+        let (old, new) = (keep(&cache, &[1; 600]), keep(&cache, &[2; 600]));
+        let earlier = cache.opened.checked_sub(Duration::from_secs(1000)).unwrap();
+        age(&old, earlier);
+        assert_eq!(Cache::prune(place.path(), 700).unwrap(), Pruned::InUse);
+        drop(cache);
+        assert_eq!(
+            Cache::prune(place.path(), 700).unwrap(),
+            Pruned::Removed(600)
+        );
+        assert!(!old.exists() && new.exists());
+        assert_eq!(Cache::prune(place.path(), 700).unwrap(), Pruned::Removed(0));
+        // Using it makes it the newest.
+        let cache = Cache::open(place.path()).unwrap();
+        let other = keep(&cache, &[3; 600]);
+        age(&new, earlier);
+        age(&other, earlier);
+        assert!(cache.content(&Sha256::of(&[2; 600])).unwrap().is_some());
+        drop(cache);
+        Cache::prune(place.path(), 700).unwrap();
+        assert!(new.exists() && !other.exists());
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_swept_and_what_a_live_one_uses_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let live = Cache::open(place.path()).unwrap();
+        let dead = place.path().join("temporary/run-dead");
+        fs_err::create_dir_all(dead.join("half")).unwrap();
+        fs_err::write(dead.join("lock"), "").unwrap();
+        let file = live.temporary_file().unwrap();
+        let other = Cache::open(place.path()).unwrap();
+        assert!(!dead.exists());
+        assert!(file.path().exists());
+        let workplace = other.workplace.clone();
+        drop(other);
+        assert!(!workplace.exists());
+    }
+}

@@ -356,7 +356,7 @@ mod tests {
         check("https://registry.npmjs.org/", &Asked::Unknown);
         check("https://registry.npmjs.org/a/b/c/d/e", &Asked::Unknown);
         check(
-            "https://registry.npmjs.org/%2e%2e/x/-/y.tgz",
+            "https://registry.npmjs.org/%2e%2e%2fx/-/y.tgz",
             &Asked::Unknown,
         );
         check("https://npm.company.example/other", &Asked::Elsewhere);

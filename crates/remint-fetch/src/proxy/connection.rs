@@ -120,6 +120,10 @@ fn connect(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<AnswerB
     let shared = Arc::clone(shared);
     let mut open = shared.open.clone();
     let tunnel = async move {
+        // The connection that carries the tunnel gives its slot back once the tunnel is made.
+        let Ok(_slot) = Arc::clone(&shared.slots).acquire_owned().await else {
+            return;
+        };
         let Ok(upgraded) = hyper::upgrade::on(request).await else {
             return;
         };

@@ -44,7 +44,7 @@ pub(super) async fn metadata(shared: &Arc<Shared>, name: &PackageName, part: Par
     let shaped = match work.await {
         Ok(Ok(shaped)) => shaped,
         Ok(Err(error)) => {
-            let error = FetchError::malformed(&url, "registry metadata", error);
+            let error = FetchError::malformed(&url, "registry metadata", &error);
             return shared.failed(&url, &error, Wanted::Metadata);
         }
         Err(error) => {
@@ -145,7 +145,7 @@ async fn fetch(
     };
     let document = registries.packument(name, shared.tokens).await?;
     let address = packument::tarball_address(&document.bytes, name, file)
-        .map_err(|error| FetchError::malformed(&document.url, "registry metadata", error))?;
+        .map_err(|error| FetchError::malformed(&document.url, "registry metadata", &error))?;
     let stated = address
         .and_then(|address| address.parse::<Url>().ok())
         .filter(|url| matches!(url.scheme(), "https" | "http"))

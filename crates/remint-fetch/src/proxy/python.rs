@@ -62,7 +62,7 @@ fn for_inside(rules: &Rules, name: &PackageName, mut page: SimplePage) -> Simple
     if let Some(moment) = rules.as_of() {
         let out = |uploaded: Option<i64>| uploaded.is_some_and(|time| time <= moment);
         // Where nothing was out in time, or nothing says when, the times are no information.
-        if page.files.iter().any(|file| out(file.uploaded())) {
+        if page.files.iter().any(|file| out(file.uploaded())) && page.times_are_plausible(name) {
             page.files.retain(|file| out(file.uploaded()));
         }
     }
@@ -209,7 +209,7 @@ async fn fetch(
     let url: Url = listed
         .url
         .parse()
-        .map_err(|error| FetchError::malformed(&listed.url, "file URL", error))?;
+        .map_err(|error| FetchError::malformed(&listed.url, "file URL", &error))?;
     get(shared, url, file.metadata, digests).await
 }
 

@@ -13,8 +13,9 @@ const MOST: usize = 50_000;
 pub struct ProxyRecord {
     /// What was passed on, by the bytes that the registry sent.
     pub fetched: Vec<Fetched>,
-    /// What was refused. The reasons beyond those of the model: `audit` (a vulnerability query, which clients
-    /// send unasked) and `unknown-endpoint` (something else of a registry that installing does not need).
+    /// What was refused. Three reasons are harmless: `audit` (a vulnerability query) and `update-check` (a client
+    /// looking itself up), which clients send unasked, and `unknown-endpoint` (something else of a registry that
+    /// installing does not need).
     pub refused: Vec<RefusedRequest>,
     /// Files that the registry says it does not have.
     pub gone: Vec<String>,

@@ -20,6 +20,7 @@ pub(super) enum Refusal {
     DigestMismatch,
     PublishedFile,
     Audit,
+    UpdateCheck,
     UnknownEndpoint,
 }
 
@@ -32,10 +33,22 @@ impl Refusal {
             Self::DigestMismatch => "digest-mismatch",
             Self::PublishedFile => "published-file",
             Self::Audit => "audit",
+            Self::UpdateCheck => "update-check",
             Self::UnknownEndpoint => "unknown-endpoint",
         }
     }
 }
+
+/// Clients look up themselves, unasked, to say that there is a newer version.
+const CLIENTS: &[&str] = &[
+    "npm",
+    "pnpm",
+    "@pnpm/exe",
+    "yarn",
+    "@yarnpkg/cli",
+    "bun",
+    "corepack",
+];
 
 /// The digests that a file may have; none means that the lockfile does not say.
 pub(super) type Digested = Vec<Integrity>;
@@ -143,6 +156,11 @@ impl Rules {
                 if locked.ecosystem == ecosystem && locked.packages.contains_key(name.as_str()) =>
             {
                 Ok(())
+            }
+            Scope::Locked(_) | Scope::Nothing
+                if ecosystem == Ecosystem::Npm && CLIENTS.contains(&name.as_str()) =>
+            {
+                Err(Refusal::UpdateCheck)
             }
             Scope::Locked(_) | Scope::Nothing => Err(Refusal::NotInLockfile),
         }
@@ -472,6 +490,10 @@ mod tests {
         assert_eq!(
             rules.metadata(Ecosystem::Npm, &npm("right-pad")),
             Err(Refusal::NotInLockfile)
+        );
+        assert_eq!(
+            rules.metadata(Ecosystem::Npm, &npm("npm")),
+            Err(Refusal::UpdateCheck)
         );
         let python = PackageName::parse(Ecosystem::Pypi, "left-pad").unwrap();
         assert_eq!(

@@ -109,7 +109,7 @@ impl Registries {
         let url: Url = file
             .url
             .parse()
-            .map_err(|error| FetchError::malformed(&file.url, "file URL", error))?;
+            .map_err(|error| FetchError::malformed(&file.url, "file URL", &error))?;
         let (client, url) = match file.format {
             ArtifactFormat::NpmTarball => (&self.npm, self.on_configured_registry(url)),
             ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {

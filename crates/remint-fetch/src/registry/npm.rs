@@ -1,6 +1,7 @@
 //! npm registries: where a package's metadata and tarballs are.
 
 use remint_model::PackageName;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::client::Tokens;
@@ -21,6 +22,48 @@ impl Registries {
             .ok_or_else(|| FetchError::NotFound(format!("{registry}{name}")))?;
         self.document(&self.npm, &url, "application/json", tokens)
             .await
+    }
+
+    /// A metadata document with one version alone, where the registry serves such; else the full one.
+    pub(crate) async fn one_version(
+        &self,
+        name: &PackageName,
+        version: &str,
+    ) -> Result<Metadata, FetchError> {
+        let url = packument_url(self.npm_registries.of(name), name)
+            .and_then(|url| format!("{url}/{version}").parse::<Url>().ok());
+        let answer = match &url {
+            Some(url) => {
+                self.document(&self.npm, url, "application/json", Tokens::AsConfigured)
+                    .await
+            }
+            None => return self.packument(name, Tokens::AsConfigured).await,
+        };
+        let whole = answer.and_then(|mut answer| {
+            let manifest: Value = serde_json::from_slice(&answer.bytes)
+                .map_err(|error| FetchError::malformed(&answer.url, "registry metadata", &error))?;
+            // Some registries answer with the package whatever version is named.
+            if manifest.get("version").and_then(Value::as_str) != Some(version) {
+                return Err(FetchError::NotFound(answer.url));
+            }
+            let document = json!({
+                "name": name.as_str(),
+                "dist-tags": {"latest": version},
+                "versions": {version: manifest},
+            });
+            answer.bytes = serde_json::to_vec(&document).map_err(std::io::Error::from)?;
+            Ok(answer)
+        });
+        match whole {
+            Ok(document) => Ok(document),
+            Err(
+                FetchError::NotFound(_)
+                | FetchError::Malformed { .. }
+                | FetchError::Denied { .. }
+                | FetchError::Offline(_),
+            ) => self.packument(name, Tokens::AsConfigured).await,
+            Err(error) => Err(error),
+        }
     }
 
     /// A tarball address as the metadata gives it, on the registry that the user configured: mirrors pass on the

@@ -1,12 +1,13 @@
 //! Python indexes: a project's page, and what PyPI says beside it.
 
-use remint_ecosystem::Release;
 use remint_ecosystem::pypi::locate;
+use remint_ecosystem::{Release, RepositoryClaim};
 use remint_model::{PackageName, Version};
 use url::Url;
 
 use crate::client::Tokens;
 use crate::error::FetchError;
+use crate::registry::simple::SimplePage;
 use crate::registry::store::Metadata;
 use crate::registry::{Registries, platform};
 
@@ -25,7 +26,7 @@ impl Registries {
         for index in &self.indexes.simple {
             let url = index
                 .join(&format!("{name}/"))
-                .map_err(|error| FetchError::malformed(index.as_str(), "index URL", error))?;
+                .map_err(|error| FetchError::malformed(index.as_str(), "index URL", &error))?;
             match self.document(&self.python, &url, ACCEPT, tokens).await {
                 Ok(page) => return Ok((url, page)),
                 // Only a plain "no such project" moves on: an index that does not answer might have it.
@@ -60,12 +61,55 @@ impl Registries {
             )
             .map_err(|error| FetchError::metadata(page.url.clone(), error))
         };
-        let release = read(None, version)?;
-        match self.release_document(&url, name, &release.version).await? {
-            // Claims only: a document that cannot be read must not take the release away.
-            Some(document) => read(Some(&document.bytes), version).or(Ok(release)),
-            None => Ok(release),
+        let mut release = read(None, version)?;
+        let of = release.version.clone();
+        if let Some(document) = self.release_document(&url, name, &of).await?
+            && let Ok(told) = read(Some(&document.bytes), Some(&of))
+        {
+            release.claims = told.claims;
         }
+        if let Some(previous) = &mut release.previous {
+            let of = previous.version.clone();
+            previous.claims = match self.release_document(&url, name, &of).await? {
+                Some(document) => read(Some(&document.bytes), Some(&of))
+                    .map_or_else(|_| Vec::new(), |told| told.claims),
+                None => self.metadata_claims(&url, &page, name, &of).await,
+            };
+        }
+        Ok(release)
+    }
+
+    /// What the core metadata beside a file names (PEP 658), for a release whose files nobody opens.
+    async fn metadata_claims(
+        &self,
+        url: &Url,
+        page: &Metadata,
+        name: &PackageName,
+        version: &Version,
+    ) -> Vec<RepositoryClaim> {
+        let Ok(read) = SimplePage::read(&page.bytes, page.media_type.as_deref(), url) else {
+            return Vec::new();
+        };
+        let beside = read
+            .files
+            .iter()
+            .filter(|file| file.version(name) == Some(version.as_str()))
+            .find(|file| {
+                file.core_metadata
+                    .as_ref()
+                    .is_some_and(|stated| *stated != false)
+            })
+            .and_then(|file| format!("{}.metadata", file.url).parse::<Url>().ok());
+        let Some(beside) = beside else {
+            return Vec::new();
+        };
+        // Only a comparison with the past hangs on it, and that can do without.
+        self.document(&self.python, &beside, "*/*", Tokens::AsConfigured)
+            .await
+            .map_or_else(
+                |_| Vec::new(),
+                |found| locate::metadata_claims(&found.bytes),
+            )
     }
 
     /// `/pypi/NAME/VERSION/json` beside `/simple/`, which PyPI has and most mirrors have not.

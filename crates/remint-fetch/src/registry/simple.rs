@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use pep440_rs::Version as PythonVersion;
 use remint_model::{Ecosystem, PackageName, Sha256};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -88,7 +89,7 @@ impl SimplePage {
         url: &Url,
     ) -> Result<Self, FetchError> {
         let malformed =
-            |reason: String| FetchError::malformed(url.as_str(), "project page", reason);
+            |reason: String| FetchError::malformed(url.as_str(), "project page", &reason);
         let kind = media_type.unwrap_or("text/html").to_ascii_lowercase();
         let kind = kind.split(';').next().unwrap_or("").trim().to_owned();
         let mut base = url.clone();
@@ -122,6 +123,39 @@ impl SimplePage {
             }
         });
         Ok(page)
+    }
+
+    /// Whether the upload times can be the index's own: a mirror that writes down when it first saw a file has
+    /// the patches of one line in the wrong order.
+    pub(crate) fn times_are_plausible(&self, project: &PackageName) -> bool {
+        let mut first: BTreeMap<PythonVersion, i64> = BTreeMap::new();
+        for file in &self.files {
+            let version = file.version(project).and_then(|text| text.parse().ok());
+            if let (Some(version), Some(time)) = (version, file.uploaded()) {
+                let earliest = first.entry(version).or_insert(time);
+                *earliest = time.min(*earliest);
+            }
+        }
+        let ordered: Vec<(&PythonVersion, &i64)> = first
+            .iter()
+            .filter(|(version, _)| version.is_stable())
+            .collect();
+        let line = |version: &PythonVersion| {
+            version
+                .release()
+                .iter()
+                .take(2)
+                .copied()
+                .collect::<Vec<_>>()
+        };
+        let backwards = ordered
+            .windows(2)
+            .filter(|pair| {
+                matches!(pair, [(one, earlier), (other, later)]
+                    if line(one) == line(other) && earlier > later)
+            })
+            .count();
+        backwards == 0 || (backwards == 1 && ordered.len() >= 10)
     }
 
     /// The file of this name.
@@ -196,6 +230,46 @@ mod tests {
             );
         }
         assert_eq!(one.files.first().unwrap().uploaded(), Some(1_735_787_045));
+    }
+
+    #[test]
+    fn times_of_a_mirror_are_not_believed() {
+        let project = PackageName::parse(Ecosystem::Pypi, "x").unwrap();
+        let check = |files: &[(&str, &str)], expect: bool| {
+            let files = files
+                .iter()
+                .map(|(version, time)| SimpleFile {
+                    filename: format!("x-{version}.tar.gz"),
+                    upload_time: Some(format!("{time}T00:00:00Z")),
+                    ..SimpleFile::default()
+                })
+                .collect();
+            let page = SimplePage {
+                meta: BTreeMap::new(),
+                name: String::new(),
+                files,
+                versions: Vec::new(),
+            };
+            assert_eq!(page.times_are_plausible(&project), expect);
+        };
+        check(
+            &[
+                ("1.0", "2024-01-01"),
+                ("1.0.1", "2024-01-02"),
+                ("2.0", "2023-01-01"),
+            ],
+            true,
+        );
+        check(&[("1.0", "2024-01-02"), ("1.0.1", "2024-01-01")], false);
+        // A wheel added later does not move its release.
+        check(
+            &[
+                ("1.0", "2024-01-01"),
+                ("1.0.1", "2024-01-02"),
+                ("1.0", "2024-01-03"),
+            ],
+            true,
+        );
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Registries {
             .await?;
         let Some(document) = answer else {
             let (location, metadata) = known.ok_or_else(|| {
-                FetchError::malformed(shown(url), "answer", "`not modified`, unasked")
+                FetchError::malformed(shown(url), "answer", &"`not modified`, unasked")
             })?;
             *seen = Some(location);
             return Ok(metadata);
@@ -156,20 +156,22 @@ impl Registries {
             return Err(FetchError::Offline(shown(request.url)));
         }
         let file = self.cache.temporary_file()?;
-        let digests = request
-            .client
-            .file(
-                Request {
-                    url: request.url,
-                    accept: None,
-                    etag: None,
-                    limit: request.limit,
-                    tokens: request.tokens,
-                },
-                &file,
-            )
-            .await?;
-        check(request, &digests)?;
+        let get = || {
+            let wanted = Request {
+                url: request.url,
+                accept: None,
+                etag: None,
+                limit: request.limit,
+                tokens: request.tokens,
+            };
+            request.client.file(wanted, &file)
+        };
+        let mut digests = get().await?;
+        if check(request, &digests).is_err() {
+            // A transfer can break without a sign of it; a file that is wrong stays wrong.
+            digests = get().await?;
+            check(request, &digests)?;
+        }
         let path = self.cache.keep(file, &digests.sha256)?;
         let location = Location {
             key,
@@ -217,7 +219,7 @@ fn check(request: FileRequest<'_>, digests: &Digests) -> Result<(), FetchError> 
         Some(expected) if !digests.matches(expected) => Err(FetchError::Integrity {
             url: shown(request.url),
             expected: expected.clone(),
-            found: digests.like(expected),
+            found: Box::new(digests.like(expected)),
         }),
         Some(_) | None => Ok(()),
     }

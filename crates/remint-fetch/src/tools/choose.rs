@@ -108,9 +108,14 @@ async fn choose_npm(
     package: &PackageName,
     tool: &Tool,
 ) -> Result<Chosen, FetchError> {
-    let packument = registries.packument(package, Tokens::AsConfigured).await?;
+    let exact = exact(source, tool);
+    // All that is said about `npm` is tens of megabytes; one version of it is a page.
+    let packument = match &exact {
+        Some(version) => registries.one_version(package, version).await?,
+        None => registries.packument(package, Tokens::AsConfigured).await?,
+    };
     let malformed = |error| FetchError::metadata(packument.url.clone(), error);
-    let version = match exact(source, tool) {
+    let version = match exact {
         Some(version) => version,
         None => {
             let latest = npm::locate::release(&packument.bytes, None).map_err(malformed)?;
@@ -133,7 +138,7 @@ async fn choose_npm(
     let url: Url = file
         .url
         .parse()
-        .map_err(|error| FetchError::malformed(&file.url, "file URL", error))?;
+        .map_err(|error| FetchError::malformed(&file.url, "file URL", &error))?;
     Ok(Chosen {
         version: release.version.to_string(),
         url: registries.on_configured_registry(url),
@@ -235,8 +240,9 @@ async fn choose_wheel(
                 .collect()
         }
     };
+    let told = exact(source, tool).is_none() && page.times_are_plausible(project);
     let out = |file: &SimpleFile| match (tool.as_of, file.uploaded()) {
-        (Some(moment), Some(uploaded)) if exact(source, tool).is_none() => uploaded <= moment,
+        (Some(moment), Some(uploaded)) if told => uploaded <= moment,
         _ => true,
     };
     let (_, _, file) = fitting
@@ -247,7 +253,7 @@ async fn choose_wheel(
     let url = file
         .url
         .parse()
-        .map_err(|error| FetchError::malformed(&file.url, "file URL", error))?;
+        .map_err(|error| FetchError::malformed(&file.url, "file URL", &error))?;
     Ok(Chosen {
         version: file.version(project).unwrap_or_default().to_owned(),
         url,

@@ -10,11 +10,11 @@ mod unpack;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use remint_ecosystem::Platform;
 use remint_model::{Integrity, Sha256, Tool, ToolOrigin};
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use crate::cache::Location;
 use crate::client::Tokens;
@@ -42,8 +42,8 @@ pub struct ProvidedTool {
 #[derive(Debug)]
 pub struct ToolStore {
     registries: Arc<Registries>,
-    /// By tool as planned; the lock keeps two from unpacking the same.
-    provided: Mutex<HashMap<String, ProvidedTool>>,
+    /// By tool as planned; each cell keeps two from unpacking the same.
+    provided: Mutex<HashMap<String, Arc<OnceCell<ProvidedTool>>>>,
 }
 
 impl ToolStore {
@@ -69,34 +69,34 @@ impl ToolStore {
             "{} {:?} {:?} {:?} {platform:?}",
             tool.name, tool.version, tool.as_of, tool.origin
         );
-        let mut provided = self.provided.lock().await;
-        if let Some(known) = provided.get(&key) {
-            return Ok(known.clone());
-        }
-        let ready = match &tool.origin {
-            ToolOrigin::System => system::provide(&self.registries, tool)?,
+        let cell = {
+            let mut provided = self.provided.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(provided.entry(key).or_default())
+        };
+        cell.get_or_try_init(|| self.make(tool, platform))
+            .await
+            .cloned()
+    }
+
+    async fn make(&self, tool: &Tool, platform: Platform) -> Result<ProvidedTool, FetchError> {
+        match &tool.origin {
+            ToolOrigin::System => system::provide(&self.registries, tool),
             ToolOrigin::Npm { package } => {
                 let package = package.replace(
                     "{platform}",
                     &format!("{}-{}", platform.system, platform.processor),
                 );
                 let source = Source::npm(&package, tool)?;
-                self.from_registry(tool, &source).await?
+                self.fetched(tool, &source).await
             }
             ToolOrigin::Pypi { project } => {
                 let source = Source::pypi(project, platform, tool)?;
-                self.from_registry(tool, &source).await?
+                self.fetched(tool, &source).await
             }
-        };
-        provided.insert(key, ready.clone());
-        Ok(ready)
+        }
     }
 
-    async fn from_registry(
-        &self,
-        tool: &Tool,
-        source: &Source,
-    ) -> Result<ProvidedTool, FetchError> {
+    async fn fetched(&self, tool: &Tool, source: &Source) -> Result<ProvidedTool, FetchError> {
         // An exact version that is in the store needs no registry.
         if let Some(version) = choose::exact(source, tool)
             && let Some(note) = self.registries.cache.location(&note_key(source, &version))
@@ -176,9 +176,13 @@ impl ToolStore {
             Ok(())
         })
         .await
-        .map_err(|error| match error {
-            FetchError::Disk(_) => error,
-            other => refuse(tool, &reason_of(&other)),
+        .map_err(|error| {
+            // The archive's own path says nothing to people; the tool's name does.
+            if let FetchError::Tool { reason, .. } = error {
+                refuse(tool, &reason)
+            } else {
+                error
+            }
         })?;
         if place.exists() {
             // Not what its seal says, or it would have been used.
@@ -261,13 +265,6 @@ pub(crate) fn refuse(tool: &Tool, reason: &str) -> FetchError {
     FetchError::Tool {
         tool: format!("{}{version}", tool.name),
         reason: reason.to_owned(),
-    }
-}
-
-fn reason_of(error: &FetchError) -> String {
-    match error {
-        FetchError::Tool { reason, .. } => reason.clone(),
-        other => other.to_string(),
     }
 }
 

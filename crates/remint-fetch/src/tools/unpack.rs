@@ -243,7 +243,7 @@ mod tests {
     fn a_truncated_archive_is_damaged() {
         let archive = tarball(&[("package/a", tar::EntryType::Regular, 0o644)]);
         let bytes = fs_err::read(archive.path()).unwrap();
-        fs_err::write(archive.path(), bytes.get(..bytes.len() / 2).unwrap()).unwrap();
+        fs_err::write(archive.path(), &bytes[..bytes.len() / 2]).unwrap();
         let place = tempfile::tempdir().unwrap();
         let outcome = unpack(
             archive.path(),

@@ -20,7 +20,7 @@ pub(crate) enum Reply {
     /// A length that the body does not reach.
     Truncated(Vec<u8>),
     /// The first replies, one by one; the last one for ever.
-    Sequence(Vec<Reply>),
+    Sequence(Vec<Self>),
     /// Bytes without end.
     Endless,
 }

@@ -187,3 +187,33 @@ fn offline_answers_come_from_the_cache_alone() {
     let found = wanted.find(&user).unwrap();
     assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &tagged));
 }
+
+#[test]
+fn a_description_names_the_repository_only_where_nothing_else_does() {
+    let world = World::new();
+    let project = "[project]\nname = \"thing\"\nversion = \"1.2.3\"\n";
+    let repository = world.repository("owner/thing");
+    let tagged = repository.commit(&[("pyproject.toml", project)]);
+    repository.tag("v1.2.3");
+    let named = world.repository("owner/name");
+    named.commit(&[("readme.md", "no package\n")]);
+
+    let mut wanted = Wanted::pypi("thing", "1.2.3");
+    wanted.survey.texts = vec![(
+        "thing-1.2.3.dist-info/METADATA".parse().unwrap(),
+        b"Name: thing\n\nSee https://github.com/owner/thing for more.\n".to_vec(),
+    )];
+    assert!(
+        matches!(world.find(&wanted), Err(SourceError::NoSource { .. })),
+        "the repository that metadata names has answered"
+    );
+    for claims in [vec![], vec![claim("https://github.com/owner/missing")]] {
+        wanted.claims = claims;
+        let found = world.find(&wanted).unwrap();
+        assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &tagged));
+        assert_eq!(
+            found.pin.candidates[0].note.as_deref(),
+            Some("only the description names this repository")
+        );
+    }
+}
