@@ -47,7 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let baseline = start.elapsed();
     println!(
-        "decompress and hash  {baseline:.2?}  peak {} MB",
+        "decompress and hash  {:.2} s  peak {} MB",
+        baseline.as_secs_f64(),
         peak_memory()? >> 10
     );
 
@@ -57,7 +58,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let compared = compare(format, &mut published, &mut rebuilt, &Options::default())?;
     let elapsed = start.elapsed();
     println!(
-        "compare              {elapsed:.2?}  peak {} MB  ({} of {} files equal), {:.2} times as long",
+        "compare              {:.2} s  peak {} MB  ({} of {} files equal), {:.2} times as long",
+        elapsed.as_secs_f64(),
         peak_memory()? >> 10,
         compared.entries.equal,
         compared.entries.published,

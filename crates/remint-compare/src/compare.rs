@@ -7,6 +7,7 @@ use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Comparison, Difference,
 
 use crate::archive::{Entry, Keep, Kind, Listing, list};
 use crate::difference::{archive_difference, describe, top_folder_difference};
+use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Limits, Options};
 use crate::normalise::{ALL, Erasures, Facets, Pairs, Row, erase_headers};
@@ -23,6 +24,9 @@ pub struct Compared {
     pub rebuilt_anomalies: Vec<Anomaly>,
     /// How much was compared.
     pub entries: Counts,
+    /// Where the tars are equal and their gzip streams are not: the encoder that makes the published stream out
+    /// of the rebuilt tar, byte for byte. The proof for erasure `gzip-encoding`.
+    pub gzip_encoder: Option<&'static str>,
 }
 
 /// How many paths there are, directories left out.
@@ -118,6 +122,16 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     }
     differences.extend(archive_difference(&published_anomalies, &rebuilt_anomalies));
 
+    let same_tar = !format.is_zip()
+        && same_framing
+        && differences.is_empty()
+        && erasures.has_nothing_but("gzip-encoding");
+    let gzip_encoder = if same_tar {
+        encoders::explain(second_look.published, second_look.rebuilt)?
+    } else {
+        None
+    };
+
     // Other bytes, and nothing else: the same archive in another wrapping.
     if differences.is_empty() && erasures.is_empty() {
         let wrapping = match (format.is_zip(), same_framing) {
@@ -143,6 +157,7 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
         published_anomalies,
         rebuilt_anomalies,
         entries,
+        gzip_encoder,
     })
 }
 
@@ -162,6 +177,7 @@ fn identical<P: Read + Seek>(
             rebuilt: count,
             equal: count,
         },
+        gzip_encoder: None,
     })
 }
 

@@ -8,6 +8,7 @@ mod archive;
 mod build_paths;
 mod compare;
 mod difference;
+mod encoders;
 mod error;
 mod limits;
 pub mod normalise;

@@ -57,6 +57,11 @@ impl<R: Read> GzipReader<R> {
         })
     }
 
+    /// The deflate stream after the header, packed.
+    pub(crate) fn into_deflated(self) -> Input<R> {
+        self.input
+    }
+
     /// The first member's header.
     pub(crate) const fn header(&self) -> GzipHeader {
         self.header

@@ -5,7 +5,7 @@
 
 mod anomalies;
 mod build_listing;
-mod gzip;
+pub(crate) mod gzip;
 mod listing;
 mod pax;
 mod places;

@@ -36,6 +36,11 @@ impl Erasures {
         self.0.is_empty()
     }
 
+    /// Whether no other normaliser was needed.
+    pub(crate) fn has_nothing_but(&self, normaliser: &str) -> bool {
+        self.0.keys().all(|id| *id == normaliser)
+    }
+
     /// In the order of `ALL`.
     pub(crate) fn finish(mut self) -> Vec<Erasure> {
         ALL.iter()

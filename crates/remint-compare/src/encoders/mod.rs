@@ -1,0 +1,273 @@
+//! Deflate encoders that packers use. Where two gzip streams hold the same bytes, one of these that makes the
+//! published stream out of them proves that nothing but the encoder differs.
+//!
+//! Only the output counts, so zlib's and Node.js's are implementations of our own that break every tie as the
+//! originals do. None is built for speed.
+
+mod blocks;
+mod huffman;
+mod matching;
+
+use std::io::{Read, Seek, SeekFrom};
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+
+use crate::archive::gzip::GzipReader;
+use crate::archive::source::{CHUNK, Input, Source as _};
+use crate::error::{ArchiveError, ReadError, Side};
+use matching::{Deflate, Hash};
+
+/// Larger tars are not encoded anew: it would take minutes.
+const LARGEST: u64 = 128 << 20;
+
+/// One encoder at one level.
+#[derive(Debug, Clone, Copy)]
+struct Encoder {
+    name: &'static str,
+    kind: Kind,
+    level: u8,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Zlib(Hash),
+    ZlibRs,
+}
+
+const fn encoder(name: &'static str, kind: Kind, level: u8) -> Encoder {
+    Encoder { name, kind, level }
+}
+
+/// The likeliest first.
+static ALL: &[Encoder] = &[
+    encoder("Node.js zlib level 9", Kind::Zlib(Hash::Multiplied), 9),
+    encoder("Node.js zlib level 6", Kind::Zlib(Hash::Multiplied), 6),
+    encoder("zlib level 9", Kind::Zlib(Hash::Rolling), 9),
+    encoder("zlib level 6", Kind::Zlib(Hash::Rolling), 6),
+    encoder("zlib-rs level 9", Kind::ZlibRs, 9),
+    encoder("zlib-rs level 6", Kind::ZlibRs, 6),
+];
+
+/// The encoder that makes the published deflate stream out of the rebuilt archive's tar, if one of those known
+/// here does.
+pub(crate) fn explain<P: Read + Seek, R: Read + Seek>(
+    published: &mut P,
+    rebuilt: &mut R,
+) -> Result<Option<&'static str>, ArchiveError> {
+    for encoder in ALL {
+        match encoder.makes(published, rebuilt) {
+            Ok(true) => return Ok(Some(encoder.name)),
+            Ok(false) => {}
+            // Both streams were read to their ends before, so only the length is new.
+            Err(ReadError::TooLarge { .. }) => return Ok(None),
+            Err(error) => return Err(error.on(Side::Rebuilt)),
+        }
+    }
+    Ok(None)
+}
+
+impl Encoder {
+    fn makes<P: Read + Seek, R: Read + Seek>(
+        self,
+        published: &mut P,
+        rebuilt: &mut R,
+    ) -> Result<bool, ReadError> {
+        published.seek(SeekFrom::Start(0))?;
+        rebuilt.seek(SeekFrom::Start(0))?;
+        let mut expected = GzipReader::new(published, LARGEST)?.into_deflated();
+        let mut tar = GzipReader::new(rebuilt, LARGEST)?;
+        let mut stream = self.start();
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let count = tar.read(&mut buffer)?;
+            let piece = buffer.get(..count).unwrap_or_default();
+            let out = if piece.is_empty() {
+                stream.finish()
+            } else {
+                stream.push(piece)
+            };
+            if !comes_next(&mut expected, &out)? {
+                return Ok(false);
+            }
+            if count == 0 {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn start(self) -> Stream {
+        match self.kind {
+            Kind::Zlib(hash) => Stream::Zlib(Some(Deflate::new(self.level, hash))),
+            Kind::ZlibRs => Stream::ZlibRs(Compress::new(
+                Compression::new(u32::from(self.level)),
+                false,
+            )),
+        }
+    }
+}
+
+fn comes_next<R: Read>(expected: &mut Input<R>, out: &[u8]) -> Result<bool, ReadError> {
+    let mut found = vec![0; out.len()];
+    let count = expected.fill(&mut found)?;
+    Ok(count == out.len() && found == out)
+}
+
+/// An encoder at work.
+enum Stream {
+    /// `None` once it has ended.
+    Zlib(Option<Deflate>),
+    ZlibRs(Compress),
+}
+
+impl Stream {
+    fn push(&mut self, input: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Zlib(deflate) => deflate
+                .as_mut()
+                .map(|deflate| deflate.push(input))
+                .unwrap_or_default(),
+            Self::ZlibRs(compress) => run(compress, input, FlushCompress::None),
+        }
+    }
+
+    fn finish(&mut self) -> Vec<u8> {
+        match self {
+            Self::Zlib(deflate) => deflate.take().map(Deflate::finish).unwrap_or_default(),
+            Self::ZlibRs(compress) => run(compress, &[], FlushCompress::Finish),
+        }
+    }
+}
+
+fn run(compress: &mut Compress, input: &[u8], flush: FlushCompress) -> Vec<u8> {
+    let mut out = Vec::with_capacity(CHUNK);
+    let mut rest = input;
+    loop {
+        let before = compress.total_in();
+        let status = compress.compress_vec(rest, &mut out, flush);
+        let read = usize::try_from(compress.total_in() - before).unwrap_or_default();
+        rest = rest.get(read..).unwrap_or_default();
+        let goes_on = match status {
+            Ok(Status::Ok | Status::BufError) => {
+                !rest.is_empty()
+                    || out.len() == out.capacity()
+                    || matches!(flush, FlushCompress::Finish)
+            }
+            Ok(Status::StreamEnd) | Err(_) => false,
+        };
+        if !goes_on {
+            return out;
+        }
+        out.reserve(CHUNK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use remint_model::Sha256;
+
+    use super::*;
+
+    /// What was recorded of the originals: CPython 3.11's zlib 1.2.13 and Node.js 20.20's zlib 1.3.1, raw
+    /// deflate of the whole content in one piece.
+    fn check(content: &[u8], kind: Kind, level: u8, length: usize, digest: &str) {
+        for piece in [content.len().max(1), 1000] {
+            let mut stream = encoder("", kind, level).start();
+            let mut out = Vec::new();
+            for piece in content.chunks(piece) {
+                out.extend(stream.push(piece));
+            }
+            out.extend(stream.finish());
+            let found = Sha256::of(&out).to_string();
+            assert_eq!((out.len(), &found[..16]), (length, digest), "{level}");
+        }
+    }
+
+    /// Repeatable bytes: `spread` decides how many different ones there are.
+    fn noise(length: usize, spread: u32) -> Vec<u8> {
+        let mut state = 1_u32;
+        (0..length)
+            .map(|_| {
+                state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+                ((state >> 16) % spread) as u8
+            })
+            .collect()
+    }
+
+    fn words(length: usize) -> Vec<u8> {
+        let words: [&[u8]; 6] = [
+            b"const ",
+            b"function ",
+            b"return ",
+            b"{\n  ",
+            b"}\n",
+            b"x1 = ",
+        ];
+        noise(length, 6)
+            .into_iter()
+            .flat_map(|word| words[usize::from(word)].to_vec())
+            .collect()
+    }
+
+    const ZLIB: Kind = Kind::Zlib(Hash::Rolling);
+    const NODE: Kind = Kind::Zlib(Hash::Multiplied);
+
+    #[test]
+    fn zlib_s_own_bytes_come_out() {
+        check(b"", ZLIB, 6, 2, "9b4fb24edd6d1d88");
+        check(b"a", ZLIB, 6, 3, "59fced9a2ff83dab");
+        check(&noise(100_000, 256), ZLIB, 6, 100035, "71ae4b28584d61d6");
+        check(&noise(40_000, 3), ZLIB, 6, 9678, "33cfd248e27832a7");
+        check(&vec![0; 150_000], ZLIB, 6, 162, "305e4cc0e7e69c8e");
+        check(&words(20_000), ZLIB, 6, 11946, "a72ec67ae1c07b65");
+        check(
+            &[noise(70_000, 40), noise(70_000, 40)].concat(),
+            ZLIB,
+            6,
+            96692,
+            "0f6cf2bf8a2e2c36",
+        );
+        check(b"", ZLIB, 9, 2, "9b4fb24edd6d1d88");
+        check(b"a", ZLIB, 9, 3, "59fced9a2ff83dab");
+        check(&noise(100_000, 256), ZLIB, 9, 100035, "71ae4b28584d61d6");
+        check(&noise(40_000, 3), ZLIB, 9, 9912, "dd929d9382051235");
+        check(&vec![0; 150_000], ZLIB, 9, 162, "305e4cc0e7e69c8e");
+        check(&words(20_000), ZLIB, 9, 11008, "5aa7df89e55a5dd1");
+        check(
+            &[noise(70_000, 40), noise(70_000, 40)].concat(),
+            ZLIB,
+            9,
+            96692,
+            "0f6cf2bf8a2e2c36",
+        );
+    }
+
+    #[test]
+    fn node_s_bytes_come_out() {
+        check(b"", NODE, 6, 2, "9b4fb24edd6d1d88");
+        check(b"a", NODE, 6, 3, "59fced9a2ff83dab");
+        check(&noise(100_000, 256), NODE, 6, 100035, "42eda202fdf03be2");
+        check(&noise(40_000, 3), NODE, 6, 9671, "689f7f3c028d31a3");
+        check(&vec![0; 150_000], NODE, 6, 162, "305e4cc0e7e69c8e");
+        check(&words(20_000), NODE, 6, 12001, "4a3892f0131c5a78");
+        check(
+            &[noise(70_000, 40), noise(70_000, 40)].concat(),
+            NODE,
+            6,
+            94875,
+            "cfb688d2aa758642",
+        );
+        check(b"", NODE, 9, 2, "9b4fb24edd6d1d88");
+        check(b"a", NODE, 9, 3, "59fced9a2ff83dab");
+        check(&noise(100_000, 256), NODE, 9, 100035, "42eda202fdf03be2");
+        check(&noise(40_000, 3), NODE, 9, 9905, "cbb33763949b8aa9");
+        check(&vec![0; 150_000], NODE, 9, 162, "305e4cc0e7e69c8e");
+        check(&words(20_000), NODE, 9, 11008, "5aa7df89e55a5dd1");
+        check(
+            &[noise(70_000, 40), noise(70_000, 40)].concat(),
+            NODE,
+            9,
+            94875,
+            "cfb688d2aa758642",
+        );
+    }
+}
