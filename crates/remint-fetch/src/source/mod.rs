@@ -9,6 +9,7 @@ mod git_head;
 mod history;
 mod ladder;
 mod manifest;
+mod mentions;
 mod neighbours;
 mod overrides;
 mod pin;
@@ -26,6 +27,7 @@ pub use error::{LookedAt, SourceError};
 use crate::configuration::UserConfiguration;
 use crate::git::oid;
 pub use crate::git::{Checkout, LaidOut};
+use repository::Trace;
 
 /// What is known about a release before its source is looked for.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ pub fn find_source(
             Some(reference) => overrides::pin(request, &opened, reference)?,
             None => ladder::climb(request, &opened)?,
         };
-        if opened.claimed
+        if opened.trace != Trace::User
             && let Some(commit) = oid(&found.pin.commit)
         {
             found.pin.previous_repository =

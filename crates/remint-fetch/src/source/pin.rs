@@ -3,12 +3,15 @@
 use remint_model::{Candidate, EntryPath, FoundBy, SourcePin, Stamp, Target};
 
 use super::manifest::Agreement;
-use super::repository::Opened;
+use super::repository::{Opened, Trace};
 use super::{FoundSource, SourceRequest, tree};
 use crate::git::{Advertised, AdvertisedRef, Checkout, CommitFacts, GitError, Pinned, commit_id};
 
 /// Most tags of one commit that are fetched with it.
 const MOST_COMPANIONS: usize = 64;
+
+/// Said where no field of the metadata names the repository.
+const MENTIONED: &str = "only the description names this repository";
 
 /// A commit that was taken.
 pub(super) struct Conclusion {
@@ -43,7 +46,13 @@ pub(super) fn conclude(
             reference: conclusion.reference.clone(),
             commit: Some(commit.clone()),
             agrees: true,
-            note: conclusion.note,
+            note: match opened.trace {
+                Trace::Mention => Some(match conclusion.note {
+                    Some(note) => format!("{MENTIONED}; {note}"),
+                    None => MENTIONED.to_owned(),
+                }),
+                Trace::User | Trace::Claim => conclusion.note,
+            },
         },
     );
     // `gitHead` itself may be what was taken.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use remint_model::{EntryPath, RepositoryUrl};
 
-use super::{SourceError, SourceRequest};
+use super::{SourceError, SourceRequest, mentions};
 use crate::configuration::UserConfiguration;
 use crate::git::{
     Advertised, GitSettings, Remote, Store, Unreachable, Will, chosen_by_user, remotes_for,
@@ -16,8 +16,18 @@ pub(super) struct Opened {
     pub(super) advertised: Advertised,
     /// The package's folder as the claim names it.
     pub(super) hint: Option<EntryPath>,
-    /// Whether metadata led here, rather than the user.
-    pub(super) claimed: bool,
+    pub(super) trace: Trace,
+}
+
+/// What led to a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trace {
+    /// The user.
+    User,
+    /// A field of the metadata.
+    Claim,
+    /// An address in the description.
+    Mention,
 }
 
 /// Runs `search` on each repository in question until one has the source.
@@ -36,35 +46,43 @@ pub(super) fn each<T>(
     }
     let mut failures = Vec::new();
     let mut tried: Vec<&RepositoryUrl> = Vec::new();
-    for claim in request.claims {
-        let Ok(url) = &claim.url else { continue };
+    for url in request
+        .claims
+        .iter()
+        .filter_map(|claim| claim.url.as_ref().ok())
+    {
         if tried.contains(&url) {
             continue;
         }
         tried.push(url);
-        let found = open(&settings, user, url, Will::Metadata)
-            .map(|(store, advertised)| Opened {
-                store,
-                advertised,
-                hint: request
-                    .overrides
-                    .subdirectory
-                    .clone()
-                    .or_else(|| claim.directory.clone()),
-                claimed: true,
-            })
+        // Of several claims to one repository, one may name the folder.
+        let folder = request
+            .claims
+            .iter()
+            .filter(|claim| claim.url.as_ref() == Ok(url))
+            .find_map(|claim| claim.directory.clone());
+        let found = claimed(request, user, &settings, url, folder, Trace::Claim)
             .and_then(|opened| search(opened, &settings));
         match found {
             Ok(found) => return Ok(found),
-            Err(
-                error @ (SourceError::Unavailable { .. }
-                | SourceError::NoSource { .. }
-                | SourceError::Refused { .. }
-                | SourceError::Unsupported { .. }
-                | SourceError::UnknownRef { .. }),
-            ) => failures.push(error),
-            Err(error @ (SourceError::NoClaim { .. } | SourceError::Machine(_))) => {
-                return Err(error);
+            Err(error) if error.is_machine_fault() => return Err(error),
+            Err(error) => failures.push(error),
+        }
+    }
+    // A repository that is named and has no such version is an answer; only silence sends us to the description.
+    let answered = failures
+        .iter()
+        .any(|failure| matches!(failure, SourceError::NoSource { .. }));
+    if !answered {
+        let mentioned = mentions::repositories(request.survey, &request.target.name);
+        for url in mentioned.iter().filter(|url| !tried.contains(url)) {
+            let found = claimed(request, user, &settings, url, None, Trace::Mention)
+                .and_then(|opened| search(opened, &settings));
+            match found {
+                Ok(found) => return Ok(found),
+                Err(error) if error.is_machine_fault() => return Err(error),
+                Err(error) if tried.is_empty() => failures.push(error),
+                Err(_) => {}
             }
         }
     }
@@ -91,6 +109,23 @@ pub(super) fn each<T>(
                 })
                 .collect(),
         }))
+}
+
+fn claimed(
+    request: &SourceRequest<'_>,
+    user: &UserConfiguration,
+    settings: &GitSettings,
+    url: &RepositoryUrl,
+    folder: Option<EntryPath>,
+    trace: Trace,
+) -> Result<Opened, SourceError> {
+    let (store, advertised) = open(settings, user, url, Will::Metadata)?;
+    Ok(Opened {
+        store,
+        advertised,
+        hint: request.overrides.subdirectory.clone().or(folder),
+        trace,
+    })
 }
 
 /// Reaches a repository by URL, over the first way that answers.
@@ -159,7 +194,7 @@ fn open_override(
             store,
             advertised,
             hint: request.overrides.subdirectory.clone().or(inside),
-            claimed: false,
+            trace: Trace::User,
         });
     }
     let is_path = source.starts_with(['/', '.', '~']) || source.starts_with("file:");
@@ -192,7 +227,7 @@ fn open_override(
         store,
         advertised,
         hint: request.overrides.subdirectory.clone(),
-        claimed: false,
+        trace: Trace::User,
     })
 }
 
