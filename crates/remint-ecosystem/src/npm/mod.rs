@@ -5,6 +5,7 @@ mod build_path;
 mod claims;
 mod facts;
 mod folder;
+pub(crate) mod frontend;
 mod install;
 mod lifecycle;
 pub mod locate;
@@ -22,4 +23,5 @@ mod stamp;
 #[cfg(test)]
 mod testing;
 mod toolchain;
+mod typescript;
 mod versions;

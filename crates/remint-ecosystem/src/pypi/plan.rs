@@ -15,6 +15,7 @@ use remint_model::{
 
 use crate::pypi::backend::{BuildSystem, Family, Pin};
 use crate::pypi::file_name::PythonFile;
+use crate::pypi::prepared::{self, Preparation};
 use crate::pypi::pyproject::Pyproject;
 use crate::pypi::setup_cfg::SetupCfg;
 use crate::pypi::{identity, interpreter, publish, stamp};
@@ -28,6 +29,8 @@ const TREE: &str = "/remint";
 const OUT: &str = "/out";
 const PYTHON: &str = "/env/venv/bin/python";
 const DRIVER: &str = include_str!("driver.py");
+/// Each plan may cost a whole build.
+const MOST_PLANS: usize = 6;
 
 /// Proposes builds: straight from the tree first; a wheel also through a source archive, as `python -m build` and
 /// `uv build` make it; each with the version from git and, where that may fail, with the version told.
@@ -86,12 +89,26 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
             &[Route::Sdist]
         }
     };
+    // Steps of the workflow are done again only where the published file holds what the tree does not.
+    let replay = if prepared::is_called_for(request, &base.edits) {
+        prepared::prepare(request, &publishing, TREE)
+    } else {
+        None
+    };
     let mut plans = Vec::new();
-    for source in project.version_sources(request) {
-        for route in routes {
-            plans.push(variant(&base, &project, &pins, *route, *source, request));
+    for preparation in replay.iter().map(Some).chain([None]) {
+        for source in project.version_sources(request) {
+            for route in routes {
+                let way = Way {
+                    route: *route,
+                    source: *source,
+                    preparation,
+                };
+                plans.push(variant(&base, &project, &pins, &way, request));
+            }
         }
     }
+    plans.truncate(MOST_PLANS);
     Ok(plans)
 }
 
@@ -135,6 +152,17 @@ pub(crate) fn is_of_interest(path: &EntryPath) -> bool {
                 | ".python-version"
                 | "MANIFEST.in"
                 | "pdm_build.py"
+                | "Makefile"
+                | "makefile"
+                | "GNUmakefile"
+                | ".nvmrc"
+                | ".node-version"
+                | ".tool-versions"
+                | "package-lock.json"
+                | "pnpm-lock.yaml"
+                | "pnpm-workspace.yaml"
+                | "yarn.lock"
+                | "bun.lock"
         )
         || (path.extension() == Some("txt") && name.contains("requirements"))
         || workflow::is_of_interest(path)
@@ -182,6 +210,13 @@ enum VersionSource {
     Tree,
     /// A variable tells it to the tool that would ask git.
     Told,
+}
+
+/// What distinguishes one plan from the others.
+struct Way<'a> {
+    route: Route,
+    source: VersionSource,
+    preparation: Option<&'a Preparation>,
 }
 
 /// The manifests of the project and what follows from them.
@@ -340,26 +375,30 @@ fn variant(
     base: &BuildPlan,
     project: &Project,
     pins: &[Pin],
-    route: Route,
-    source: VersionSource,
+    way: &Way<'_>,
     request: &PlanRequest<'_>,
 ) -> BuildPlan {
     let mut plan = base.clone();
+    let words = way.route.words();
+    plan.variant = words.to_owned();
+    let prepared = way
+        .preparation
+        .map_or(&[][..], |preparation| &preparation.steps);
     plan.steps = steps(
         &project.system,
         pins,
-        route,
+        way.route,
+        prepared,
         request.pin.subdirectory.as_ref(),
     );
-    plan.variant = route.words().to_owned();
     if request.format == ArtifactFormat::Wheel {
         plan.assumptions.push(Assumption {
             kind: AssumptionKind::BuildOrder,
-            value: route.words().to_owned(),
+            value: words.to_owned(),
             from: "nothing says which; both are tried".to_owned(),
         });
     }
-    if source == VersionSource::Told {
+    if way.source == VersionSource::Told {
         plan.variant.push_str(", version told");
         plan.environment.extend(stamp::pretended(request));
         plan.assumptions.push(Assumption {
@@ -368,6 +407,12 @@ fn variant(
             from: "the version comes from git".to_owned(),
         });
     }
+    if let Some(preparation) = way.preparation {
+        plan.variant.push_str(", after the steps of the workflow");
+        plan.tools.extend(preparation.tools.iter().cloned());
+        plan.assumptions
+            .extend(preparation.assumptions.iter().cloned());
+    }
     plan
 }
 
@@ -375,6 +420,7 @@ fn steps(
     system: &BuildSystem,
     pins: &[Pin],
     route: Route,
+    prepared: &[Step],
     directory: Option<&EntryPath>,
 ) -> Vec<Step> {
     let step = |phase, directory: Option<&EntryPath>, action| Step {
@@ -412,6 +458,7 @@ fn steps(
         argv.extend(pinned());
         steps.push(step(Phase::Install, None, run(argv)));
     }
+    steps.extend(prepared.iter().cloned());
     for hook in route.hooks() {
         steps.push(step(Phase::Build, directory, driver(hook)));
         let mut argv = installer();

@@ -6,10 +6,12 @@ use remint_model::SourceTree;
 use crate::workflow::{self, Does, Job, Workflow};
 
 /// What was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Publishing {
     /// Python versions that the publishing jobs set up, with the workflow that says so.
     pub(crate) python: Vec<(String, String)>,
+    /// The publishing jobs and those that they need, with their workflows.
+    pub(crate) jobs: Vec<(String, Job)>,
 }
 
 /// Words of scripts and actions that send files to an index.
@@ -39,12 +41,13 @@ pub(crate) fn read(tree: &SourceTree) -> Publishing {
                     found.python.push((version, workflow.path.to_string()));
                 }
             }
+            found.jobs.push((workflow.path.to_string(), job.clone()));
         }
     }
     found
 }
 
-/// The jobs that publish, after those that they need: one of them builds.
+/// The jobs that publish, and those that they need: one of them builds.
 fn jobs(workflow: &Workflow) -> Vec<&Job> {
     let mut wanted: Vec<&str> = workflow
         .jobs

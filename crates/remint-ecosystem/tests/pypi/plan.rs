@@ -328,3 +328,50 @@ fn what_cannot_be_rebuilt_is_said_with_its_reason() {
         Err(PlanError::Manifest(_))
     ));
 }
+
+#[test]
+fn steps_of_the_workflow_run_only_where_the_published_file_holds_what_they_may_have_made() {
+    let workflow = "on: push\njobs:\n  release:\n    steps:\n      - run: cd ui && npm ci && npm run build\n      - run: uv build\n      - run: uv publish\n";
+    let files = [
+        ("pyproject.toml", HATCHLING),
+        (".github/workflows/release.yml", workflow),
+        (
+            "ui/package.json",
+            r#"{"name":"ui","scripts":{"build":"vite build"}}"#,
+        ),
+        (
+            "ui/package-lock.json",
+            r#"{"lockfileVersion":3,"packages":{}}"#,
+        ),
+    ];
+    let generated = Project::new(&files).with_entry("x/static/index.js", "made");
+    let plans = generated.plans().unwrap();
+    let variants: Vec<&str> = plans.iter().map(|plan| plan.variant.as_str()).collect();
+    assert_eq!(
+        variants,
+        [
+            "wheel from the tree, after the steps of the workflow",
+            "wheel through a source archive, after the steps of the workflow",
+            "wheel from the tree",
+            "wheel through a source archive",
+        ]
+    );
+    let plan = generated.first_plan();
+    let commands = commands(&plan);
+    assert!(
+        commands.contains("install [ui] npm ci --ignore-scripts"),
+        "{commands}"
+    );
+    assert!(commands.contains("build [ui] bash -e -c …"), "{commands}");
+    assert!(plan.tools.iter().any(|tool| tool.name == "node"));
+    assert!(
+        plan.assumptions
+            .iter()
+            .any(|made| made.kind == AssumptionKind::WorkflowStep)
+    );
+
+    // The entry is a file of the tree.
+    let mut copied = Project::new(&files).with_entry("x/static/index.js", "made");
+    copied.survey.entries.first_mut().unwrap().blob = copied.pin.commit.clone();
+    assert_eq!(copied.plans().unwrap().len(), 2);
+}

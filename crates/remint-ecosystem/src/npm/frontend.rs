@@ -1,0 +1,63 @@
+//! JavaScript inside a project of another ecosystem: a user interface that is built before the package is made.
+
+use remint_model::{Assumption, SourcePin, SourceTree, Tool};
+
+use crate::npm::manager::{self, Locking, Manager};
+use crate::npm::project::Project;
+use crate::npm::toolchain::{self, Circumstances};
+use crate::release::ToolHints;
+
+pub(crate) use crate::npm::folder::Folder;
+pub(crate) use crate::npm::recipe::{Kind, Known, classify, is_check};
+
+/// What it takes to install the dependencies of a folder and to run its scripts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frontend {
+    /// node first.
+    pub(crate) tools: Vec<Tool>,
+    /// What of them is a guess.
+    pub(crate) assumptions: Vec<Assumption>,
+    /// The install command, without scripts of packages.
+    pub(crate) install: Vec<String>,
+}
+
+/// Looks at a folder; `None` where it has no manifest.
+pub(crate) fn look(
+    tree: &SourceTree,
+    pin: &SourcePin,
+    folder: &Folder,
+    moment: i64,
+) -> Option<Frontend> {
+    let mut pin = pin.clone();
+    pin.subdirectory = folder.to_directory();
+    let project = Project::find(tree, &pin).ok()?;
+    let (manager, locking) = match manager::of_folder(&project, folder) {
+        Some((manager, lockfile)) => {
+            let whole = manager::is_in_step(&project, folder, &lockfile);
+            (
+                manager,
+                if whole {
+                    Locking::Whole
+                } else {
+                    Locking::Partly
+                },
+            )
+        }
+        None => (Manager::Npm, Locking::None),
+    };
+    let (tools, assumptions) = toolchain::tools(
+        &Circumstances {
+            project: &project,
+            recipe: None,
+            hints: &ToolHints::default(),
+            moment,
+            native_pnpm: false,
+        },
+        &[manager],
+    );
+    Some(Frontend {
+        tools,
+        assumptions,
+        install: manager::install(manager, locking),
+    })
+}

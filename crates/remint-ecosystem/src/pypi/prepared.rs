@@ -1,0 +1,160 @@
+//! Steps of the publish workflow as steps of a plan: what runs before the backend is called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use remint_model::{
+    Action, Assumption, AssumptionKind, Edit, EntryPath, Phase, Sha256, Step, Tool,
+};
+
+use crate::npm::frontend::{self, Folder, Known};
+use crate::pypi::publish::Publishing;
+use crate::pypi::replay::{self, Replayed};
+use crate::request::PlanRequest;
+
+/// What precedes the build, and what it takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Preparation {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) tools: Vec<Tool>,
+    pub(crate) assumptions: Vec<Assumption>,
+}
+
+/// Whether the published file holds something that is in no file of the tree, stamped ones included: then something
+/// made it.
+pub(crate) fn is_called_for(request: &PlanRequest<'_>, edits: &[Edit]) -> bool {
+    let blobs: BTreeSet<_> = request
+        .tree
+        .entries
+        .values()
+        .map(|entry| &entry.blob)
+        .collect();
+    let edited: BTreeSet<Sha256> = edits.iter().map(|edit| Sha256::of(&edit.content)).collect();
+    request.survey.entries.iter().any(|entry| {
+        !is_metadata(&entry.path) && !blobs.contains(&entry.blob) && !edited.contains(&entry.sha256)
+    })
+}
+
+/// What backends write themselves.
+fn is_metadata(path: &EntryPath) -> bool {
+    path.as_str() == "PKG-INFO"
+        || path.as_str() == "setup.cfg"
+        || path
+            .as_str()
+            .split('/')
+            .any(|part| part.ends_with(".dist-info") || part.ends_with(".egg-info"))
+}
+
+/// The steps of the workflow that publishes this project, if it has any.
+pub(crate) fn prepare(
+    request: &PlanRequest<'_>,
+    publishing: &Publishing,
+    build_path: &str,
+) -> Option<Preparation> {
+    let version = request.target.version.as_str();
+    let reference = request.pin.reference.as_deref().unwrap_or(version);
+    let repository = owner_and_name(&request.pin.repository);
+    let known = Known {
+        version,
+        reference,
+        commit: request.pin.commit.as_str(),
+        repository: &repository,
+        build_path,
+    };
+    let project = Folder::from(request.pin.subdirectory.clone());
+    let replay = replay::find(request.tree, publishing, &known, &project)?;
+    let mut prepared = Preparation::default();
+    for step in replay.steps {
+        match step {
+            Replayed::Install(folder) => prepared.install(request, &folder),
+            Replayed::Run {
+                folder,
+                script,
+                environment,
+            } => prepared.run(&known, &folder, &script, environment, &replay.workflow),
+        }
+    }
+    (!prepared.steps.is_empty()).then_some(prepared)
+}
+
+impl Preparation {
+    fn install(&mut self, request: &PlanRequest<'_>, folder: &Folder) {
+        let moment = request.uploaded.unwrap_or(request.pin.commit_time);
+        let Some(frontend) = frontend::look(request.tree, request.pin, folder, moment) else {
+            return;
+        };
+        for tool in frontend.tools {
+            if !self.tools.iter().any(|known| known.name == tool.name) {
+                self.tools.push(tool);
+            }
+        }
+        for assumption in frontend.assumptions {
+            if !self.assumptions.contains(&assumption) {
+                self.assumptions.push(assumption);
+            }
+        }
+        self.steps.push(Step {
+            phase: Phase::Install,
+            directory: folder.to_directory(),
+            action: Action::Run {
+                argv: frontend.install,
+            },
+            environment: BTreeMap::new(),
+            may_fail: false,
+        });
+    }
+
+    fn run(
+        &mut self,
+        known: &Known<'_>,
+        folder: &Folder,
+        script: &str,
+        mut environment: BTreeMap<String, String>,
+        workflow: &str,
+    ) {
+        self.assumptions.push(Assumption {
+            kind: AssumptionKind::WorkflowStep,
+            value: script.chars().take(200).collect(),
+            from: workflow.to_owned(),
+        });
+        // The shell and the variables of a hosted runner. What steps tell each other goes through a file.
+        let script = format!(
+            "export PATH=\"/env/venv/bin:$PATH\"\n\
+             if [ -f ~/github-env ]; then set -a; . ~/github-env; set +a; fi\n\
+             {script}\n"
+        );
+        for (name, value) in [
+            ("GITHUB_ACTIONS", "true".to_owned()),
+            ("GITHUB_REF", format!("refs/tags/{}", known.reference)),
+            ("GITHUB_REF_NAME", known.reference.to_owned()),
+            ("GITHUB_SHA", known.commit.to_owned()),
+            ("GITHUB_REPOSITORY", known.repository.to_owned()),
+            ("GITHUB_WORKSPACE", known.build_path.to_owned()),
+            ("GITHUB_ENV", "/home/build/github-env".to_owned()),
+            ("GITHUB_OUTPUT", "/dev/null".to_owned()),
+            ("GITHUB_STEP_SUMMARY", "/dev/null".to_owned()),
+        ] {
+            environment.insert(name.to_owned(), value);
+        }
+        self.steps.push(Step {
+            phase: Phase::Build,
+            directory: folder.to_directory(),
+            action: Action::Run {
+                argv: ["bash", "-e", "-c", &script].map(str::to_owned).into(),
+            },
+            environment,
+            // What matters is whether the result equals the published file; the script may do more than that.
+            may_fail: true,
+        });
+    }
+}
+
+/// `https://github.com/owner/name` as `owner/name`.
+fn owner_and_name(repository: &str) -> String {
+    let mut parts: Vec<&str> = repository
+        .trim_end_matches('/')
+        .rsplit('/')
+        .take(2)
+        .collect();
+    parts.reverse();
+    parts.join("/")
+}
