@@ -519,3 +519,16 @@ fn every_normaliser_is_put_to_both_tests() {
     assert_eq!(named(equal_pairs()), all);
     assert_eq!(named(adversarial_pairs()), all);
 }
+
+#[test]
+fn every_normaliser_is_documented_with_its_version() {
+    let documented: BTreeSet<&str> = include_str!("../../../../docs/erasures.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .collect();
+    let all: Vec<String> = ALL
+        .iter()
+        .map(|normaliser| format!("`{}` {}", normaliser.id, normaliser.version))
+        .collect();
+    assert_eq!(documented, all.iter().map(String::as_str).collect());
+}
