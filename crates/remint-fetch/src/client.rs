@@ -333,5 +333,11 @@ fn broken(error: &reqwest::Error) -> Failure {
     } else {
         ""
     };
-    passing(&format!("{kind}{cause}"))
+    let cause = cause.to_string();
+    let hint = if cause.contains("UnknownIssuer") {
+        ", no certificate authority that is configured here (`SSL_CERT_FILE`, `cafile`, the system's) vouches for it"
+    } else {
+        ""
+    };
+    passing(&format!("{kind}{cause}{hint}"))
 }

@@ -234,11 +234,9 @@ fn project_directory(user: &UserConfiguration) -> Option<PathBuf> {
 
 /// The prefix of the node that `PATH` names first: `<prefix>/bin/node`.
 fn global_prefix(user: &UserConfiguration) -> Option<PathBuf> {
-    let node = user
-        .variable("PATH")?
-        .split(':')
-        .filter(|directory| directory.starts_with('/'))
-        .map(|directory| Path::new(directory).join("node"))
+    let node = std::env::split_paths(user.variable("PATH")?)
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| directory.join("node"))
         .find(|node| node.is_file())?;
     let node = fs_err::canonicalize(node).ok()?;
     node.parent()?.parent().map(Path::to_owned)

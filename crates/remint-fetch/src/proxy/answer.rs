@@ -55,12 +55,16 @@ impl Shared {
                 Answer::Absent
             }
             FetchError::Integrity { .. } => self.refuse(url, Refusal::DigestMismatch, wanted),
+            FetchError::Disk(_) => {
+                let reason = reason(error);
+                self.record.machine_fault(&reason);
+                Answer::Failed(reason)
+            }
             FetchError::Unavailable { .. }
             | FetchError::Denied { .. }
             | FetchError::Offline(_)
             | FetchError::Malformed { .. }
             | FetchError::TooLarge { .. }
-            | FetchError::Disk(_)
             | FetchError::Configuration { .. }
             | FetchError::Artifact { .. }
             | FetchError::Tool { .. } => {

@@ -127,12 +127,33 @@ fn connect(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<AnswerB
         let Ok(upgraded) = hyper::upgrade::on(request).await else {
             return;
         };
-        let greeting = TlsAcceptor::from(config).accept(TokioIo::new(upgraded));
+        let upgraded = TokioIo::new(upgraded);
+        // Some clients ask for a tunnel even where no TLS is to follow.
+        if shared.rules.is_plain(&host, port) {
+            let service = service_fn(move |request| {
+                inner_request(
+                    Arc::clone(&shared),
+                    format!("http://{host}:{port}"),
+                    request,
+                )
+            });
+            drop(
+                http()
+                    .serve_connection(TokioIo::new(upgraded), service)
+                    .await,
+            );
+            return;
+        }
+        let greeting = TlsAcceptor::from(config).accept(upgraded);
         let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, greeting).await else {
             return;
         };
         let service = service_fn(move |request| {
-            inner_request(Arc::clone(&shared), host.clone(), port, request)
+            inner_request(
+                Arc::clone(&shared),
+                format!("https://{host}:{port}"),
+                request,
+            )
         });
         drop(http().serve_connection(TokioIo::new(stream), service).await);
     };
@@ -149,14 +170,16 @@ fn connect(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<AnswerB
 /// A request inside a CONNECT tunnel.
 async fn inner_request(
     shared: Arc<Shared>,
-    host: String,
-    port: u16,
+    origin: String,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let path = request
         .uri()
         .path_and_query()
         .map_or("/", |path| path.as_str());
+    let Ok(url) = format!("{origin}{path}").parse::<Url>() else {
+        return Ok(plain(StatusCode::BAD_REQUEST, "unreadable address"));
+    };
     // The tunnel decides which host is meant; another one in the header is an attempt to be taken for it.
     let stated = request
         .headers()
@@ -169,19 +192,11 @@ async fn inner_request(
                 .unwrap_or(value)
                 .to_ascii_lowercase()
         });
-    if stated.is_some_and(|stated| stated != host) {
+    if stated.is_some_and(|stated| url.host_str() != Some(stated.as_str())) {
         let text = "the request is for another host than its tunnel";
         return Ok(plain(StatusCode::MISDIRECTED_REQUEST, text));
     }
-    let suffix = if port == 443 {
-        String::new()
-    } else {
-        format!(":{port}")
-    };
-    match format!("https://{host}{suffix}{path}").parse() {
-        Ok(url) => Ok(respond(&shared, &url, request.method(), request.headers()).await),
-        Err(_) => Ok(plain(StatusCode::BAD_REQUEST, "unreadable address")),
-    }
+    Ok(respond(&shared, &url, request.method(), request.headers()).await)
 }
 
 async fn respond(

@@ -23,6 +23,9 @@ pub struct ProxyRecord {
     pub unavailable: Vec<String>,
     /// Whether the build asked for the published file.
     pub consumed_published: bool,
+    /// What this machine itself could not do (a full disk), if anything: then nothing above is to be held against
+    /// the release.
+    pub machine_fault: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +35,7 @@ struct Lists {
     gone: BTreeSet<String>,
     unavailable: BTreeSet<String>,
     consumed_published: bool,
+    machine_fault: Option<String>,
 }
 
 /// Collects from all connections.
@@ -72,6 +76,12 @@ impl Recorder {
         self.change(|lists| insert(&mut lists.unavailable, format!("{url}: {reason}")));
     }
 
+    pub(super) fn machine_fault(&self, reason: &str) {
+        self.change(|lists| {
+            lists.machine_fault.get_or_insert_with(|| reason.to_owned());
+        });
+    }
+
     pub(super) fn snapshot(&self) -> ProxyRecord {
         let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ProxyRecord {
@@ -80,6 +90,7 @@ impl Recorder {
             gone: lists.gone.iter().cloned().collect(),
             unavailable: lists.unavailable.iter().cloned().collect(),
             consumed_published: lists.consumed_published,
+            machine_fault: lists.machine_fault.clone(),
         }
     }
 }

@@ -122,6 +122,16 @@ impl Rules {
             }
     }
 
+    /// Whether no TLS is spoken there: the port of http, or a registry that is configured without.
+    pub(super) fn is_plain(&self, host: &str, port: u16) -> bool {
+        port == 80
+            || self.known.iter().any(|known| {
+                known.url.scheme() == "http"
+                    && known.url.host_str() == Some(host)
+                    && known.url.port_or_known_default() == Some(port)
+            })
+    }
+
     /// What an address means, lockfile addresses of foreign hosts included.
     pub(super) fn asked(&self, url: &Url) -> Asked {
         let asked = address::asked(url, &self.known);

@@ -57,10 +57,10 @@ pub(crate) fn find(user: &UserConfiguration) -> Vec<Interpreter> {
 
 fn candidates(user: &UserConfiguration) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for directory in user.variable("PATH").unwrap_or_default().split(':') {
+    for directory in std::env::split_paths(user.variable("PATH").unwrap_or_default()) {
         // A relative entry would make the working directory's programs ours.
-        if directory.starts_with('/') {
-            found.extend(programs(Path::new(directory)));
+        if directory.is_absolute() {
+            found.extend(programs(&directory));
         }
     }
     let home = |below: &str| user.home.as_ref().map(|home| home.join(below));

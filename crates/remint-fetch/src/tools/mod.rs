@@ -105,7 +105,7 @@ impl ToolStore {
             return Ok(ready);
         }
         let chosen = choose::choose(&self.registries, source, tool).await?;
-        let file = self.fetch(source, &chosen).await?;
+        let file = self.fetch(tool, source, &chosen).await?;
         let note = Location {
             key: note_key(source, &chosen.version),
             sha256: file.digests.sha256,
@@ -126,7 +126,12 @@ impl ToolStore {
             .ok_or_else(|| refuse(tool, "it changed while it was unpacked"))
     }
 
-    async fn fetch(&self, source: &Source, chosen: &Chosen) -> Result<Stored, FetchError> {
+    async fn fetch(
+        &self,
+        tool: &Tool,
+        source: &Source,
+        chosen: &Chosen,
+    ) -> Result<Stored, FetchError> {
         let client = match source {
             Source::Npm { .. } => &self.registries.npm,
             Source::Pypi { .. } => &self.registries.python,
@@ -135,10 +140,8 @@ impl ToolStore {
             Some(Integrity::Sha512(_) | Integrity::Sha256(_)) => {}
             // Tools run with the build's rights over its result: nothing weaker will do.
             Some(Integrity::Sha1(_)) | None => {
-                return Err(FetchError::Tool {
-                    tool: chosen.version.clone(),
-                    reason: "its registry declares no SHA-256 or SHA-512 digest".to_owned(),
-                });
+                let reason = "its registry declares no SHA-256 or SHA-512 digest";
+                return Err(refuse(tool, reason));
             }
         }
         self.registries

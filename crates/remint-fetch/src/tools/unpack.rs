@@ -225,6 +225,7 @@ mod tests {
         );
     }
 
+    #[cfg(unix)]
     #[test]
     fn special_mode_bits_are_dropped() {
         use std::os::unix::fs::PermissionsExt as _;

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod fetching;
+mod providing;
 mod proxying;
 mod server;

@@ -460,3 +460,53 @@ async fn nothing_may_be_fetched_where_nothing_is_installed() {
     }
     assert!(server.seen().is_empty());
 }
+
+#[tokio::test]
+async fn a_tunnel_without_tls_is_served_as_well() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let (place, server) = place();
+    server.set("npm/a/-/a-1.0.0.tgz", Reply::file(b"content"));
+    let registries = Arc::new(Registries::new(&user(place.path(), &server)).unwrap());
+    let lock = anything();
+    let rules = ProxyRules {
+        lock: &lock,
+        withheld: None,
+        tokens: Tokens::AsConfigured,
+    };
+    let proxy = Proxy::start(registries, &rules).unwrap();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    proxy.serve(listener).unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let host = "registry.npmjs.org";
+    let connect = format!("CONNECT {host}:80 HTTP/1.1\r\nHost: {host}:80\r\n\r\n");
+    stream.write_all(connect.as_bytes()).await.unwrap();
+    let mut buffer = vec![0; 4096];
+    let count = stream.read(&mut buffer).await.unwrap();
+    assert!(buffer[..count].starts_with(b"HTTP/1.1 200"));
+    let request =
+        format!("GET /a/-/a-1.0.0.tgz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(
+        answer.ends_with(b"content"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+    // A request for another host than the tunnel's is not served.
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(connect.as_bytes()).await.unwrap();
+    let count = stream.read(&mut buffer).await.unwrap();
+    assert!(buffer[..count].starts_with(b"HTTP/1.1 200"));
+    let request = "GET /a HTTP/1.1\r\nHost: pypi.org\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with(b"HTTP/1.1 421"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+}

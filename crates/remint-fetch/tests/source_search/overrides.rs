@@ -179,3 +179,30 @@ fn the_folder_is_the_users_to_choose() {
         Err(SourceError::NoSource { .. })
     ));
 }
+
+#[test]
+fn what_a_killed_run_left_is_swept() {
+    let world = World::new();
+    let repository = two_versions(&world);
+    let left = world.path("cache/git/local-left");
+    std::fs::create_dir_all(left.join("repository")).unwrap();
+    std::fs::write(left.join("lock"), "").unwrap();
+    let wanted = Wanted::npm("thing", "1.2.3").source(&repository.directory);
+    let first = world.find(&wanted).unwrap();
+    assert!(!left.exists());
+    // One that is in use stays.
+    let second = world.find(&wanted).unwrap();
+    for (name, found) in [("first", &first), ("second", &second)] {
+        let out = world.path("out").join(name);
+        found
+            .checkout
+            .materialise(remint_model::CloneShape::Tip, &out)
+            .unwrap();
+    }
+    drop((first, second));
+    let scratches = std::fs::read_dir(world.path("cache/git"))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().is_dir())
+        .count();
+    assert_eq!(scratches, 0);
+}
