@@ -9,6 +9,7 @@ mod address;
 mod checkout;
 mod command;
 mod error;
+mod local;
 mod names;
 mod objects;
 mod remote;

@@ -6,16 +6,17 @@
 //! only ever adds finished packs.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use git2::Oid;
 use remint_model::Sha256;
-use tempfile::TempDir;
 
 use super::command::{GitCommand, refspec};
 use super::error::GitError;
+use super::local::Scratch;
 use super::objects::Objects;
 use super::remote::{Advertised, AdvertisedRef, ListingFault, Remote};
 use super::settings::GitSettings;
@@ -34,16 +35,16 @@ const FETCH_DEADLINE: Duration = Duration::from_secs(300);
 /// One repository, near or far.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    settings: GitSettings,
+    pub(super) settings: GitSettings,
     /// `None` for a directory of the user's, whose objects are all here.
-    remote: Option<Remote>,
+    pub(super) remote: Option<Remote>,
     /// As people name it.
-    canonical: String,
-    cache: PathBuf,
-    directory: PathBuf,
-    snapshots: PathBuf,
-    history: PathBuf,
-    _temporary: Option<Arc<TempDir>>,
+    pub(super) canonical: String,
+    pub(super) cache: PathBuf,
+    pub(super) directory: PathBuf,
+    pub(super) snapshots: PathBuf,
+    pub(super) history: PathBuf,
+    pub(super) _scratch: Option<Arc<Scratch>>,
 }
 
 impl Store {
@@ -64,77 +65,11 @@ impl Store {
             snapshots: directory.join("snapshots"),
             history: directory.join("history"),
             directory,
-            _temporary: None,
+            _scratch: None,
         };
         fs_err::create_dir_all(&store.directory).map_err(GitError::disk(&store.directory))?;
         init_bare(&store.snapshots)?;
         Ok(store)
-    }
-
-    /// A repository in a directory of this machine: its objects and refs, not its configuration or work tree.
-    ///
-    /// Also says which subdirectory of the repository the directory is.
-    pub(crate) fn local(
-        settings: &GitSettings,
-        directory: &Path,
-        cache: &Path,
-    ) -> Result<(Self, Option<String>), GitError> {
-        let parent = cache.join("git");
-        fs_err::create_dir_all(&parent).map_err(GitError::disk(&parent))?;
-        let temporary = tempfile::Builder::new()
-            .prefix("local-")
-            .tempdir_in(&parent)
-            .map_err(GitError::disk(&parent))?;
-        let scratch = temporary.path().join("repository");
-        init_bare(&scratch)?;
-
-        let described = GitCommand::discovering(settings, "rev-parse", directory)
-            .args([
-                "--path-format=absolute",
-                "--git-common-dir",
-                "--show-prefix",
-            ])
-            .run()?;
-        let described = String::from_utf8_lossy(&described);
-        let mut lines = described.lines();
-        let common = PathBuf::from(lines.next().unwrap_or_default());
-        let prefix = lines
-            .next()
-            .map(|prefix| prefix.trim_end_matches('/').to_owned())
-            .filter(|prefix| !prefix.is_empty());
-
-        let objects = common.join("objects");
-        let alternates = scratch.join("objects/info/alternates");
-        write(&alternates, format!("{}\n", objects.display()).as_bytes())?;
-        let shallow = common.join("shallow");
-        if shallow.is_file() {
-            fs_err::copy(&shallow, scratch.join("shallow")).map_err(GitError::disk(&shallow))?;
-        }
-        let mut refs = GitCommand::discovering(settings, "for-each-ref", directory)
-            .arg(
-                "--format=%(objectname)%09%(refname)%(if)%(*objectname)%(then)%0a%(*objectname)%09%(refname)^{}%(end)",
-            )
-            .args(["refs/heads", "refs/tags", "refs/remotes"])
-            .run()?;
-        let head = GitCommand::discovering(settings, "rev-parse", directory)
-            .args(["--verify", "--quiet", "HEAD"])
-            .run();
-        if let Ok(head) = head {
-            refs.extend_from_slice(head.trim_ascii());
-            refs.extend_from_slice(b"\tHEAD\n");
-        }
-        write(&scratch.join("refs.txt"), &refs)?;
-        let store = Self {
-            settings: settings.clone(),
-            remote: None,
-            cache: cache.to_owned(),
-            canonical: directory.display().to_string(),
-            directory: temporary.path().to_owned(),
-            snapshots: scratch.clone(),
-            history: scratch,
-            _temporary: Some(Arc::new(temporary)),
-        };
-        Ok((store, prefix))
     }
 
     /// The repository as people name it.
@@ -467,9 +402,8 @@ impl Store {
         work: impl FnOnce() -> Result<T, GitError>,
     ) -> Result<T, GitError> {
         let path = self.directory.join("lock");
-        let file = fs_err::File::create(&path).map_err(GitError::disk(&path))?;
-        let mut lock = fd_lock::RwLock::new(file.into_parts().0);
-        let guard = lock.write().map_err(GitError::disk(&path))?;
+        let lock = open_lock(&path)?;
+        lock.lock().map_err(GitError::disk(&path))?;
         for left in [
             "shallow.lock",
             "packed-refs.lock",
@@ -481,8 +415,9 @@ impl Store {
                 fs_err::remove_file(&left).map_err(GitError::disk(&left))?;
             }
         }
+        remove_unfinished_packs(&git_dir.join("objects/pack"))?;
         let result = work();
-        drop(guard);
+        drop(lock);
         result
     }
 }
@@ -533,7 +468,7 @@ fn refused_object(error: &GitError) -> Option<Oid> {
 }
 
 /// Makes an empty bare repository, by hand: it saves a process, and no template can add to it.
-fn init_bare(git_dir: &Path) -> Result<(), GitError> {
+pub(super) fn init_bare(git_dir: &Path) -> Result<(), GitError> {
     if git_dir.join("HEAD").is_file() {
         return Ok(());
     }
@@ -552,11 +487,36 @@ fn init_bare(git_dir: &Path) -> Result<(), GitError> {
     replace(&git_dir.join("HEAD"), b"ref: refs/heads/main\n")
 }
 
+/// Opens a file to lock, making it where it is not there.
+pub(super) fn open_lock(path: &Path) -> Result<File, GitError> {
+    fs_err::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map(|file| file.into_parts().0)
+        .map_err(GitError::disk(path))
+}
+
+/// What a killed git was writing; whoever calls holds the lock of all writers.
+fn remove_unfinished_packs(packs: &Path) -> Result<(), GitError> {
+    let Ok(entries) = fs_err::read_dir(packs) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(b"tmp_") {
+            let path = entry.path();
+            fs_err::remove_file(&path).map_err(GitError::disk(&path))?;
+        }
+    }
+    Ok(())
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, GitError> {
     fs_err::read(path).map_err(GitError::disk(path))
 }
 
-fn write(path: &Path, content: &[u8]) -> Result<(), GitError> {
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), GitError> {
     fs_err::write(path, content).map_err(GitError::disk(path))
 }
 

@@ -1,5 +1,6 @@
 //! Finding the source of releases in small repositories made here, reached through a user's `insteadOf`.
 
+#![cfg(unix)]
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,

@@ -1,0 +1,122 @@
+//! A repository in a directory of this machine, read through a repository of our own that borrows its objects.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::command::GitCommand;
+use super::error::GitError;
+use super::settings::GitSettings;
+use super::store::{Store, init_bare, open_lock, write};
+
+/// Where the borrowing repository is; removed with the last store that uses it, or by the next run when this
+/// one is killed.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    directory: TempDir,
+    /// Held for as long as the directory is in use.
+    _lock: File,
+}
+
+impl Scratch {
+    fn new(parent: &Path) -> Result<Self, GitError> {
+        fs_err::create_dir_all(parent).map_err(GitError::disk(parent))?;
+        // Nobody sweeps while a directory is there and its lock is not.
+        let gate = parent.join("local.lock");
+        let sweeping = open_lock(&gate)?;
+        sweeping.lock().map_err(GitError::disk(&gate))?;
+        sweep(parent);
+        let directory = tempfile::Builder::new()
+            .prefix("local-")
+            .tempdir_in(parent)
+            .map_err(GitError::disk(parent))?;
+        let path = directory.path().join("lock");
+        let lock = open_lock(&path)?;
+        lock.lock().map_err(GitError::disk(&path))?;
+        Ok(Self {
+            directory,
+            _lock: lock,
+        })
+    }
+}
+
+/// Removes the directories whose owner is gone; what resists is tried again by the next run.
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs_err::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let is_scratch = entry.file_name().as_encoded_bytes().starts_with(b"local-");
+        let lock = entry.path().join("lock");
+        let is_free =
+            || !lock.is_file() || open_lock(&lock).is_ok_and(|lock| lock.try_lock().is_ok());
+        if is_scratch && is_free() {
+            drop(fs_err::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+impl Store {
+    /// A repository in a directory of this machine: its objects and refs, not its configuration or work tree.
+    ///
+    /// Also says which subdirectory of the repository the directory is.
+    pub(crate) fn local(
+        settings: &GitSettings,
+        directory: &Path,
+        cache: &Path,
+    ) -> Result<(Self, Option<String>), GitError> {
+        let temporary = Scratch::new(&cache.join("git"))?;
+        let scratch = temporary.directory.path().join("repository");
+        init_bare(&scratch)?;
+
+        let described = GitCommand::discovering(settings, "rev-parse", directory)
+            .args([
+                "--path-format=absolute",
+                "--git-common-dir",
+                "--show-prefix",
+            ])
+            .run()?;
+        let described = String::from_utf8_lossy(&described);
+        let mut lines = described.lines();
+        let common = PathBuf::from(lines.next().unwrap_or_default());
+        let prefix = lines
+            .next()
+            .map(|prefix| prefix.trim_end_matches('/').to_owned())
+            .filter(|prefix| !prefix.is_empty());
+
+        let objects = common.join("objects");
+        let alternates = scratch.join("objects/info/alternates");
+        write(&alternates, format!("{}\n", objects.display()).as_bytes())?;
+        let shallow = common.join("shallow");
+        if shallow.is_file() {
+            fs_err::copy(&shallow, scratch.join("shallow")).map_err(GitError::disk(&shallow))?;
+        }
+        let mut refs = GitCommand::discovering(settings, "for-each-ref", directory)
+            .arg(
+                "--format=%(objectname)%09%(refname)%(if)%(*objectname)%(then)%0a%(*objectname)%09%(refname)^{}%(end)",
+            )
+            .args(["refs/heads", "refs/tags", "refs/remotes"])
+            .run()?;
+        let head = GitCommand::discovering(settings, "rev-parse", directory)
+            .args(["--verify", "--quiet", "HEAD"])
+            .run();
+        if let Ok(head) = head {
+            refs.extend_from_slice(head.trim_ascii());
+            refs.extend_from_slice(b"\tHEAD\n");
+        }
+        write(&scratch.join("refs.txt"), &refs)?;
+        let store = Self {
+            settings: settings.clone(),
+            remote: None,
+            cache: cache.to_owned(),
+            canonical: directory.display().to_string(),
+            directory: temporary.directory.path().to_owned(),
+            snapshots: scratch.clone(),
+            history: scratch,
+            _scratch: Some(Arc::new(temporary)),
+        };
+        Ok((store, prefix))
+    }
+}
