@@ -59,6 +59,7 @@ pub fn run(
     let mut stopped: Option<(Ending, Instant)> = None;
     let mut is_log_open = true;
     let mut is_helper_there = true;
+    let mut helper_gone_since = None;
 
     while is_helper_there || is_log_open {
         let (log_ready, report_ready) = helper.wait(is_log_open, is_helper_there)?;
@@ -73,8 +74,15 @@ pub fn run(
                     }
                 }
                 Some((report, _)) => record.add(report),
-                None => is_helper_there = false,
+                None => {
+                    is_helper_there = false;
+                    helper_gone_since = Some(Instant::now());
+                }
             }
+        }
+        // Without namespaces a process may have escaped the helper that holds on to the log.
+        if helper_gone_since.is_some_and(|since: Instant| since.elapsed() > GRACE) {
+            break;
         }
         match stopped {
             None => {

@@ -6,12 +6,18 @@ use crate::attacks;
 
 pub(crate) const MARK: &str = "attack-from-inside";
 
+/// Before a path that stands for what it says, in place.
+pub(crate) const HOST_PATH: &str = "@";
+
 /// What an attack says that came to nothing.
 pub(crate) const REPELLED: &str = "repelled";
 
 pub(crate) fn main(words: &[String]) -> ExitCode {
     refuse_unless_inside();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words: Vec<&str> = words
+        .iter()
+        .map(|word| word.strip_prefix(HOST_PATH).unwrap_or(word))
+        .collect();
     match words.as_slice() {
         ["get", address] => get(address),
         ["ask", questions @ ..] => questions.iter().for_each(|question| ask(question)),

@@ -10,7 +10,7 @@ use remint_sandbox::{
     Access, Bind, Command, Ending, GeneratedFile, Isolation, Network, Owner, SandboxError, run,
 };
 
-use crate::attacker::REPELLED;
+use crate::attacker::{HOST_PATH, REPELLED};
 use crate::escape::SECRET;
 use crate::ground::{Ground, outcome, said};
 use crate::harness::Case;
@@ -112,8 +112,9 @@ fn attacks() {
     drop(UnixStream::connect(&socket).unwrap());
 
     let outside = std::process::id().to_string();
-    let secret = secret.display().to_string();
-    let socket = socket.display().to_string();
+    // Host paths, of which a command is told nothing, so that nothing in them may be translated.
+    let secret = format!("{HOST_PATH}{}", secret.display());
+    let socket = format!("{HOST_PATH}{}", socket.display());
     for (name, parameters) in [
         ("read_what_is_the_caller_s", vec!["in-place", &secret]),
         ("write_outside_of_the_build", vec![]),
