@@ -49,6 +49,13 @@ pub(crate) fn find(
             tree,
             known,
             project,
+            jobs: publishing
+                .jobs
+                .iter()
+                .filter(|(other, _)| other == workflow)
+                .map(|(_, job)| job)
+                .collect(),
+            entered: vec![&job.id],
             steps: Vec::new(),
             built_in: None,
         };
@@ -65,6 +72,9 @@ struct Walk<'a> {
     tree: &'a SourceTree,
     known: &'a Known<'a>,
     project: &'a Folder,
+    /// All publishing jobs of the workflow: one may take over what another made.
+    jobs: Vec<&'a Job>,
+    entered: Vec<&'a str>,
     steps: Vec<Replayed>,
     /// Where the package is built, once that is reached.
     built_in: Option<Folder>,
@@ -82,8 +92,8 @@ enum What {
     These(Vec<String>),
 }
 
-impl Walk<'_> {
-    fn job(&mut self, job: &Job) {
+impl<'a> Walk<'a> {
+    fn job(&mut self, job: &'a Job) {
         for step in &job.steps {
             let never = step.condition.as_ref().is_some_and(|condition| {
                 ["failure()", "pull_request", "cancelled()"]
@@ -117,10 +127,30 @@ impl Walk<'_> {
                 Does::Use(action, _) if action.ends_with("gh-action-pypi-publish") => {
                     self.built_in.get_or_insert_default();
                 }
+                Does::Use(action, inputs) if action.ends_with("/download-artifact") => {
+                    self.maker_of(inputs.get("name"));
+                }
                 Does::Use(..) => {}
             }
             if self.built_in.is_some() {
                 return;
+            }
+        }
+    }
+
+    /// Walks the jobs first whose artifacts this one downloads.
+    fn maker_of(&mut self, artifact: Option<&String>) {
+        for job in self.jobs.clone() {
+            let uploads = job.steps.iter().any(|step| match &step.does {
+                Does::Use(action, inputs) => {
+                    action.ends_with("/upload-artifact")
+                        && artifact.is_none_or(|name| inputs.get("name") == Some(name))
+                }
+                Does::Run(_) => false,
+            });
+            if uploads && !self.entered.contains(&job.id.as_str()) {
+                self.entered.push(&job.id);
+                self.job(job);
             }
         }
     }
@@ -532,6 +562,16 @@ mod tests {
             ],
             ".",
             &["cp a b in ."],
+        );
+    }
+
+    #[test]
+    fn what_another_job_made_and_handed_over_is_done_again() {
+        let steps = "on: release\njobs:\n  version:\n    steps:\n      - run: sed -i s/0/$V/ pyproject.toml\n        env: {V: '${{ steps.x.outputs.tag }}'}\n      - uses: actions/upload-artifact@v4\n        with: {name: stamped}\n  other:\n    steps:\n      - run: cp a b\n      - uses: actions/upload-artifact@v4\n        with: {name: other}\n  publish:\n    needs: [version, other]\n    steps:\n      - uses: actions/download-artifact@v4\n        with: {name: stamped}\n      - run: uvx --from build pyproject-build\n      - uses: pypa/gh-action-pypi-publish@v1\n";
+        check(
+            &[(".github/workflows/release.yml", steps)],
+            ".",
+            &["sed -i s/0/$V/ pyproject.toml in ."],
         );
     }
 
