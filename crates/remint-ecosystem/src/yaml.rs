@@ -57,12 +57,13 @@ mod tests {
     fn bombs_are_refused() {
         let deep = "[".repeat(10_000);
         assert!(parse(&deep).is_err());
-        let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
-        for level in 1..12 {
-            let below = level - 1;
-            let row = format!("*a{below},").repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{row}]\n"));
-        }
+        let bomb: String = (1..12)
+            .map(|level| {
+                let row = format!("*a{},", level - 1).repeat(10);
+                format!("a{level}: &a{level} [{row}]\n")
+            })
+            .collect();
+        let bomb = format!("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n{bomb}");
         assert!(parse(&bomb).is_err());
         assert!(parse("a: [1").is_err());
     }

@@ -53,16 +53,23 @@ pub(crate) struct Variant {
     pub(crate) build_path: String,
     /// Who packs.
     pub(crate) packer: Manager,
-    /// Whether install scripts of dependencies run, offline, before the build.
-    pub(crate) dependency_scripts: bool,
     /// Whether the packer's lifecycle scripts run.
     pub(crate) lifecycle: bool,
-    /// Whether files named for the version are stamped too.
-    pub(crate) version_files: bool,
-    /// Whether a lockfile that only its package manager can read is taken to be in step.
-    pub(crate) frozen: bool,
-    /// Whether a build that the packer's scripts do again is done twice, as the publisher did.
-    pub(crate) twice: bool,
+    /// What is done besides, or otherwise.
+    pub(crate) extras: BTreeSet<Extra>,
+}
+
+/// A deviation that a variant may try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Extra {
+    /// Install scripts of dependencies run, offline, before the build.
+    DependencyScripts,
+    /// Files named for the version are stamped too.
+    VersionFiles,
+    /// A build that the packer's scripts do again is done twice, as the publisher did.
+    Twice,
+    /// A lockfile that only its package manager can read is taken to be behind its manifest.
+    StaleLockfile,
 }
 
 /// What runs between install and pack.
@@ -101,7 +108,7 @@ impl Assembler<'_> {
         let installation = if variant.building == Building::Nothing {
             Installation::default()
         } else {
-            install::installation(self, variant.frozen)?
+            install::installation(self, !variant.extras.contains(&Extra::StaleLockfile))?
         };
         if variant.building != Building::Nothing {
             edits.extend(settings::edits(self.project, self.installer.manager));
@@ -109,11 +116,11 @@ impl Assembler<'_> {
         assumptions.extend(installation.assumption(self.circumstances.moment));
         let mut steps = installation.steps.clone();
         if variant.building != Building::Nothing {
-            let variant = Variant {
+            let mut variant = variant.clone();
+            if !installation.has_scripts {
                 // Without such scripts this is another plan's twin, and is dropped as one.
-                dependency_scripts: variant.dependency_scripts && installation.has_scripts,
-                ..variant.clone()
-            };
+                variant.extras.remove(&Extra::DependencyScripts);
+            }
             self.build(&variant, &mut steps, &mut assumptions);
         }
         if variant.lifecycle {
@@ -192,7 +199,7 @@ impl Assembler<'_> {
         if variant.stamp != StampAt::First {
             edits.retain(|edit| edit.path.as_str() != manifest);
         }
-        if variant.version_files
+        if variant.extras.contains(&Extra::VersionFiles)
             && let Some(found) = found
         {
             edits.extend(stamp::version_files(self.project, found, wanted));
@@ -227,7 +234,7 @@ impl Assembler<'_> {
             step.may_fail = true;
             steps.push(step);
         }
-        if variant.dependency_scripts {
+        if variant.extras.contains(&Extra::DependencyScripts) {
             steps.extend(self.dependency_scripts());
         }
         match variant.building {
@@ -364,7 +371,7 @@ impl Assembler<'_> {
             return false;
         };
         let callers = [&self.publish_scripts(variant)[..], &lifecycle::PACK_SCRIPTS].concat();
-        !variant.twice
+        !variant.extras.contains(&Extra::Twice)
             && variant.lifecycle
             && !self.ignores_scripts()
             && *folder == self.project.folder
@@ -437,7 +444,7 @@ impl Assembler<'_> {
                 }),
                 Call::Shell(_) => false,
             };
-            if again && !variant.twice {
+            if again && !variant.extras.contains(&Extra::Twice) {
                 continue;
             }
             let argv = match call {

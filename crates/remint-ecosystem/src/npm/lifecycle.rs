@@ -9,6 +9,7 @@ use crate::npm::folder::Folder;
 use crate::npm::manifest::Manifest;
 use crate::npm::project::{Member, Project};
 use crate::npm::recipe::{Kind, classify, is_check};
+use crate::npm::typescript::{self, Writes};
 use crate::workflow::script::{Command, Script, split};
 
 /// How deep scripts may call each other while being read.
@@ -144,9 +145,12 @@ pub(crate) fn plain_script(command: &Command) -> Option<String> {
     let plain = command.words.len() <= 3
         && command.words.join(" ") == command.text
         && !command.words.iter().any(|word| word.starts_with('-'));
-    match classify(command) {
-        Kind::Script(name) if plain => Some(name),
-        _ => None,
+    if let Kind::Script(name) = classify(command)
+        && plain
+    {
+        Some(name)
+    } else {
+        None
     }
 }
 
@@ -263,7 +267,7 @@ pub(crate) fn sibling_build(member: &Member) -> Option<&'static str> {
 /// compared: packers and stamps change it, and the rebuild will show in what way.
 pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
     let runs_something = build_script(&project.manifest)
-        .is_some_and(|name| !does_nothing(&project.manifest, name))
+        .is_some_and(|name| !does_nothing(project, survey, name))
         || [
             "prepublish",
             "prepublishOnly",
@@ -272,7 +276,7 @@ pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
             "postpack",
         ]
         .iter()
-        .any(|name| !does_nothing(&project.manifest, name));
+        .any(|name| !does_nothing(project, survey, name));
     !runs_something
         && !survey.entries.is_empty()
         && survey.entries.iter().all(|entry| {
@@ -293,9 +297,9 @@ pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
         })
 }
 
-/// Whether a script is absent, only talks, or only sets up git hooks, to the letter: anything else may write
-/// files.
-fn does_nothing(manifest: &Manifest, name: &str) -> bool {
+/// Whether a script, with those that run around it, is absent or cannot write a published file, to the letter:
+/// it only talks, sets up git hooks, or compiles into a folder of which nothing is published.
+fn does_nothing(project: &Project<'_>, survey: &Survey, name: &str) -> bool {
     const HOOKS: [&str; 7] = [
         "husky",
         "husky install",
@@ -305,14 +309,32 @@ fn does_nothing(manifest: &Manifest, name: &str) -> bool {
         "lefthook install",
         "simple-git-hooks",
     ];
-    manifest.script(name).is_none_or(|text| {
-        let only_talks = matches!(split(text), Script::Commands(commands)
-        if commands.iter().all(|command| {
-            matches!(command.word(0), "echo" | "true" | ":")
-                && !command.text.contains(['|', '>', '<', '&', '$', '`'])
-        }));
-        only_talks || HOOKS.contains(&text.trim())
-    })
+    [format!("pre{name}"), name.to_owned(), format!("post{name}")]
+        .iter()
+        .filter_map(|name| project.manifest.script(name))
+        .all(|text| {
+            let harmless = matches!(split(text), Script::Commands(commands)
+                if commands.iter().all(|command| only_talks(command) || writes_aside(project, survey, command)));
+            harmless || HOOKS.contains(&text.trim())
+        })
+}
+
+fn only_talks(command: &Command) -> bool {
+    matches!(command.word(0), "echo" | "true" | ":")
+        && !command.text.contains(['|', '>', '<', '&', '$', '`'])
+}
+
+fn writes_aside(project: &Project<'_>, survey: &Survey, command: &Command) -> bool {
+    match typescript::writes(project, command) {
+        Writes::Nothing => true,
+        Writes::Below(folders) => survey.entries.iter().all(|entry| {
+            project
+                .folder
+                .join(entry.path.as_str())
+                .is_some_and(|path| folders.iter().all(|folder| path.below(folder).is_none()))
+        }),
+        Writes::Anywhere => false,
+    }
 }
 
 /// Whether some published file is not in the tree as it is.
@@ -383,7 +405,7 @@ mod tests {
     use super::*;
     use crate::npm::testing::{pin, survey, tree};
 
-    fn manifest(scripts: serde_json::Value) -> Manifest {
+    fn manifest(scripts: &serde_json::Value) -> Manifest {
         let text = json!({ "scripts": scripts }).to_string();
         Manifest::parse("package.json", text.as_bytes()).unwrap()
     }
@@ -409,7 +431,7 @@ mod tests {
             (json!({ "prepack": "npm run prepack" }), false),
             (json!({}), false),
         ] {
-            assert_eq!(pack_builds(&manifest(scripts.clone())), expect, "{scripts}");
+            assert_eq!(pack_builds(&manifest(&scripts)), expect, "{scripts}");
         }
     }
 
@@ -419,7 +441,7 @@ mod tests {
             "build": "tsup", "prepack": "tsup", "prepare": "npm run x", "x": "pnpm types", "types": "tsc",
             "postpack": "npm run build -- --watch",
         });
-        let manifest = manifest(scripts);
+        let manifest = manifest(&scripts);
         assert!(runs(&manifest, &["prepack"], "build"));
         assert!(runs(&manifest, &["prepare"], "types"));
         assert!(!runs(&manifest, &["prepare"], "build"));
@@ -444,7 +466,7 @@ mod tests {
             ("cd x && npm test", vec![script("prepublishOnly")]),
             ("if true; then npm test; fi", vec![script("prepublishOnly")]),
         ] {
-            let manifest = manifest(json!({ "prepublishOnly": text }));
+            let manifest = manifest(&json!({ "prepublishOnly": text }));
             assert_eq!(
                 without_checks(&manifest, &["prepublishOnly"]),
                 expect,
@@ -478,6 +500,18 @@ mod tests {
         check(&[hidden, code], &[hidden, code], false);
         let talking = ("package.json", r#"{"scripts":{"build":"echo OK"}}"#);
         check(&[talking, code], &[talking, code], true);
+        let before = (
+            "package.json",
+            r#"{"scripts":{"build":"echo OK","postbuild":"node x"}}"#,
+        );
+        check(&[before, code], &[before, code], false);
+        let settings = ("tsconfig.json", r#"{"compilerOptions":{"outDir":"dist"}}"#);
+        check(&[building, settings, code], &[building, code], true);
+        check(
+            &[building, settings, code, ("dist/a.js", "x")],
+            &[building, code, ("dist/a.js", "x")],
+            false,
+        );
         for script in [
             "echo 1 > index.js",
             "echo `node x`",

@@ -101,7 +101,11 @@ pub(crate) fn installer(project: &Project<'_>, recipe: Option<&Recipe>, survey: 
         // A workflow says `yarn` for both generations.
         let manager = match install.manager {
             Manager::YarnClassic if lockfile(Manager::YarnBerry).is_some() => Manager::YarnBerry,
-            other => other,
+            named @ (Manager::Npm
+            | Manager::Pnpm
+            | Manager::YarnClassic
+            | Manager::YarnBerry
+            | Manager::Bun) => named,
         };
         if fits(manager) {
             return chosen(manager, recipe.path.as_str());
@@ -128,12 +132,12 @@ pub(crate) fn packer(
     survey: &Survey,
     installer: Manager,
 ) -> Chosen {
-    let publisher = recipe.and_then(|recipe| match recipe.publish.by {
-        Publisher::Manager(manager) => Some(manager),
-        Publisher::Npm => Some(Manager::Npm),
+    let publisher = recipe.map(|recipe| match recipe.publish.by {
+        Publisher::Manager(manager) => manager,
+        Publisher::Npm => Manager::Npm,
         // It hands over to pnpm where pnpm installs, and to npm everywhere else.
-        Publisher::Changesets if installer == Manager::Pnpm => Some(Manager::Pnpm),
-        Publisher::Changesets => Some(Manager::Npm),
+        Publisher::Changesets if installer == Manager::Pnpm => Manager::Pnpm,
+        Publisher::Changesets => Manager::Npm,
     });
     let chosen = |manager: Manager, because: String| Chosen {
         manager,

@@ -1,9 +1,11 @@
 //! Turns a source tree into build plans: looks at the project, decides who installs and who packs, and lines up
 //! the variants worth trying.
 
+use std::collections::BTreeSet;
+
 use remint_model::{BuildPlan, CloneShape, EntryPath};
 
-use crate::npm::assemble::{Assembler, Building, StampAt, Variant};
+use crate::npm::assemble::{Assembler, Building, Extra, StampAt, Variant};
 use crate::npm::build_path;
 use crate::npm::lifecycle;
 use crate::npm::manager::{self, Manager};
@@ -118,11 +120,8 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         },
         build_path: learnt.unwrap_or(BUILD_PATH).to_owned(),
         packer: assembler.packer.manager,
-        dependency_scripts: false,
         lifecycle: true,
-        version_files: false,
-        frozen: true,
-        twice: false,
+        extras: BTreeSet::new(),
     };
     let with = |name: &str, change: &dyn Fn(&mut Variant)| {
         let mut variant = first.clone();
@@ -144,7 +143,7 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         }));
     }
     variants.push(with("every build repeated", &|variant| {
-        variant.twice = true
+        variant.extras.insert(Extra::Twice);
     }));
     if stamp {
         variants.push(with("version written at another moment", &|variant| {
@@ -157,7 +156,7 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
             "version written into version files as well",
             &|variant| {
                 variant.stamp = StampAt::First;
-                variant.version_files = true;
+                variant.extras.insert(Extra::VersionFiles);
             },
         ));
     }
@@ -168,7 +167,7 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         .is_some_and(|lockfile| manager::format(lockfile).is_none());
     if opaque {
         variants.push(with("lockfile behind its manifest", &|variant| {
-            variant.frozen = false
+            variant.extras.insert(Extra::StaleLockfile);
         }));
     }
     let whole = recipe.is_some_and(|recipe| {
@@ -215,7 +214,7 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         }));
     }
     variants.push(with("scripts of dependencies run", &|variant| {
-        variant.dependency_scripts = true;
+        variant.extras.insert(Extra::DependencyScripts);
     }));
     variants
 }

@@ -1,8 +1,7 @@
 //! Small source trees and requests for the tests of this ecosystem.
 
 use remint_model::{
-    CommitId, Ecosystem, EntryPath, FoundBy, PackageName, SourcePin, SourceTree, Stamp, Survey,
-    SurveyEntry, Target, TreeEntry,
+    CommitId, EntryPath, FoundBy, SourcePin, SourceTree, Stamp, Survey, SurveyEntry, TreeEntry,
 };
 use sha1_blob::blob_id;
 
@@ -62,16 +61,6 @@ pub(crate) fn stamped(mut pin: SourcePin, found: &str, wanted: &str) -> SourcePi
 
 pub(crate) fn commit() -> CommitId {
     "0123456789abcdef0123456789abcdef01234567".parse().unwrap()
-}
-
-/// A target of this name and version.
-pub(crate) fn target(name: &str, version: &str) -> Target {
-    Target {
-        ecosystem: Ecosystem::Npm,
-        name: PackageName::parse(Ecosystem::Npm, name).unwrap(),
-        version: version.parse().unwrap(),
-        file: None,
-    }
 }
 
 /// A published file with these entries.

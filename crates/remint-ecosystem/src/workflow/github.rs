@@ -232,6 +232,6 @@ runs:
                 BTreeMap::from([("node-version".into(), "20".into())])
             )
         );
-        assert_eq!(steps.get(1).unwrap().directory.as_deref(), Some("web"));
+        assert_eq!(steps[1].directory.as_deref(), Some("web"));
     }
 }

@@ -31,17 +31,19 @@ pub(crate) fn classify(command: &Command) -> Kind {
     let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
     let kind = of_words(&words);
     let writes = command.text.contains('>') && !writes_for_the_host(&command.text);
-    match kind {
-        // `archive=$(npm pack --json)`
-        Kind::Other if command.words.is_empty() => {
-            substituted(&command.text).unwrap_or(Kind::Other)
-        }
-        // Nothing outside of the tree is part of a release.
-        Kind::Other if leaves_the_tree(&command.text) => Kind::Nothing,
+    if kind == Kind::Nothing && writes && is_printer(command.word(0)) {
         // `echo x > file` makes a file; `echo x` is talk.
-        Kind::Nothing if writes && is_printer(command.word(0)) => Kind::Other,
-        Kind::Other if command.text.contains(".npmrc") => Kind::Nothing,
-        kind => kind,
+        Kind::Other
+    } else if kind != Kind::Other {
+        kind
+    } else if command.words.is_empty() {
+        // `archive=$(npm pack --json)`
+        substituted(&command.text).unwrap_or(Kind::Other)
+    } else if leaves_the_tree(&command.text) || command.text.contains(".npmrc") {
+        // Nothing outside of the tree is part of a release.
+        Kind::Nothing
+    } else {
+        Kind::Other
     }
 }
 

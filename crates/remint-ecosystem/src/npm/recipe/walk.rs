@@ -494,9 +494,7 @@ impl Walk<'_, '_> {
             .or_else(|| command.option("-F"))
             .or_else(|| command.option("-w"))
             .or_else(|| command.option("--workspace"));
-        if *folder == self.project.folder && !self.project.is_member() {
-            Scope::Package
-        } else if *folder == self.project.folder || filtered.is_some() {
+        if *folder == self.project.folder || filtered.is_some() {
             Scope::Package
         } else {
             Scope::Workspace

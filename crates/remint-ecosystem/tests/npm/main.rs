@@ -1,0 +1,9 @@
+//! Small hand-written npm projects in, plans out.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod managers;
+mod project;
+mod stamps;
+mod workflows;
+mod workspaces;

@@ -1,0 +1,179 @@
+//! What publish workflows tell.
+
+use crate::project::{Project, steps, tools};
+
+const MANIFEST: (&str, &str) = (
+    "package.json",
+    r#"{"name":"a","version":"1.2.3","scripts":{"build":"tsc","stamp":"node s.js","test":"vitest","release":"npm run build && npm publish"}}"#,
+);
+
+fn with(workflow: &str) -> Project {
+    Project::new(&[MANIFEST, (".github/workflows/publish.yml", workflow)])
+}
+
+fn job(steps: &str) -> Project {
+    with(&format!(
+        "on: {{release: {{}}}}\njobs:\n  publish:\n    steps:\n{steps}"
+    ))
+}
+
+#[test]
+fn steps_are_repeated_without_checks_and_talk() {
+    job("      - run: npm ci
+      - run: npm test
+      - run: npm run stamp
+      - run: echo done
+      - run: npm run build
+      - run: git push
+      - run: npm publish --provenance
+      - run: node after.js
+")
+    .check(&[
+        "build? .: npm run stamp",
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ]);
+}
+
+#[test]
+fn a_script_that_publishes_is_looked_into() {
+    job("      - run: npm ci\n      - run: npm run release\n").check(&[
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ]);
+}
+
+#[test]
+fn known_expressions_are_filled_in_and_secrets_never() {
+    let project = job("      - run: npm ci
+      - run: sed -i s/0/${{ github.ref_name }}/ src/v.ts
+      - run: node a.js ${{ secrets.KEY }}
+      - run: npm run build
+        env: {MODE: production, KEY: '${{ secrets.KEY }}', API_TOKEN: x}
+      - run: npm publish
+");
+    project.check(&[
+        "build? .: sed -i s/0/v1.2.3/ src/v.ts",
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ]);
+    let plan = project.best();
+    let build = plan.steps.get(1).unwrap();
+    assert_eq!(
+        build.environment.get("MODE").map(String::as_str),
+        Some("production")
+    );
+    assert_eq!(build.environment.get("KEY"), None);
+    assert_eq!(build.environment.get("API_TOKEN"), None);
+}
+
+#[test]
+fn tool_versions_come_from_the_workflow() {
+    let project = job("      - uses: actions/setup-node@v4
+        with: {node-version: 22}
+      - run: npm install -g npm@^11.5.1
+      - run: npm ci
+      - run: npm publish
+");
+    assert_eq!(tools(&project.best()), ["node 22", "npm ^11.5.1"]);
+}
+
+#[test]
+fn scripts_that_the_publisher_switched_off_stay_off() {
+    job("      - run: npm ci
+      - run: npm run build
+      - run: npm publish --ignore-scripts
+")
+    .check(&[
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out --ignore-scripts",
+    ]);
+}
+
+#[test]
+fn the_release_is_preferred_to_the_nightly() {
+    let project = with(
+        "on: {release: {}}
+jobs:
+  publish-canary:
+    steps:
+      - run: npm ci
+      - run: npm run stamp
+      - run: npm publish --tag canary
+  publish:
+    steps:
+      - run: npm ci
+      - run: npm run build
+      - run: npm publish
+",
+    );
+    assert!(
+        !steps(&project.best())
+            .iter()
+            .any(|step| step.contains("stamp"))
+    );
+}
+
+#[test]
+fn what_an_earlier_job_built_is_built() {
+    with(
+        "on: {release: {}}
+jobs:
+  build:
+    steps:
+      - run: npm ci
+      - run: npm run stamp
+      - run: npm run build
+      - uses: actions/upload-artifact@v4
+  publish:
+    needs: build
+    steps:
+      - uses: actions/download-artifact@v4
+      - run: npm publish
+",
+    )
+    .check(&[
+        "build? .: npm run stamp",
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ]);
+}
+
+#[test]
+fn a_workflow_that_is_none_or_publishes_elsewhere_is_no_witness() {
+    let without: &[&str] = &[
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ];
+    with("[").check(without);
+    with("jobs: {x: {steps: 7}}").check(without);
+    job("      - run: npm run stamp\n      - run: npm publish --dry-run\n").check(without);
+    job("      - run: npm run stamp\n      - run: npm publish\n        working-directory: other\n")
+        .check(without);
+}
+
+#[test]
+fn what_the_packer_runs_again_is_run_once_and_twice_only_later() {
+    let manifest = (
+        "package.json",
+        r#"{"name":"a","version":"1.2.3","scripts":{"build":"tsc","prepare":"npm run build"}}"#,
+    );
+    let workflow = (
+        ".github/workflows/publish.yml",
+        "jobs: {publish: {steps: [{run: npm ci}, {run: npm run build}, {run: npm publish}]}}",
+    );
+    let project = Project::new(&[manifest, workflow]);
+    project.check(&["pack .: npm pack --pack-destination /out"]);
+    let plans = project.plans().unwrap();
+    let twice = plans
+        .iter()
+        .find(|plan| plan.variant == "every build repeated")
+        .unwrap();
+    assert_eq!(
+        steps(twice),
+        [
+            "build .: npm run build",
+            "pack .: npm pack --pack-destination /out"
+        ]
+    );
+}

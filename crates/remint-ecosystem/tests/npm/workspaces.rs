@@ -1,0 +1,102 @@
+//! Packages among siblings.
+
+use crate::project::Project;
+
+const ROOT: (&str, &str) = (
+    "package.json",
+    r#"{"name":"root","private":true,"workspaces":["packages/*"],"scripts":{"build":"turbo run build"}}"#,
+);
+const PACKAGE: (&str, &str) = (
+    "packages/a/package.json",
+    r#"{"name":"a","version":"1.2.3","scripts":{"build":"tsup"},"dependencies":{"b":"^1.0.0"}}"#,
+);
+const SIBLING: (&str, &str) = (
+    "packages/b/package.json",
+    r#"{"name":"b","version":"1.0.0","scripts":{"build":"tsc"},"dependencies":{"c":"*"}}"#,
+);
+const UNBUILT: (&str, &str) = (
+    "packages/c/package.json",
+    r#"{"name":"c","version":"1.0.0"}"#,
+);
+const STRANGER: (&str, &str) = (
+    "packages/d/package.json",
+    r#"{"name":"d","version":"1.0.0","scripts":{"build":"tsc"}}"#,
+);
+const LOCK: (&str, &str) = ("package-lock.json", r#"{"lockfileVersion":1}"#);
+
+#[test]
+fn needed_siblings_are_built_first_and_others_are_not() {
+    Project::new(&[ROOT, PACKAGE, SIBLING, UNBUILT, STRANGER, LOCK])
+        .at("packages/a")
+        .check(&[
+            "install .: npm ci --ignore-scripts --no-audit --no-fund",
+            "build packages/b: npm run build",
+            "build packages/a: npm run build",
+            "pack packages/a: npm pack --pack-destination /out",
+        ]);
+}
+
+#[test]
+fn a_build_of_the_whole_workspace_is_narrowed_first() {
+    let workflow = (
+        ".github/workflows/publish.yml",
+        "on: {release: {}}
+jobs:
+  publish:
+    steps:
+      - run: npm ci
+      - run: npm run build
+      - run: npm publish -w packages/a
+",
+    );
+    let project = Project::new(&[ROOT, PACKAGE, SIBLING, LOCK, workflow]).at("packages/a");
+    project.check(&[
+        "install .: npm ci --ignore-scripts --no-audit --no-fund",
+        "build packages/b: npm run build",
+        "build packages/a: npm run build",
+        "pack packages/a: npm pack --pack-destination /out",
+    ]);
+    project.check_variants(&[
+        "as inferred",
+        "the whole workspace built",
+        "built, then packed without scripts",
+    ]);
+}
+
+#[test]
+fn a_package_with_a_lockfile_of_its_own_stands_alone() {
+    let lone = (
+        "other/package.json",
+        r#"{"name":"a","version":"1.2.3","scripts":{"build":"tsc"},"dependencies":{"b":"*"}}"#,
+    );
+    let lock = ("other/package-lock.json", r#"{"lockfileVersion":1}"#);
+    Project::new(&[ROOT, SIBLING, LOCK, lone, lock])
+        .at("other")
+        .check(&[
+            "install other: npm ci --ignore-scripts --no-audit --no-fund",
+            "build other: npm run build",
+            "pack other: npm pack --pack-destination /out",
+        ]);
+}
+
+#[test]
+fn hooks_that_prepare_a_build_run_and_others_do_not() {
+    for (hook, expect) in [
+        ("patch-package", true),
+        ("husky", false),
+        ("npx only-allow npm && patch-package", false),
+        ("node scripts/telemetry.js", false),
+    ] {
+        let manifest = serde_json::json!({
+            "name": "a",
+            "version": "1.2.3",
+            "scripts": { "postinstall": hook, "build": "tsc" },
+            "dependencies": { "x": "1" },
+        })
+        .to_string();
+        let plan = Project::new(&[("package.json", &manifest), LOCK]).best();
+        let found =
+            crate::project::steps(&plan).contains(&"build? .: npm run postinstall".to_owned());
+        assert_eq!(found, expect, "{hook}");
+    }
+}
