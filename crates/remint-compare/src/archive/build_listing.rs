@@ -1,16 +1,19 @@
 //! Turns a walk into a canonical listing: digests of every content, and the anomalies that only the whole list
 //! of names shows.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
 use remint_model::{AnomalyKind, ArtifactFormat, EntryPath, Sha256};
 use sha2::Digest as _;
-use unicode_normalization::UnicodeNormalization as _;
 
+use super::links::check_link;
 use super::listing::{Entry, HEAD, Kind, Listing};
+use super::names::check_names;
 use super::places::{Place, beside, place};
 use super::source::{CHUNK, Source};
+use super::top_folder::{self, Row};
 use super::{Anomalies, Flow, Seen, record, walk};
 use crate::error::ReadError;
 use crate::limits::Limits;
@@ -66,9 +69,9 @@ pub(crate) fn list<R: Read + Seek>(
         project,
         ..
     } = builder;
-    let (top_folder, entries) = settle_top_folder(format, rows, &tops, &mut anomalies);
+    let (top_folder, entries) = top_folder::settle(format, rows, &tops, &mut anomalies);
     if let (Some(project), Some(top)) = (&project, &top_folder)
-        && !is_folder_of(top, project)
+        && !top_folder::is_folder_of(top, project)
     {
         anomalies.add(
             AnomalyKind::ForeignTopFolder,
@@ -93,12 +96,6 @@ pub(crate) fn list<R: Read + Seek>(
     })
 }
 
-/// An entry before it is known which top folder is the archive's own.
-struct Row {
-    top: Option<String>,
-    entry: Entry,
-}
-
 /// Core metadata that carries a long description is still shorter.
 const LARGEST_CORE_METADATA: u64 = 1 << 20;
 /// Nobody nests deeper, and what looks at every parent of every entry stays fast.
@@ -113,7 +110,7 @@ struct Builder<'k> {
     blobs: Vec<[u8; 20]>,
     rows: Vec<Row>,
     /// How many files each top folder holds.
-    tops: BTreeMap<String, usize>,
+    tops: BTreeMap<Arc<str>, usize>,
     /// The RECORD files of a wheel.
     records: Vec<(EntryPath, Vec<u8>)>,
     /// The name that an sdist's PKG-INFO states.
@@ -160,9 +157,14 @@ impl Builder<'_> {
                 ),
             ));
         }
-        if let Some(top) = &top {
-            *self.tops.entry(top.clone()).or_default() += 1;
-        }
+        let top = top.map(|top| {
+            let top: Arc<str> = self
+                .tops
+                .get_key_value(top.as_str())
+                .map_or_else(|| Arc::from(top.as_str()), |(top, _)| Arc::clone(top));
+            *self.tops.entry(Arc::clone(&top)).or_default() += 1;
+            top
+        });
         check_kind(self.format, &seen, &path, anomalies);
 
         let in_zip_link = seen.kind == Kind::SymbolicLink && seen.link.is_empty();
@@ -190,7 +192,7 @@ impl Builder<'_> {
             } else if is_record {
                 self.records.push((path.clone(), kept.clone()));
             } else if is_core_metadata {
-                self.project = project_name(&kept);
+                self.project = top_folder::project_name(&kept);
             }
             if kept_by_caller {
                 self.keep.take(&path, kept);
@@ -307,198 +309,5 @@ fn check_kind(
             path.as_str().as_bytes(),
             format!("mode {:o}", seen.mode),
         );
-    }
-}
-
-/// npm drops links and wheels have none; a source archive may link to what it holds itself.
-fn check_link(
-    format: ArtifactFormat,
-    kind: Kind,
-    path: &EntryPath,
-    top: Option<&str>,
-    target: &[u8],
-    anomalies: &mut Anomalies,
-) {
-    let inside = match format {
-        ArtifactFormat::NpmTarball | ArtifactFormat::Wheel => false,
-        ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
-            std::str::from_utf8(target).is_ok_and(|target| match kind {
-                Kind::HardLink => top.is_some_and(|top| {
-                    target
-                        .strip_prefix("./")
-                        .unwrap_or(target)
-                        .strip_prefix(top)
-                        .is_some_and(|rest| rest.starts_with('/') && stays_inside(None, &rest[1..]))
-                }),
-                Kind::File
-                | Kind::Directory
-                | Kind::SymbolicLink
-                | Kind::Special(_)
-                | Kind::Unreadable => stays_inside(path.parent().as_ref(), target),
-            })
-        }
-    };
-    if !inside {
-        anomalies.add(
-            AnomalyKind::LinkEntry,
-            path.as_str().as_bytes(),
-            format!("to `{}`", target.escape_ascii()),
-        );
-    }
-}
-
-/// Whether a relative target never climbs above the top folder on its way.
-fn stays_inside(from: Option<&EntryPath>, target: &str) -> bool {
-    if target.starts_with('/') || target.contains(['\\', '\0']) || target.is_empty() {
-        return false;
-    }
-    let mut depth = from.map_or(0, |from| from.as_str().split('/').count());
-    // A name followed by `..` could be a link, whose parent is elsewhere.
-    let mut named = false;
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if named || depth == 0 => return false,
-            ".." => depth -= 1,
-            _ => {
-                named = true;
-                depth += 1;
-            }
-        }
-    }
-    true
-}
-
-/// Finds the archive's own top folder and names the entries that lie elsewhere.
-fn settle_top_folder(
-    format: ArtifactFormat,
-    rows: Vec<Row>,
-    tops: &BTreeMap<String, usize>,
-    anomalies: &mut Anomalies,
-) -> (Option<String>, Vec<Entry>) {
-    let expected = match format {
-        ArtifactFormat::NpmTarball => Some("package"),
-        ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => None,
-    };
-    let own = expected
-        .filter(|expected| tops.contains_key(*expected))
-        .map(str::to_owned)
-        .or_else(|| {
-            tops.iter()
-                .max_by_key(|(_, count)| **count)
-                .map(|(top, _)| top.clone())
-        });
-    let mut entries = Vec::with_capacity(rows.len());
-    for Row { top, mut entry } in rows {
-        if let Some(top) = top
-            && own.as_ref() != Some(&top)
-        {
-            anomalies.add(
-                AnomalyKind::ForeignTopFolder,
-                format!("{top}/{}", entry.path).as_bytes(),
-                format!("not below `{}`", own.as_deref().unwrap_or_default()),
-            );
-            // npm's strip moves it among the others, so that is where it is compared.
-            if format != ArtifactFormat::NpmTarball
-                && let Some(path) = beside(&top, Some(&entry.path))
-            {
-                entry.path = path;
-            }
-        }
-        entries.push(entry);
-    }
-    (own, entries)
-}
-
-/// The `Name:` of core metadata.
-fn project_name(content: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(content);
-    text.lines()
-        .take_while(|line| !line.is_empty())
-        .find_map(|line| line.strip_prefix("Name:"))
-        .map(|name| name.trim().to_owned())
-}
-
-/// Whether a folder is called `name-version`, in any of the spellings that names have had (PEP 503, PEP 625).
-fn is_folder_of(folder: &str, project: &str) -> bool {
-    folder.match_indices('-').any(|(at, _)| {
-        let (name, version) = folder.split_at(at);
-        version.len() > 1 && normal_name(name) == normal_name(project)
-    })
-}
-
-fn normal_name(name: &str) -> String {
-    name.split(['-', '_', '.'])
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
-        .to_ascii_lowercase()
-}
-
-/// Names that collide: twice the same, the same in another case or composition, a file where others need a
-/// directory, an entry below a link.
-fn check_names(entries: &[Entry], anomalies: &mut Anomalies) {
-    let mut by_path: HashMap<&str, Kind> = HashMap::with_capacity(entries.len());
-    let mut folded: HashMap<String, &str> = HashMap::with_capacity(entries.len());
-    for entry in entries {
-        let path = entry.path.as_str();
-        let is_directory = entry.kind == Kind::Directory;
-        match by_path.insert(path, entry.kind) {
-            Some(Kind::Directory) if is_directory => {}
-            Some(Kind::Directory) => clash(path, anomalies),
-            Some(_) if is_directory => clash(path, anomalies),
-            Some(_) => anomalies.add(
-                AnomalyKind::DuplicateEntry,
-                path.as_bytes(),
-                "this path occurs more than once",
-            ),
-            None if is_directory => {}
-            None => {
-                if let Some(twin) = folded.insert(fold(path), path) {
-                    anomalies.add(
-                        AnomalyKind::CaseTwins,
-                        path.as_bytes(),
-                        format!("collides with `{twin}` where case or composition does not count"),
-                    );
-                }
-            }
-        }
-    }
-    let mut visited = HashSet::new();
-    for entry in entries {
-        let mut rest = entry.path.as_str();
-        while let Some((parent, _)) = rest.rsplit_once('/')
-            && visited.insert(parent)
-        {
-            rest = parent;
-            match by_path.get(parent) {
-                None | Some(Kind::Directory) => {}
-                Some(Kind::SymbolicLink) => anomalies.add(
-                    AnomalyKind::LinkEntry,
-                    entry.path.as_str().as_bytes(),
-                    format!("lies below the link `{parent}`"),
-                ),
-                Some(Kind::File | Kind::HardLink | Kind::Special(_) | Kind::Unreadable) => {
-                    clash(parent, anomalies);
-                }
-            }
-        }
-    }
-}
-
-fn clash(path: &str, anomalies: &mut Anomalies) {
-    anomalies.add(
-        AnomalyKind::FileDirectoryClash,
-        path.as_bytes(),
-        "a file that is also a directory of other entries",
-    );
-}
-
-/// A path as file systems see it that ignore case and composition.
-fn fold(path: &str) -> String {
-    if path.is_ascii() {
-        path.to_ascii_lowercase()
-    } else {
-        path.to_uppercase().to_lowercase().nfd().collect()
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use remint_model::{Anomaly, EntryPath, GzipHeader, Sha256};
+use sha2::Digest as _;
 
 /// What one archive holds, in the archive's own order.
 #[derive(Debug, Clone)]
@@ -71,11 +72,22 @@ pub(crate) struct Written {
     pub(crate) mtime: (i64, u32),
     pub(crate) owner: Arc<Owner>,
     /// Extended attributes that some extractor may apply; `None` is none.
-    pub(crate) attributes: Option<Sha256>,
+    pub(crate) attributes: Option<Arc<Sha256>>,
     /// Everything that is mere spelling: which header types, padding of numbers, zip methods and versions.
-    pub(crate) encoding: Sha256,
+    pub(crate) encoding: Encoding,
     /// Size and checksum of the packed content in a zip: how this content was deflated.
     pub(crate) packed: (u64, u32),
+}
+
+/// Tells spellings apart: half a SHA-256, as nothing but the wording of an erasure depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Encoding([u8; 16]);
+
+impl From<sha2::Sha256> for Encoding {
+    fn from(hasher: sha2::Sha256) -> Self {
+        let digest: [u8; 32] = hasher.finalize().into();
+        Self(digest.first_chunk().copied().unwrap_or_default())
+    }
 }
 
 /// Whom a tar entry belongs to.

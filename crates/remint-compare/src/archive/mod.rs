@@ -6,13 +6,16 @@
 mod anomalies;
 mod build_listing;
 pub(crate) mod gzip;
+mod links;
 mod listing;
+mod names;
 mod pax;
 mod places;
 pub(crate) mod record;
 pub(crate) mod source;
 mod tar;
 mod tar_header;
+mod top_folder;
 mod zip;
 mod zip_directory;
 
@@ -22,7 +25,8 @@ use remint_model::{ArtifactFormat, GzipHeader, Sha256};
 
 pub(crate) use anomalies::Anomalies;
 pub(crate) use build_listing::{Keep, list};
-pub(crate) use listing::{Entry, Kind, Listing, Owner, Written};
+pub(crate) use listing::{Encoding, Entry, Kind, Listing, Owner, Written};
+pub(crate) use names::{by_place, is_below};
 use source::Source;
 
 use crate::error::ReadError;

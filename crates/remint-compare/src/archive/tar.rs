@@ -8,7 +8,7 @@ use remint_model::{AnomalyKind, Sha256};
 use sha2::Digest as _;
 
 use super::gzip::GzipReader;
-use super::listing::{Kind, Owner, Written};
+use super::listing::{Encoding, Kind, Owner, Written};
 use super::pax::Records;
 use super::source::{CHUNK, Source, collect};
 use super::tar_header::{BLOCK, Block, Header};
@@ -484,7 +484,7 @@ impl<R: Read> Source for Content<'_, R> {
 }
 
 /// A digest of the PAX records that installers neither apply nor can be known to ignore.
-fn attributes<'r>(headers: impl Iterator<Item = &'r Records>) -> Option<Sha256> {
+fn attributes<'r>(headers: impl Iterator<Item = &'r Records>) -> Option<Arc<Sha256>> {
     let mut hasher = None;
     for (key, value) in headers.flat_map(Records::iter) {
         let known = KNOWN_KEYS.iter().any(|known| known.as_bytes() == key)
@@ -499,11 +499,11 @@ fn attributes<'r>(headers: impl Iterator<Item = &'r Records>) -> Option<Sha256> 
             }
         }
     }
-    hasher.map(|hasher| Sha256::from_bytes(hasher.finalize().into()))
+    hasher.map(|hasher| Arc::new(Sha256::from_bytes(hasher.finalize().into())))
 }
 
 /// A digest of how an entry was written, from which everything that it says has been removed.
-fn encoding(header: &Header, extended: &Extended) -> Sha256 {
+fn encoding(header: &Header, extended: &Extended) -> Encoding {
     let mut hasher = sha2::Sha256::new();
     for spelling in extended.spelling.iter().chain([&header.spelling]) {
         hasher.update(spelling);
@@ -512,5 +512,5 @@ fn encoding(header: &Header, extended: &Extended) -> Sha256 {
         hasher.update(key);
         hasher.update([0]);
     }
-    Sha256::from_bytes(hasher.finalize().into())
+    hasher.into()
 }

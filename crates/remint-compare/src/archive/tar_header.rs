@@ -79,8 +79,7 @@ impl Header {
         let (prefix, after_prefix) = self::text(field(block, PREFIX));
         match dialect {
             Dialect::Ustar => {
-                // star keeps two times where long prefixes end; node-tar reads them there, Python does not.
-                if after_prefix {
+                if after_prefix && !ends_with_star_times(field(block, PREFIX)) {
                     disagreements.push("bytes after the end of the name prefix");
                 }
                 if !prefix.is_empty() {
@@ -148,6 +147,17 @@ fn check_sum(block: &Block, offset: u64) -> Result<(), ReadError> {
             "tar header checksum does not match",
         ))
     }
+}
+
+/// star, and node-tar after it, keep two times of 12 bytes where very long prefixes would end. All readers take
+/// the same name then.
+fn ends_with_star_times(prefix: &[u8]) -> bool {
+    const TIMES: usize = 131;
+    let Some((text, times)) = prefix.split_at_checked(TIMES) else {
+        return false;
+    };
+    let (_, hidden) = self::text(text);
+    !hidden && text.last() == Some(&0) && times.chunks(12).all(|time| number(time).is_some())
 }
 
 /// The text up to the first NUL, and whether anything but NULs follows it.

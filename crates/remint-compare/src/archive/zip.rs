@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
-use remint_model::{AnomalyKind, Sha256};
+use remint_model::AnomalyKind;
 use sha2::Digest as _;
 
 use super::listing::{Kind, Owner, Written};
@@ -127,7 +127,7 @@ impl<R: Read + Seek> Zip<'_, R> {
                 mtime: (dos_time(central.date, central.time), 0),
                 owner: Arc::clone(&self.owner),
                 attributes: None,
-                encoding: Sha256::from_bytes(encoding.finalize().into()),
+                encoding: encoding.into(),
                 packed: (central.packed, checksum),
             },
         };

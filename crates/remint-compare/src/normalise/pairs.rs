@@ -1,11 +1,12 @@
 //! Two listings laid side by side, path by path, and what each pair of entries differs in.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::iter::Peekable;
 
 use remint_model::{ArtifactFormat, EntryPath, GzipHeader};
 
-use crate::archive::{Entry, Kind, Listing};
+use crate::archive::{Entry, Kind, Listing, by_place, is_below};
 
 /// In what two things differ, one bit each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -107,7 +108,7 @@ pub(crate) struct Wrapping {
 #[derive(Debug)]
 pub(crate) struct Pairs {
     pub(crate) format: ArtifactFormat,
-    /// In path order.
+    /// In the order of their places.
     pub(crate) rows: Vec<Row>,
     pub(crate) published: Wrapping,
     pub(crate) rebuilt: Wrapping,
@@ -122,13 +123,21 @@ impl Pairs {
         let mut rebuilt = rebuilt.into_iter().peekable();
         loop {
             let path = match (published.peek(), rebuilt.peek()) {
-                (Some(one), Some(other)) => (&one.path).min(&other.path).clone(),
+                (Some(one), Some(other)) => {
+                    match by_place(one.path.as_str(), other.path.as_str()) {
+                        Ordering::Less | Ordering::Equal => one.path.clone(),
+                        Ordering::Greater => other.path.clone(),
+                    }
+                }
                 (Some(one), None) => one.path.clone(),
                 (None, Some(other)) => other.path.clone(),
                 (None, None) => break,
             };
             let take = |entries: &mut Peekable<std::vec::IntoIter<Entry>>| {
-                let mut copies = Vec::new();
+                // Nearly always one, or none.
+                let mut copies = Vec::with_capacity(usize::from(
+                    entries.peek().is_some_and(|entry| entry.path == path),
+                ));
                 while let Some(entry) = entries.next_if(|entry| entry.path == path) {
                     copies.push(entry);
                 }
@@ -174,32 +183,29 @@ impl Pairs {
 /// Sorts an archive's entries by path, and finds the directory entries that its other entries imply.
 fn lay_out(listing: Listing) -> (Wrapping, HashSet<EntryPath>, Vec<Entry>) {
     let mut entries = listing.entries;
-    let mut held: HashMap<&str, bool> = entries
-        .iter()
-        .filter(|entry| entry.kind == Kind::Directory)
-        .map(|entry| (entry.path.as_str(), false))
-        .collect();
-    if !held.is_empty() {
-        let mut visited = HashSet::new();
-        for entry in entries.iter().filter(|e| e.kind != Kind::Directory) {
-            // A file at the directory's own path makes the directory no matter of style.
-            held.remove(entry.path.as_str());
-            let mut rest = entry.path.as_str();
-            while let Some((parent, _)) = rest.rsplit_once('/')
-                && visited.insert(parent)
-            {
-                held.entry(parent).and_modify(|held| *held = true);
-                rest = parent;
-            }
+    // Stable: several entries of one path keep their order.
+    entries.sort_by(|one, other| by_place(one.path.as_str(), other.path.as_str()));
+    let mut implied = HashSet::new();
+    // Directories that the next entry may lie in and that hold nothing so far.
+    let mut open: Vec<&EntryPath> = Vec::new();
+    let copies = entries.chunk_by(|one, other| one.path == other.path);
+    for copies in copies {
+        let Some(path) = copies.first().map(|entry| &entry.path) else {
+            continue;
+        };
+        while open
+            .last()
+            .is_some_and(|directory| !is_below(path.as_str(), directory.as_str()))
+        {
+            open.pop();
+        }
+        // A file at the directory's own path makes the directory no matter of style.
+        if copies.iter().all(|entry| entry.kind == Kind::Directory) {
+            open.push(path);
+        } else {
+            implied.extend(open.drain(..).cloned());
         }
     }
-    let implied = entries
-        .iter()
-        .filter(|entry| held.get(entry.path.as_str()) == Some(&true))
-        .map(|entry| entry.path.clone())
-        .collect();
-    // Stable: several entries of one path keep their order.
-    entries.sort_by(|one, other| one.path.cmp(&other.path));
     let wrapping = Wrapping {
         order: Vec::new(),
         implied_directories: Vec::new(),

@@ -1,10 +1,8 @@
 //! How a tar says what it says: ustar, PAX or GNU headers, padding of numbers, device numbers of plain files,
 //! comments, blocking.
 
-use remint_model::Sha256;
-
 use super::{Normaliser, Subject, TARS};
-use crate::archive::Entry;
+use crate::archive::{Encoding, Entry};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "tar-header-encoding",
@@ -15,5 +13,5 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
 };
 
 fn normalise(entry: &mut Entry) {
-    entry.written.encoding = Sha256::from_bytes([0; 32]);
+    entry.written.encoding = Encoding::default();
 }

@@ -6,10 +6,15 @@ use proptest::prelude::*;
 use remint_model::{ArtifactFormat, EntryPath, GzipHeader, Sha256};
 
 use super::{ALL, ALL_FORMATS, Erasures, File, Pairs, Subject, Wrapping, erase_headers};
-use crate::archive::{Entry, Kind, Listing, Owner, Written};
+use crate::archive::{Encoding, Entry, Kind, Listing, Owner, Written};
 
 fn sha256() -> impl Strategy<Value = Sha256> {
     (0_u8..2).prop_map(|byte| Sha256::from_bytes([byte; 32]))
+}
+
+fn encoding() -> impl Strategy<Value = Encoding> {
+    use sha2::Digest as _;
+    (0_u8..2).prop_map(|byte| sha2::Sha256::new_with_prefix([byte]).into())
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
@@ -29,8 +34,8 @@ fn entry() -> impl Strategy<Value = Entry> {
     let written = (
         0_i64..2,
         0_u64..2,
-        prop::option::of(sha256()),
-        sha256(),
+        prop::option::of(sha256().prop_map(Arc::new)),
+        encoding(),
         0_u32..2,
     );
     (path, kind(), mode, sha256(), written).prop_map(
@@ -128,7 +133,7 @@ fn what_counts(entry: &Entry) -> impl PartialEq + std::fmt::Debug + use<> {
         entry.kind,
         entry.size,
         entry.sha256,
-        entry.written.attributes,
+        entry.written.attributes.clone(),
         (!is_link && !is_directory).then(|| entry.is_executable()),
         (!is_link && !is_directory).then_some(entry.mode & 0o7000),
         is_directory.then_some(entry.mode & 0o5000),

@@ -1,10 +1,8 @@
 //! How a zip says what it says: versions, flags, extra fields, comments, compression method and level, data
 //! descriptors, attributes other than the mode.
 
-use remint_model::Sha256;
-
 use super::{Normaliser, Subject, ZIPS};
-use crate::archive::Entry;
+use crate::archive::{Encoding, Entry};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "zip-metadata",
@@ -15,6 +13,6 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
 };
 
 fn normalise(entry: &mut Entry) {
-    entry.written.encoding = Sha256::from_bytes([0; 32]);
+    entry.written.encoding = Encoding::default();
     entry.written.packed = (0, 0);
 }

@@ -40,6 +40,8 @@ fn honest_archives_have_none() {
         ],
         &[],
     );
+    let times = file("package/x", b"").put(476, b"15123456701 15123456701 ");
+    check(NpmTarball, &[times], &[]);
     check(
         Sdist,
         &[
@@ -294,7 +296,7 @@ fn headers_that_readers_understand_differently() {
             "prefix in a GNU header",
             vec![x().put(257, b"ustar  \0").put(345, b"evil")],
         ),
-        ("star times in the prefix", vec![x().put(480, b"1")]),
+        ("hidden bytes after the prefix", vec![x().put(480, b"/y")]),
         ("directory with a size", {
             vec![directory("package/d/").size(5)]
         }),
