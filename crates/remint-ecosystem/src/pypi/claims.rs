@@ -8,18 +8,6 @@ use crate::pypi::metadata::Metadata;
 use crate::pypi::versions;
 use crate::release::{MetadataError, RepositoryClaim};
 
-/// Where repositories are that descriptions mention.
-const CODE_HOSTS: &[&str] = &["github.com", "gitlab.com", "codeberg.org", "bitbucket.org"];
-
-/// The label under which a mention in a description is filed.
-const DESCRIPTION: &str = "mentioned in the description";
-
-/// Each costs a look at a repository.
-const MOST_MENTIONS: usize = 3;
-
-/// Shorter names are held by too many others.
-const SHORTEST_NAME: usize = 5;
-
 /// More links than any project has.
 const MOST_LINKS: usize = 200;
 
@@ -49,55 +37,7 @@ pub(crate) fn of_metadata(metadata: &Metadata) -> Vec<RepositoryClaim> {
             links.push(label, url, field);
         }
     }
-    if let Some(name) = metadata.all("Name").next() {
-        for url in mentioned(metadata.description(), name) {
-            links.push(DESCRIPTION, &url, "description");
-        }
-    }
     links.claims()
-}
-
-/// The repositories that a description mentions and that are named like the project, each once.
-///
-/// A mention is the weakest of claims; like every other it counts only when a manifest there has this name and version.
-fn mentioned(description: &str, project: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for host in CODE_HOSTS {
-        for (at, _) in description.match_indices(host) {
-            let rest = description.get(at..).unwrap_or_default();
-            let end = rest
-                .find(|c: char| !c.is_ascii_alphanumeric() && !"-_./".contains(c))
-                .unwrap_or(rest.len());
-            let path = rest.get(..end).unwrap_or_default().trim_end_matches('.');
-            let mut parts = path.split('/').skip(1);
-            if let (Some(owner), Some(name)) = (parts.next(), parts.next()) {
-                let name = name.strip_suffix(".git").unwrap_or(name);
-                let url = format!("https://{host}/{owner}/{name}");
-                if !owner.is_empty()
-                    && is_named_like(name, project)
-                    && !found.contains(&url)
-                    && found.len() < MOST_MENTIONS
-                {
-                    found.push(url);
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Whether one name is the other, but for punctuation and case, or holds it.
-fn is_named_like(repository: &str, project: &str) -> bool {
-    let plain = |text: &str| -> String {
-        text.chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect()
-    };
-    let (repository, project) = (plain(repository), plain(project));
-    repository.len() >= SHORTEST_NAME
-        && project.len() >= SHORTEST_NAME
-        && (repository.contains(&project) || project.contains(&repository))
 }
 
 /// The claims of PyPI's JSON about a project. A field of another version than `version` says so in its name.
@@ -145,7 +85,6 @@ enum Rank {
     Issues,
     Documentation,
     Other,
-    Mention,
 }
 
 impl Rank {
@@ -166,7 +105,6 @@ impl Rank {
             | "tracker" | "support" | "reportissues" => Self::Issues,
             "documentation" | "docs" | "readme" | "changelog" | "changes" | "releasenotes"
             | "history" | "releases" => Self::Documentation,
-            "mentionedinthedescription" => Self::Mention,
             _ => Self::Other,
         }
     }
@@ -222,7 +160,10 @@ fn on_a_code_host(url: &RepositoryUrl) -> bool {
         .nth(1)
         .and_then(|rest| rest.split('/').nth(1))
         .unwrap_or("");
-    CODE_HOSTS.contains(&url.host()) && !NO_OWNERS.contains(&owner)
+    matches!(
+        url.host(),
+        "github.com" | "gitlab.com" | "bitbucket.org" | "codeberg.org"
+    ) && !NO_OWNERS.contains(&owner)
 }
 
 /// The folder in `…/tree/<branch>/<folder>`, or the one that holds the file in `…/blob/<branch>/<folder>/README.md`.
@@ -278,19 +219,6 @@ mod tests {
                     "https://github.com/o/docs",
                     None,
                 ),
-            ],
-        );
-    }
-
-    #[test]
-    fn a_description_may_mention_the_repository_of_the_project_and_no_other() {
-        check(
-            "Name: note-server\nProject-URL: Homepage, https://example.org\n\n\
-             Based on https://github.com/other/thing. Clone https://github.com/owner/Note_Server.git, or see\n\
-             [this](https://github.com/owner/note-server/blob/main/x.md) and https://github.com/owner.\n",
-            &[
-                ("description", "https://github.com/owner/Note_Server", None),
-                ("description", "https://github.com/owner/note-server", None),
             ],
         );
     }

@@ -1,5 +1,5 @@
 //! Core metadata (`METADATA`, `PKG-INFO`): the header fields, read as Python's `email` parser reads them, because
-//! that is what installers do; and the description, as text.
+//! that is what installers do. The description is left out.
 
 use remint_model::{Ecosystem, PackageName, Survey};
 
@@ -13,7 +13,6 @@ const MOST_FIELDS: usize = 20_000;
 pub(crate) struct Metadata {
     what: String,
     fields: Vec<(String, String)>,
-    description: String,
 }
 
 impl Metadata {
@@ -29,10 +28,6 @@ impl Metadata {
         let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut fields: Vec<(String, String)> = Vec::new();
-        let description = text
-            .split_once("\n\n")
-            .or_else(|| text.split_once("\r\n\r\n"))
-            .map_or("", |(_, description)| description);
         for line in lines(text) {
             if line.starts_with([' ', '\t']) {
                 // A folded line belongs to the field before it.
@@ -59,13 +54,7 @@ impl Metadata {
         Ok(Self {
             what: what.to_owned(),
             fields,
-            description: description.to_owned(),
         })
-    }
-
-    /// What follows the header: usually the project's README.
-    pub(crate) fn description(&self) -> &str {
-        &self.description
     }
 
     /// Every value of a field, in order.

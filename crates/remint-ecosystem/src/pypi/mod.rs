@@ -2,6 +2,7 @@
 
 mod backend;
 mod claims;
+mod errand;
 mod facts;
 mod file_name;
 mod identity;
@@ -9,13 +10,13 @@ mod index;
 mod index_html;
 mod interpreter;
 pub mod locate;
-mod makefile;
 mod metadata;
 pub mod plan;
 mod poetry;
 mod prepared;
 mod publish;
 mod pyproject;
+mod recipes;
 mod replay;
 mod requirement;
 mod setup_cfg;

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use remint_model::SourceTree;
 
-use crate::npm::frontend::{Folder, Kind, Known, classify, is_check};
-use crate::pypi::makefile;
+use crate::npm::frontend::{Folder, Known};
+use crate::pypi::errand::{self, Errand};
 use crate::pypi::publish::Publishing;
-use crate::workflow::script::{Command, Script, split};
+use crate::pypi::recipes;
+use crate::workflow::script::{Script, split};
 use crate::workflow::{Does, Job};
 
 /// No release takes more steps.
 const MOST: usize = 40;
+/// Recipes that call recipes.
+const DEEPEST: usize = 4;
 
 /// What has to be done again, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +59,7 @@ pub(crate) fn find(
                 .map(|(_, job)| job)
                 .collect(),
             entered: vec![&job.id],
+            depth: 0,
             steps: Vec::new(),
             built_in: None,
         };
@@ -75,21 +79,10 @@ struct Walk<'a> {
     /// All publishing jobs of the workflow: one may take over what another made.
     jobs: Vec<&'a Job>,
     entered: Vec<&'a str>,
+    depth: usize,
     steps: Vec<Replayed>,
     /// Where the package is built, once that is reached.
     built_in: Option<Folder>,
-}
-
-/// What a command is to the walk.
-enum What {
-    Directory(String),
-    Install,
-    Build,
-    Nothing,
-    /// To be done again, in these words.
-    Run(String),
-    /// Others that it stands for.
-    These(Vec<String>),
 }
 
 impl<'a> Walk<'a> {
@@ -155,334 +148,121 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn script(&mut self, script: &str, mut folder: Folder, environment: &BTreeMap<String, String>) {
+    fn script(&mut self, script: &str, folder: Folder, environment: &BTreeMap<String, String>) {
+        // A subshell alone: its commands run one after the other like any.
+        let script = script.trim();
+        let script = script
+            .strip_prefix('(')
+            .and_then(|inner| inner.strip_suffix(')'))
+            .filter(|inner| !inner.contains(['(', ')']))
+            .unwrap_or(script);
         let commands = match split(script) {
             Script::Commands(commands) => commands,
+            Script::Compound(text) if errand::builds_somewhere(&text) => {
+                self.built_in = Some(folder);
+                return;
+            }
             Script::Compound(text) => {
-                if builds_somewhere(&text) {
-                    self.built_in = Some(folder);
-                } else if !reaches_out(&text) && changes_files(&text) {
-                    self.run(folder, vec![text], environment);
+                if errand::changes_files(&text) {
+                    self.run(folder, text, environment);
                 }
                 return;
             }
         };
-        let mut lines = Vec::new();
-        let mut acts = false;
+        let mut group = Group {
+            folder,
+            ..Group::default()
+        };
         for command in commands {
-            let these = match self.what(&command, &folder) {
-                What::These(these) => these,
-                What::Directory(to) => {
-                    if acts {
-                        self.run(folder.clone(), std::mem::take(&mut lines), environment);
-                    }
-                    (lines, acts) = (Vec::new(), false);
-                    match folder.join(&to) {
-                        Some(to) => folder = to,
-                        None => return,
-                    }
-                    continue;
+            match errand::of(&command) {
+                Errand::Nothing => {}
+                Errand::Run(text) => {
+                    // An assignment alone serves the commands after it.
+                    group.acts |= !command.words.is_empty();
+                    group.lines.push(text);
                 }
-                What::Install => {
-                    if acts {
-                        self.run(folder.clone(), std::mem::take(&mut lines), environment);
-                    }
-                    (lines, acts) = (Vec::new(), false);
-                    self.steps.push(Replayed::Install(folder.clone()));
-                    continue;
-                }
-                What::Build => {
-                    self.built_in = Some(folder.clone());
-                    break;
-                }
-                What::Nothing => continue,
-                What::Run(text) => {
-                    acts |= !command.words.is_empty();
-                    lines.push(text);
-                    continue;
-                }
-            };
-            if acts {
-                self.run(folder.clone(), std::mem::take(&mut lines), environment);
-            }
-            (lines, acts) = (Vec::new(), false);
-            for text in these {
-                // A recipe's line is a script of its own and cannot stand for another recipe.
-                self.script(&text.replace("make ", ": "), folder.clone(), environment);
-                if self.built_in.is_some() {
+                Errand::Build => {
+                    self.end(&mut group, environment);
+                    self.built_in = Some(group.folder);
                     return;
                 }
+                Errand::Directory(to) => {
+                    self.end(&mut group, environment);
+                    match group.folder.join(&to) {
+                        Some(to) => group.folder = to,
+                        None => return,
+                    }
+                }
+                Errand::Install => {
+                    self.end(&mut group, environment);
+                    self.push(Replayed::Install(group.folder.clone()));
+                }
+                Errand::Recipe(program, targets) => {
+                    self.end(&mut group, environment);
+                    for line in self.recipe(&program, &targets, &group.folder) {
+                        self.deeper(&line, group.folder.clone(), environment);
+                        if self.built_in.is_some() {
+                            return;
+                        }
+                    }
+                }
             }
         }
-        if acts {
-            self.run(folder, lines, environment);
+        self.end(&mut group, environment);
+    }
+
+    /// A line of a recipe is a script of its own; recipes that call each other end at a fixed depth.
+    fn deeper(&mut self, script: &str, folder: Folder, environment: &BTreeMap<String, String>) {
+        if self.depth < DEEPEST {
+            self.depth += 1;
+            self.script(script, folder, environment);
+            self.depth -= 1;
         }
     }
 
-    fn run(&mut self, folder: Folder, lines: Vec<String>, environment: &BTreeMap<String, String>) {
-        if self.steps.len() < MOST {
-            self.steps.push(Replayed::Run {
-                folder,
-                script: lines.join("\n"),
-                environment: environment.clone(),
-            });
-        }
-    }
-
-    fn what(&self, command: &Command, folder: &Folder) -> What {
-        let (words, text) = unwrapped(command);
-        if is_build(&words) {
-            return What::Build;
-        }
-        if let Some(("make", rest)) = words.split_first().map(|(first, rest)| (*first, rest)) {
-            return self.make(rest, folder);
-        }
-        if is_tooling(&words) || reaches_out(&text) {
-            // Many talk with hosts; installs of JavaScript are the exception that is done by another step.
-            return match classify(command) {
-                Kind::Install(_) => What::Install,
-                _ => What::Nothing,
-            };
-        }
-        match classify(command) {
-            Kind::Directory(to) => What::Directory(to),
-            Kind::Install(_) => What::Install,
-            Kind::Script(name) if is_check(&name) => What::Nothing,
-            Kind::Script(_) | Kind::Other => What::Run(text),
-            Kind::Tool(..) | Kind::Publish(_) | Kind::Stamp | Kind::Nothing => What::Nothing,
-        }
-    }
-
-    fn make(&self, rest: &[&str], folder: &Folder) -> What {
-        let targets: Vec<&str> = rest
+    fn recipe(&self, program: &str, targets: &[String], folder: &Folder) -> Vec<String> {
+        recipes::files(program)
             .iter()
-            .filter(|word| !word.starts_with('-') && !word.contains('='))
-            .copied()
-            .collect();
-        if targets.iter().any(|target| is_check(target)) {
-            return What::Nothing;
-        }
-        let makefile = ["Makefile", "makefile", "GNUmakefile"]
-            .iter()
-            .find_map(|name| self.tree.text(&folder.path(name)));
-        match makefile {
-            Some(makefile) => What::These(
+            .find_map(|(name, read)| Some((self.tree.text(&folder.path(name))?, read)))
+            .map(|(text, read)| {
                 targets
                     .iter()
-                    .flat_map(|target| makefile::commands(makefile, target))
-                    .collect(),
-            ),
-            None => What::Nothing,
+                    .flat_map(|target| read(text, target))
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    fn end(&mut self, group: &mut Group, environment: &BTreeMap<String, String>) {
+        if group.acts {
+            self.run(group.folder.clone(), group.lines.join("\n"), environment);
+        }
+        group.lines.clear();
+        group.acts = false;
+    }
+
+    fn run(&mut self, folder: Folder, script: String, environment: &BTreeMap<String, String>) {
+        self.push(Replayed::Run {
+            folder,
+            script,
+            environment: environment.clone(),
+        });
+    }
+
+    fn push(&mut self, step: Replayed) {
+        if self.steps.len() < MOST {
+            self.steps.push(step);
         }
     }
 }
 
-/// A command without the runner in front of it: `uv run x` is `x` in the environment that is there anyway.
-fn unwrapped(command: &Command) -> (Vec<&str>, String) {
-    const WITH_VALUE: [&str; 9] = [
-        "--with",
-        "--python",
-        "-p",
-        "--group",
-        "--extra",
-        "--package",
-        "--env-file",
-        "--only-group",
-        "--from",
-    ];
-    let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
-    let mut at = match words.as_slice() {
-        [
-            "uv" | "poetry" | "pdm" | "hatch" | "rye" | "pipenv",
-            "run",
-            ..,
-        ] => 2,
-        ["uvx", ..] => 1,
-        ["time" | "command" | "exec", ..] => 1,
-        _ => return (words, command.text.clone()),
-    };
-    while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
-        at = at.saturating_add(if WITH_VALUE.contains(word) { 2 } else { 1 });
-    }
-    let rest: Vec<&str> = words.get(at..).unwrap_or_default().to_vec();
-    // The words in front hold no spaces, so the text can be cut where they end.
-    let mut text = command.text.as_str();
-    for word in words.iter().take(at) {
-        text = text
-            .find(word)
-            .and_then(|start| text.get(start.saturating_add(word.len())..))
-            .unwrap_or(text);
-    }
-    let text = text.trim();
-    let script = rest.first().is_some_and(|word| word.ends_with(".py"));
-    (
-        rest,
-        if script {
-            format!("python {text}")
-        } else {
-            text.to_owned()
-        },
-    )
-}
-
-/// Commands that make or send the package.
-fn is_build(words: &[&str]) -> bool {
-    matches!(
-        words,
-        ["uv", "build" | "publish", ..]
-            | [
-                "poetry" | "flit" | "hatch" | "pdm" | "rye",
-                "build" | "publish",
-                ..
-            ]
-            | [
-                "python" | "python3",
-                "-m",
-                "build" | "flit" | "hatch" | "poetry" | "pdm",
-                ..
-            ]
-            | ["python" | "python3", "setup.py", ..]
-            | ["pyproject-build" | "maturin", ..]
-            | ["twine", "upload", ..]
-            | ["python" | "python3", "-m", "twine", "upload", ..]
-            | ["semantic-release", ..]
-    )
-}
-
-fn builds_somewhere(script: &str) -> bool {
-    [
-        "uv build",
-        "-m build",
-        "poetry build",
-        "hatch build",
-        "flit build",
-        "pdm build",
-        "pyproject-build",
-    ]
-    .iter()
-    .any(|call| script.contains(call))
-}
-
-/// Programs that install, check, or keep house, whatever their arguments.
-fn is_tooling(words: &[&str]) -> bool {
-    let program = match words {
-        ["python" | "python3", "-m", module, ..] => *module,
-        ["python" | "python3", "--version" | "-V", ..] => return true,
-        [program, ..] => *program,
-        [] => return false,
-    };
-    let name = program.rsplit('/').next().unwrap_or(program);
-    matches!(
-        name,
-        "pip"
-            | "pip3"
-            | "pipx"
-            | "uv"
-            | "uvx"
-            | "poetry"
-            | "pdm"
-            | "hatch"
-            | "flit"
-            | "rye"
-            | "pipenv"
-            | "conda"
-            | "mamba"
-            | "micromamba"
-            | "venv"
-            | "virtualenv"
-            | "ensurepip"
-            | "source"
-            | "."
-            | "pytest"
-            | "unittest"
-            | "ruff"
-            | "mypy"
-            | "pyright"
-            | "basedpyright"
-            | "ty"
-            | "black"
-            | "isort"
-            | "flake8"
-            | "pylint"
-            | "bandit"
-            | "tox"
-            | "nox"
-            | "pre-commit"
-            | "twine"
-            | "coverage"
-            | "safety"
-            | "pip-audit"
-            | "check-wheel-contents"
-            | "validate-pyproject"
-            | "deptry"
-            | "codespell"
-            | "mkdocs"
-            | "sphinx-build"
-            | "bumpversion"
-            | "bump2version"
-            | "bump-my-version"
-            | "cz"
-            | "towncrier"
-            | "deno"
-            | "cargo"
-            | "rustup"
-            | "just"
-            | "task"
-            | "brew"
-            | "apt"
-            | "apt-get"
-            | "systemctl"
-            | "claude"
-            | "smithery"
-            | "zip"
-            | "chown"
-            | "stat"
-            | "sha256sum"
-            | "diff"
-            | "grep"
-            | "tree"
-            | "which"
-    )
-}
-
-/// Words of commands that talk with other machines, wherever they stand.
-fn reaches_out(text: &str) -> bool {
-    [
-        "curl ",
-        "wget ",
-        "gh ",
-        "git push",
-        "git fetch",
-        "git pull",
-        "git clone",
-        "git commit",
-        "git tag",
-        "pip install",
-        "uv sync",
-        "uv pip",
-        "uvx ",
-        "npm view",
-        "npm install -g",
-        "docker ",
-        "aws ",
-        "gcloud ",
-        "http://",
-        "https://",
-        "secrets.",
-        "GITHUB_TOKEN",
-        "TWINE_",
-        "UV_PUBLISH",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
-}
-
-/// Whether a script with control flow does more than to check and to report.
-fn changes_files(text: &str) -> bool {
-    ["sed -i", "> ", "cp ", "mv ", "python ", "npm run", "tee "]
-        .iter()
-        .any(|word| text.contains(word))
-        && !text.contains("exit 1")
+/// Commands of one script that run in one folder.
+#[derive(Default)]
+struct Group {
+    folder: Folder,
+    lines: Vec<String>,
+    /// Whether any of them is more than an assignment.
+    acts: bool,
 }
 
 #[cfg(test)]
@@ -562,6 +342,22 @@ mod tests {
             ],
             ".",
             &["cp a b in ."],
+        );
+    }
+
+    #[test]
+    fn recipes_of_a_taskfile_are_looked_into() {
+        let steps = workflow("      - run: task build");
+        check(
+            &[
+                (".github/workflows/release.yml", &steps),
+                (
+                    "Taskfile.yml",
+                    "tasks:\n  build:\n    cmds:\n      - (cd ui && pnpm install && pnpm build)\n      - uv build\n",
+                ),
+            ],
+            ".",
+            &["install in ui", "pnpm build in ui"],
         );
     }
 

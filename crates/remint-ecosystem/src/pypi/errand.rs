@@ -1,0 +1,311 @@
+//! What one command of a Python project's publish workflow is to a rebuild: a build, an install, a check, or
+//! something that changes the tree and has to be done again.
+
+use crate::npm::frontend::{Kind, classify, is_check};
+use crate::workflow::script::Command;
+
+/// What a command is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// Changes the directory for what follows.
+    Directory(String),
+    /// Installs dependencies of a JavaScript project.
+    Install,
+    /// Makes or sends the package: nothing after it matters.
+    Build,
+    /// Changes nothing that is published.
+    Nothing,
+    /// To be done again, in these words.
+    Run(String),
+    /// Runs these targets of this program's recipes.
+    Recipe(String, Vec<String>),
+}
+
+/// Sorts a command.
+pub(crate) fn of(command: &Command) -> Errand {
+    let (words, text) = unwrapped(command);
+    if is_build(&words) {
+        return Errand::Build;
+    }
+    if let [program @ ("make" | "just" | "task"), rest @ ..] = words.as_slice() {
+        let targets: Vec<String> = rest
+            .iter()
+            .take_while(|word| **word != "--")
+            .filter(|word| !word.starts_with('-') && !word.contains('='))
+            .map(|word| (*word).to_owned())
+            .collect();
+        return if targets.iter().any(|target| is_check(target)) {
+            Errand::Nothing
+        } else {
+            Errand::Recipe((*program).to_owned(), targets)
+        };
+    }
+    let kind = classify(command);
+    if kind == Kind::Nothing || is_tooling(&words) || reaches_out(&text) {
+        return match kind {
+            Kind::Install(_) => Errand::Install,
+            Kind::Directory(_)
+            | Kind::Tool(..)
+            | Kind::Publish(_)
+            | Kind::Script(_)
+            | Kind::Stamp
+            | Kind::Nothing
+            | Kind::Other => Errand::Nothing,
+        };
+    }
+    match kind {
+        Kind::Directory(to) => Errand::Directory(to),
+        Kind::Install(_) => Errand::Install,
+        Kind::Script(name) if is_check(&name) => Errand::Nothing,
+        Kind::Script(_) | Kind::Other => Errand::Run(text),
+        Kind::Tool(..) | Kind::Publish(_) | Kind::Stamp | Kind::Nothing => Errand::Nothing,
+    }
+}
+
+/// Whether a script with control flow makes the package.
+pub(crate) fn builds_somewhere(script: &str) -> bool {
+    [
+        "uv build",
+        "-m build",
+        "poetry build",
+        "hatch build",
+        "flit build",
+        "pdm build",
+        "pyproject-build",
+    ]
+    .iter()
+    .any(|call| script.contains(call))
+}
+
+/// Whether a script with control flow changes the tree, rather than to check, to report or to talk with hosts.
+pub(crate) fn changes_files(text: &str) -> bool {
+    ["sed -i", "> ", "cp ", "mv ", "python ", "npm run", "tee "]
+        .iter()
+        .any(|word| text.contains(word))
+        && !text.contains("exit 1")
+        && !reaches_out(text)
+}
+
+/// A command without the runner in front of it: `uv run x` is `x` in the environment that is there anyway.
+fn unwrapped(command: &Command) -> (Vec<&str>, String) {
+    const WITH_VALUE: [&str; 9] = [
+        "--with",
+        "--python",
+        "-p",
+        "--group",
+        "--extra",
+        "--package",
+        "--env-file",
+        "--only-group",
+        "--from",
+    ];
+    let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
+    let mut at = match words.as_slice() {
+        [
+            "uv" | "poetry" | "pdm" | "hatch" | "rye" | "pipenv",
+            "run",
+            ..,
+        ] => 2,
+        ["uvx" | "time" | "command" | "exec", ..] => 1,
+        _ => return (words, command.text.clone()),
+    };
+    while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
+        at = at.saturating_add(if WITH_VALUE.contains(word) { 2 } else { 1 });
+    }
+    let rest: Vec<&str> = words.get(at..).unwrap_or_default().to_vec();
+    // The text is cut where the words in front end, with the quotes that they may have had.
+    let mut text = command.text.as_str();
+    for word in words.iter().take(at) {
+        text = text
+            .find(word)
+            .and_then(|start| text.get(start.saturating_add(word.len())..))
+            .map(|rest| rest.strip_prefix(['\'', '"']).unwrap_or(rest))
+            .unwrap_or(text);
+    }
+    let text = text.trim();
+    let script = rest.first().is_some_and(|word| word.ends_with(".py"));
+    let text = if script {
+        format!("python {text}")
+    } else {
+        text.to_owned()
+    };
+    (rest, text)
+}
+
+/// Commands that make or send the package.
+fn is_build(words: &[&str]) -> bool {
+    matches!(
+        words,
+        [
+            "uv" | "poetry" | "flit" | "hatch" | "pdm" | "rye",
+            "build" | "publish",
+            ..
+        ] | [
+            "python" | "python3",
+            "-m",
+            "build" | "flit" | "hatch" | "poetry" | "pdm",
+            ..
+        ] | ["python" | "python3", "setup.py", ..]
+            | ["python" | "python3", "-m", "twine", "upload", ..]
+            | ["pyproject-build" | "maturin" | "semantic-release", ..]
+            | ["twine", "upload", ..]
+    )
+}
+
+/// Programs that install, check, or keep house, whatever their arguments.
+fn is_tooling(words: &[&str]) -> bool {
+    const TOOLING: &[&str] = &[
+        ".",
+        "apt",
+        "apt-get",
+        "bandit",
+        "basedpyright",
+        "black",
+        "brew",
+        "bump-my-version",
+        "bump2version",
+        "bumpversion",
+        "cargo",
+        "check-wheel-contents",
+        "chown",
+        "claude",
+        "codespell",
+        "conda",
+        "coverage",
+        "cz",
+        "deno",
+        "deptry",
+        "diff",
+        "ensurepip",
+        "flake8",
+        "flit",
+        "grep",
+        "hatch",
+        "isort",
+        "mamba",
+        "micromamba",
+        "mkdocs",
+        "mypy",
+        "nox",
+        "pdm",
+        "pip",
+        "pip-audit",
+        "pip3",
+        "pipenv",
+        "pipx",
+        "poetry",
+        "pre-commit",
+        "pylint",
+        "pyright",
+        "pytest",
+        "ruff",
+        "rustup",
+        "rye",
+        "safety",
+        "sha256sum",
+        "smithery",
+        "source",
+        "sphinx-build",
+        "stat",
+        "systemctl",
+        "towncrier",
+        "tox",
+        "tree",
+        "twine",
+        "ty",
+        "unittest",
+        "uv",
+        "uvx",
+        "validate-pyproject",
+        "venv",
+        "virtualenv",
+        "which",
+        "zip",
+    ];
+    let program = match words {
+        ["python" | "python3", "-m", module, ..] => *module,
+        ["python" | "python3", "--version" | "-V", ..] => return true,
+        [program, ..] => *program,
+        [] => return false,
+    };
+    TOOLING.contains(&program.rsplit('/').next().unwrap_or(program))
+}
+
+/// Words of commands that talk with other machines, wherever they stand.
+fn reaches_out(text: &str) -> bool {
+    [
+        "curl ",
+        "wget ",
+        "gh ",
+        "git push",
+        "git fetch",
+        "git pull",
+        "git clone",
+        "git commit",
+        "git tag",
+        "pip install",
+        "uv sync",
+        "uv pip",
+        "uvx ",
+        "npm view",
+        "npm install -g",
+        "docker ",
+        "aws ",
+        "gcloud ",
+        "http://",
+        "https://",
+        "secrets.",
+        "GITHUB_TOKEN",
+        "TWINE_",
+        "UV_PUBLISH",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::script::{Script, split};
+
+    #[test]
+    fn commands_are_told_apart() {
+        use Errand::{Build, Directory, Install, Nothing};
+        let run = |text: &str| Errand::Run(text.to_owned());
+        for (text, expect) in [
+            ("uv build --sdist", Build),
+            ("uv run python -m build", Build),
+            ("uvx --from build pyproject-build --installer uv", Build),
+            ("python -m twine upload dist/*", Build),
+            ("twine check dist/*", Nothing),
+            ("uv sync --all-extras", Nothing),
+            ("uv run --group dev pytest -q", Nothing),
+            ("python -m pip install build", Nothing),
+            ("source .venv/bin/activate", Nothing),
+            ("poetry version 1.2.3", Nothing),
+            ("git describe > x", Nothing),
+            ("curl -o x https://example.org", Nothing),
+            ("cd ui", Directory("ui".to_owned())),
+            ("npm ci", Install),
+            ("npm run lint", Nothing),
+            ("npm run build", run("npm run build")),
+            (
+                "uv run --with 'a b' scripts/gen.py --x 'a b'",
+                run("python scripts/gen.py --x 'a b'"),
+            ),
+            ("poetry run python gen.py", run("python gen.py")),
+            ("sed -i 's/a b/c/' x", run("sed -i 's/a b/c/' x")),
+            ("echo x > y", run("echo x > y")),
+            (
+                "make -C x build V=1",
+                Errand::Recipe("make".to_owned(), vec!["x".to_owned(), "build".to_owned()]),
+            ),
+            ("make lint", Nothing),
+        ] {
+            let Script::Commands(commands) = split(text) else {
+                panic!("{text} is compound");
+            };
+            assert_eq!(of(commands.first().unwrap()), expect, "{text}");
+        }
+    }
+}
