@@ -6,11 +6,11 @@ use std::io::{Read, Seek, SeekFrom};
 use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Comparison, Difference, EntryPath};
 
 use crate::archive::{Entry, Keep, Kind, Listing, list};
-use crate::difference::{archive_difference, describe, top_folder_difference};
+use crate::difference::{InstallScripts, archive_difference, describe, top_folder_difference};
 use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Limits, Options};
-use crate::normalise::{ALL, Erasures, Facets, Pairs, Row, erase_headers};
+use crate::normalise::{ALL, Erasures, Facets, Pairs, erase_headers};
 use crate::second_look::{Remaining, SecondLook, at_once, remaining};
 
 /// What a comparison yields.
@@ -40,6 +40,9 @@ pub struct Counts {
     pub equal: usize,
 }
 
+/// Larger manifests are not searched for hooks.
+const LARGEST_MANIFEST: u64 = 1 << 20;
+
 /// Compares a published archive with a rebuilt one of the same format. The two are read at the same time, each
 /// in a thread of its own.
 ///
@@ -56,62 +59,33 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
         return identical(format, published, limits);
     }
     let (ours, theirs) = at_once(
-        || listing(format, published, limits).map_err(|error| error.on(Side::Published)),
-        || listing(format, rebuilt, limits).map_err(|error| error.on(Side::Rebuilt)),
+        || look(format, published, limits).map_err(|error| error.on(Side::Published)),
+        || look(format, rebuilt, limits).map_err(|error| error.on(Side::Rebuilt)),
     );
     let (ours, theirs) = (ours?, theirs?);
-
-    let records_are_true = [&ours.anomalies, &theirs.anomalies].map(|anomalies| {
-        !anomalies
-            .iter()
-            .any(|anomaly| anomaly.kind == AnomalyKind::RecordMismatch)
-    });
-    let same_framing = ours.framing == theirs.framing;
-    let published_anomalies = ours.anomalies.clone();
-    let rebuilt_anomalies = theirs.anomalies.clone();
-    let mut entries = Counts {
-        published: files(&ours.entries),
-        rebuilt: files(&theirs.entries),
-        equal: 0,
-    };
-
-    let mut pairs = Pairs::new(format, ours, theirs);
-    let mut erasures = Erasures::default();
-    erase_headers(&mut pairs, &mut erasures);
-
+    let same_framing = ours.listing.framing == theirs.listing.framing;
+    let published_anomalies = ours.listing.anomalies.clone();
+    let rebuilt_anomalies = theirs.listing.anomalies.clone();
     let mut second_look = SecondLook {
         format,
         options,
         published,
         rebuilt,
-        records_are_true,
-    };
-    let mut remaining: Vec<Remaining> = remaining(&pairs);
-    second_look.erase_contents(&pairs.rows, &mut remaining, &mut erasures)?;
-
-    let mut differences: Vec<(usize, Difference)> = remaining
-        .iter()
-        .filter(|row| !row.facets.is_empty())
-        .filter_map(|row| {
-            Some((
-                row.row,
-                describe(format, pairs.rows.get(row.row)?, row.facets),
-            ))
-        })
-        .collect();
-    entries.equal = pairs
-        .rows
-        .iter()
-        .filter(|row| has_files(row))
-        .count()
-        .saturating_sub(
-            differences
+        records_are_true: [&published_anomalies, &rebuilt_anomalies].map(|anomalies| {
+            !anomalies
                 .iter()
-                .filter(|(row, _)| pairs.rows.get(*row).is_some_and(has_files))
-                .count(),
-        );
-    differences
-        .sort_by(|(_, one), (_, other)| (one.class, &one.path).cmp(&(other.class, &other.path)));
+                .any(|anomaly| anomaly.kind == AnomalyKind::RecordMismatch)
+        }),
+    };
+
+    let mut pairs = Pairs::new(format, ours.listing, theirs.listing);
+    let mut erasures = Erasures::default();
+    erase_headers(&mut pairs, &mut erasures);
+    let mut remaining = remaining(&pairs);
+    second_look.erase_contents(&pairs.rows, &mut remaining, &mut erasures)?;
+    remaining.retain(|left| !left.facets.is_empty());
+
+    let mut differences = differences(format, &pairs, &remaining, &ours.install_scripts);
     second_look.show(&pairs.rows, &mut differences)?;
     let mut differences: Vec<Difference> = differences
         .into_iter()
@@ -122,16 +96,15 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     }
     differences.extend(archive_difference(&published_anomalies, &rebuilt_anomalies));
 
-    let same_tar = !format.is_zip()
+    let gzip_encoder = if !format.is_zip()
         && same_framing
         && differences.is_empty()
-        && erasures.has_nothing_but("gzip-encoding");
-    let gzip_encoder = if same_tar {
+        && erasures.has_nothing_but("gzip-encoding")
+    {
         encoders::explain(second_look.published, second_look.rebuilt)?
     } else {
         None
     };
-
     // Other bytes, and nothing else: the same archive in another wrapping.
     if differences.is_empty() && erasures.is_empty() {
         let wrapping = match (format.is_zip(), same_framing) {
@@ -143,22 +116,58 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
             erasures.add(normaliser, None);
         }
     }
-    let erased = erasures.finish();
-    let comparison = if differences.is_empty() {
-        Comparison::Equivalent { erased }
-    } else {
-        Comparison::Different {
-            erased,
-            differences,
-        }
-    };
     Ok(Compared {
-        comparison,
+        entries: counts(&pairs, &remaining),
+        comparison: if differences.is_empty() {
+            Comparison::Equivalent {
+                erased: erasures.finish(),
+            }
+        } else {
+            Comparison::Different {
+                erased: erasures.finish(),
+                differences,
+            }
+        },
         published_anomalies,
         rebuilt_anomalies,
-        entries,
         gzip_encoder,
     })
+}
+
+/// What remains, described and ranked, each with the number of its row.
+fn differences(
+    format: ArtifactFormat,
+    pairs: &Pairs,
+    remaining: &[Remaining],
+    install_scripts: &InstallScripts,
+) -> Vec<(usize, Difference)> {
+    let mut differences: Vec<_> = remaining
+        .iter()
+        .filter_map(|left| {
+            let row = pairs.rows.get(left.row)?;
+            Some((
+                left.row,
+                describe(format, row, left.facets, install_scripts),
+            ))
+        })
+        .collect();
+    differences
+        .sort_by(|(_, one), (_, other)| (one.class, &one.path).cmp(&(other.class, &other.path)));
+    differences
+}
+
+fn counts(pairs: &Pairs, remaining: &[Remaining]) -> Counts {
+    let holds = |entries: &[Entry]| entries.iter().any(|entry| entry.kind != Kind::Directory);
+    let mut counts = Counts::default();
+    let mut remaining = remaining.iter().map(|left| left.row).peekable();
+    for (number, row) in pairs.rows.iter().enumerate() {
+        let differs = remaining.next_if_eq(&number).is_some();
+        let (published, rebuilt) = (holds(&row.published), holds(&row.rebuilt));
+        counts.published += usize::from(published);
+        counts.rebuilt += usize::from(rebuilt);
+        counts.equal += usize::from(published && rebuilt && !differs);
+    }
+    counts
 }
 
 fn identical<P: Read + Seek>(
@@ -166,8 +175,15 @@ fn identical<P: Read + Seek>(
     published: &mut P,
     limits: &Limits,
 ) -> Result<Compared, ArchiveError> {
-    let listing = listing(format, published, limits).map_err(|error| error.on(Side::Published))?;
-    let count = files(&listing.entries);
+    let FirstLook { listing, .. } =
+        look(format, published, limits).map_err(|error| error.on(Side::Published))?;
+    let count = listing
+        .entries
+        .iter()
+        .filter(|entry| entry.kind != Kind::Directory)
+        .map(|entry| &entry.path)
+        .collect::<BTreeSet<_>>()
+        .len();
     Ok(Compared {
         comparison: Comparison::Identical,
         published_anomalies: listing.anomalies.clone(),
@@ -181,42 +197,47 @@ fn identical<P: Read + Seek>(
     })
 }
 
-fn listing<R: Read + Seek>(
+/// What the first reading of one side yields.
+struct FirstLook {
+    listing: Listing,
+    install_scripts: InstallScripts,
+}
+
+fn look<R: Read + Seek>(
     format: ArtifactFormat,
     reader: &mut R,
     limits: &Limits,
-) -> Result<Listing, ReadError> {
-    list(format, reader, limits, &mut KeepNothing).map(|listed| listed.listing)
+) -> Result<FirstLook, ReadError> {
+    let mut keep = KeepInstallScripts {
+        format,
+        install_scripts: InstallScripts::default(),
+    };
+    let listing = list(format, reader, limits, &mut keep)?.listing;
+    Ok(FirstLook {
+        listing,
+        install_scripts: keep.install_scripts,
+    })
 }
 
-struct KeepNothing;
+struct KeepInstallScripts {
+    format: ArtifactFormat,
+    install_scripts: InstallScripts,
+}
 
-impl Keep for KeepNothing {
-    fn wants(&mut self, _: &EntryPath, _: u64) -> bool {
-        false
+impl Keep for KeepInstallScripts {
+    fn wants(&mut self, path: &EntryPath, size: u64) -> bool {
+        self.format == ArtifactFormat::NpmTarball
+            && path.as_str() == "package.json"
+            && size <= LARGEST_MANIFEST
     }
 
-    fn take(&mut self, _: &EntryPath, _: Vec<u8>) {}
+    fn take(&mut self, _: &EntryPath, content: Vec<u8>) {
+        self.install_scripts = InstallScripts::of(&content);
+    }
 
     fn blobs(&self) -> bool {
         false
     }
-}
-
-fn files(entries: &[Entry]) -> usize {
-    entries
-        .iter()
-        .filter(|entry| entry.kind != Kind::Directory)
-        .map(|entry| &entry.path)
-        .collect::<BTreeSet<_>>()
-        .len()
-}
-
-fn has_files(row: &Row) -> bool {
-    row.published
-        .iter()
-        .chain(&row.rebuilt)
-        .any(|entry| entry.kind != Kind::Directory)
 }
 
 /// Whether two files have the same bytes.

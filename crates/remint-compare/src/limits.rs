@@ -37,7 +37,7 @@ pub struct Options {
     pub limits: Limits,
     /// At most this many differing files are shown as text; the rest are listed.
     pub shown_files: usize,
-    /// Larger files are not shown as text.
+    /// Larger files are not shown as text; 8 MiB is the most that is ever read for it.
     pub shown_file_size: u64,
     /// Lines of one hunk, its context included.
     pub hunk_lines: usize,
@@ -50,7 +50,7 @@ impl Default for Options {
         Self {
             limits: Limits::default(),
             shown_files: 50,
-            shown_file_size: 1 << 20,
+            shown_file_size: 8 << 20,
             hunk_lines: 40,
             hunks: 8,
         }

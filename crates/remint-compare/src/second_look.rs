@@ -15,8 +15,8 @@ use crate::normalise::{Erasures, Facets, File, Pairs, Row, erase_content};
 
 /// How many bytes of differing files are held at once, for each side.
 const BATCH: u64 = 12 << 20;
-/// Larger files are not searched for a canonical form.
-const LARGEST_NORMALISED: u64 = 8 << 20;
+/// Larger files are not read a second time.
+const LARGEST: u64 = 8 << 20;
 /// All contents that are read a second time.
 const ALL_CONTENTS: u64 = 256 << 20;
 
@@ -62,7 +62,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
             if let Some(row) = rows.get(left.row)
                 && left.facets.has(Facets::CONTENT)
                 && let Some((one, other)) = row.files()
-                && one.size.max(other.size) <= LARGEST_NORMALISED
+                && one.size.max(other.size) <= LARGEST
                 && may_have_canonical_form(&row.path)
             {
                 candidates.push((at, left.row));
@@ -122,7 +122,8 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                             .into_iter()
                             .chain(row.rebuilt.last())
                             .all(|entry| {
-                                entry.is_file() && entry.size <= self.options.shown_file_size
+                                entry.is_file()
+                                    && entry.size <= self.options.shown_file_size.min(LARGEST)
                             })
                     })
             })
@@ -226,7 +227,7 @@ fn read_contents<R: Read + Seek>(
         &mut Anomalies::default(),
         &mut |seen, content, _| {
             if wanted.contains(&seen.index) {
-                let content = collect(content, LARGEST_NORMALISED, "a differing file")?;
+                let content = collect(content, LARGEST, "a differing file")?;
                 contents.insert(seen.index, content);
             }
             Ok(if contents.len() == wanted.len() {

@@ -2,12 +2,17 @@
 
 use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Difference};
 
-use super::classify;
+use super::{InstallScripts, classify};
 use crate::archive::{Entry, Kind};
 use crate::normalise::{Facets, Pairs, Row};
 
 /// Describes a row by its headers; hunks come later.
-pub(crate) fn describe(format: ArtifactFormat, row: &Row, facets: Facets) -> Difference {
+pub(crate) fn describe(
+    format: ArtifactFormat,
+    row: &Row,
+    facets: Facets,
+    install_scripts: &InstallScripts,
+) -> Difference {
     let change = if row.rebuilt.is_empty() {
         Change::Added
     } else if row.published.is_empty() {
@@ -37,6 +42,11 @@ pub(crate) fn describe(format: ArtifactFormat, row: &Row, facets: Facets) -> Dif
         })
         .min()
         .unwrap_or(Class::Data);
+    let class = if install_scripts.names(&row.path) {
+        class.min(Class::InstallScript)
+    } else {
+        class
+    };
     Difference {
         path: row.path.clone(),
         change,

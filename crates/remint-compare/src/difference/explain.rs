@@ -51,8 +51,8 @@ fn one_replacement<'t>(
     published: &'t [u8],
     difference: &TextDifference,
 ) -> Option<(&'t str, &'t str)> {
-    let (old_lines, new_lines) = (lines(rebuilt), lines(published));
     let (first_old, first_new) = difference.stretches.first()?;
+    let (old_lines, new_lines) = (lines(rebuilt), lines(published));
     let (old, new) = (
         *old_lines.get(first_old.start)?,
         *new_lines.get(first_new.start)?,

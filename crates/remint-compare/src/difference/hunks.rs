@@ -11,7 +11,7 @@ use crate::text::escape;
 const CONTEXT: u32 = 3;
 /// Characters shown of one line; of a longer one a window around the change.
 const LINE: usize = 200;
-/// Above this many lines, nothing finer than "all of it changed" is computed.
+/// Above this many lines, only the stretch from the first to the last difference is found.
 const MOST_LINES: usize = 200_000;
 
 /// How two texts differ.
@@ -41,6 +41,9 @@ pub(crate) fn lines(content: &[u8]) -> Vec<&[u8]> {
 
 /// Compares two texts line by line. An absent side is empty.
 pub(crate) fn compare_text(rebuilt: &[u8], published: &[u8], options: &Options) -> TextDifference {
+    if count_lines(rebuilt).max(count_lines(published)) > MOST_LINES {
+        return compare_many_lines(rebuilt, published, options);
+    }
     let (old, new) = (lines(rebuilt), lines(published));
     let mut stretches = stretches(&old, &new);
     // Equal lines, so the only thing left is the final line feed.
@@ -64,8 +67,80 @@ pub(crate) fn compare_text(rebuilt: &[u8], published: &[u8], options: &Options) 
     }
 }
 
+fn count_lines(content: &[u8]) -> usize {
+    content.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Everything between the equal beginning and the equal end, as one hunk.
+fn compare_many_lines(rebuilt: &[u8], published: &[u8], options: &Options) -> TextDifference {
+    let same = rebuilt
+        .iter()
+        .zip(published)
+        .take_while(|(one, other)| one == other)
+        .count();
+    let start = rebuilt
+        .get(..same)
+        .and_then(|same| same.iter().rposition(|byte| *byte == b'\n'))
+        .map_or(0, |line_feed| line_feed + 1);
+    let (old, new) = (
+        rebuilt.get(start..).unwrap_or_default(),
+        published.get(start..).unwrap_or_default(),
+    );
+    let end = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(one, other)| one == other)
+        .count();
+    // An equal end counts from its first whole line on.
+    let tail = old.get(old.len() - end..).unwrap_or_default();
+    let end = tail
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(0, |line_feed| end - line_feed - 1);
+    let (old, new) = (
+        old.get(..old.len() - end).unwrap_or_default(),
+        new.get(..new.len() - end).unwrap_or_default(),
+    );
+    let first = rebuilt.get(..start).map_or(0, count_lines);
+    let cut = |content: &[u8]| -> usize {
+        content
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n')
+            .nth(options.hunk_lines)
+            .map_or(content.len(), |(at, _)| at + 1)
+    };
+    let (old_lines, new_lines) = (
+        lines(old.get(..cut(old)).unwrap_or_default()),
+        lines(new.get(..cut(new)).unwrap_or_default()),
+    );
+    let (old_count, new_count) = (lines_in(old), lines_in(new));
+    let body = hunk(
+        &old_lines,
+        &new_lines,
+        &[(0..old_lines.len(), 0..new_lines.len())],
+        options.hunk_lines,
+    );
+    let shown = body.split_once('\n').map_or("", |(_, shown)| shown);
+    let header = format!(
+        "@@ -{},{old_count} +{},{new_count} @@",
+        first + 1,
+        first + 1
+    );
+    TextDifference {
+        hunks: vec![format!("{header}\n{shown}")],
+        lines: (new_count, old_count),
+        stretches: Vec::new(),
+    }
+}
+
+fn lines_in(content: &[u8]) -> usize {
+    count_lines(content) + usize::from(!content.is_empty() && !content.ends_with(b"\n"))
+}
+
 fn stretches(old: &[&[u8]], new: &[&[u8]]) -> Vec<(Range<usize>, Range<usize>)> {
-    if old.is_empty() || new.is_empty() || old.len().max(new.len()) > MOST_LINES {
+    if old.is_empty() || new.is_empty() {
         return if old == new {
             Vec::new()
         } else {
@@ -279,6 +354,18 @@ mod tests {
                 .all(|hunk| hunk.lines().count() <= options.hunk_lines + 2)
         );
         assert!(found.hunks[0].contains("+0"), "{:?}", found.hunks);
+    }
+
+    #[test]
+    fn very_many_lines_are_compared_from_both_ends() {
+        let old = "\n".repeat(MOST_LINES) + "a\nb\n" + &"\n".repeat(100);
+        let new = "\n".repeat(MOST_LINES) + "a\nc\n" + &"\n".repeat(100);
+        let found = compare_text(old.as_bytes(), new.as_bytes(), &Options::default());
+        assert_eq!(found.hunks, ["@@ -200002,1 +200002,1 @@\n-b\n+c"]);
+        assert_eq!(found.lines, (1, 1));
+        let found = compare_text(b"", old.as_bytes(), &Options::default());
+        assert_eq!(found.lines, (MOST_LINES + 102, 0));
+        assert!(found.hunks[0].lines().count() <= Options::default().hunk_lines + 2);
     }
 
     #[test]

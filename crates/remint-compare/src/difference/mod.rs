@@ -4,8 +4,10 @@ mod class;
 mod describe;
 mod explain;
 mod hunks;
+mod install_scripts;
 
 use class::classify;
 pub(crate) use describe::{archive_difference, describe, top_folder_difference};
 pub(crate) use explain::explain;
 pub(crate) use hunks::{compare_text, is_text};
+pub(crate) use install_scripts::InstallScripts;

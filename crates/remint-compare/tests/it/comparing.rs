@@ -252,3 +252,28 @@ fn bytes_that_no_entry_owns_are_never_erased() {
         .unwrap();
     assert!(difference.explanation.unwrap().contains("10 bytes"));
 }
+
+#[test]
+fn a_file_that_an_install_hook_runs_ranks_above_code() {
+    let entries = |script: &str| {
+        tgz(&[
+            file(
+                "package/package.json",
+                br#"{"scripts":{"postinstall":"node scripts/setup.js"}}"#,
+            ),
+            file("package/index.js", script.as_bytes()),
+            file("package/scripts/setup.js", script.as_bytes()),
+        ])
+    };
+    let found: Vec<_> = differences(compared(NpmTarball, &entries("steal()"), &entries("run()")))
+        .into_iter()
+        .map(|difference| (difference.path.to_string(), difference.class))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("scripts/setup.js".to_owned(), Class::InstallScript),
+            ("index.js".to_owned(), Class::Executable),
+        ]
+    );
+}

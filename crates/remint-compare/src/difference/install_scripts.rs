@@ -1,0 +1,89 @@
+//! Which files of an npm package run when it is installed, going by the hooks of its manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use remint_model::EntryPath;
+use serde::Deserialize;
+
+/// The hooks that npm runs for a dependency.
+const HOOKS: &[&str] = &["preinstall", "install", "postinstall"];
+/// More words than this are no command that a person wrote.
+const MOST_WORDS: usize = 256;
+
+/// Paths that the install hooks of a manifest name.
+#[derive(Debug, Default)]
+pub(crate) struct InstallScripts(BTreeSet<String>);
+
+#[derive(Deserialize)]
+struct Manifest {
+    #[serde(default)]
+    scripts: BTreeMap<String, serde_json::Value>,
+}
+
+impl InstallScripts {
+    /// Reads a `package.json`; one that cannot be parsed names none.
+    pub(crate) fn of(manifest: &[u8]) -> Self {
+        let Ok(Manifest { scripts }) = serde_json::from_slice(manifest) else {
+            return Self::default();
+        };
+        let words = HOOKS
+            .iter()
+            .filter_map(|hook| scripts.get(*hook)?.as_str())
+            .flat_map(|command| {
+                command.split(|c: char| c.is_whitespace() || "'\"`;&|()=".contains(c))
+            })
+            .take(MOST_WORDS)
+            .filter_map(|word| word.parse::<EntryPath>().ok())
+            .map(String::from)
+            .collect();
+        Self(words)
+    }
+
+    /// Whether a hook names this file, in one of the ways in which node finds it.
+    pub(crate) fn names(&self, path: &EntryPath) -> bool {
+        let path = path.as_str();
+        let stems = [".js", ".cjs", ".mjs", "/index.js"];
+        self.0.contains(path)
+            || stems
+                .iter()
+                .filter_map(|ending| path.strip_suffix(ending))
+                .any(|stem| self.0.contains(stem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(hook: &str, command: &str, path: &str, expect: bool) {
+        let manifest = format!(r#"{{"scripts":{{"{hook}":"{command}"}}}}"#);
+        let scripts = InstallScripts::of(manifest.as_bytes());
+        assert_eq!(scripts.names(&path.parse().unwrap()), expect, "{command}");
+    }
+
+    #[test]
+    fn files_that_a_hook_runs_are_found() {
+        check(
+            "postinstall",
+            "node ./scripts/setup.js",
+            "scripts/setup.js",
+            true,
+        );
+        check(
+            "install",
+            "node scripts/setup || exit 0",
+            "scripts/setup.js",
+            true,
+        );
+        check("preinstall", "sh -c 'bin/x;true'", "bin/x", true);
+        check("preinstall", "node lib", "lib/index.js", true);
+    }
+
+    #[test]
+    fn files_that_only_building_runs_are_not() {
+        check("build", "node scripts/setup.js", "scripts/setup.js", false);
+        check("postinstall", "node scripts/setup.js", "setup.js", false);
+        assert!(!InstallScripts::of(b"not json").names(&"a".parse().unwrap()));
+        assert!(!InstallScripts::of(br#"{"scripts":{"install":1}}"#).names(&"1".parse().unwrap()));
+    }
+}
