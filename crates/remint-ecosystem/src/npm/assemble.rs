@@ -284,9 +284,12 @@ impl Assembler<'_> {
         };
         let mut built = false;
         let mut siblings = false;
+        // Whether the package has been built since the version was last written.
+        let mut fresh = false;
         for replay in &recipe.steps {
             match replay {
                 Replay::Stamp => {
+                    fresh = false;
                     if variant.stamp == StampAt::Recipe {
                         steps.extend(self.stamp_step());
                     }
@@ -295,9 +298,18 @@ impl Assembler<'_> {
                     scope: Scope::Workspace,
                     ..
                 } if !whole_workspace && self.project.is_member() => {
-                    self.siblings_and_own(true, steps);
-                    (built, siblings) = (true, true);
+                    if !siblings {
+                        self.siblings_and_own(false, steps);
+                    }
+                    if !fresh {
+                        steps.extend(self.own_build(variant));
+                    }
+                    (built, siblings, fresh) = (true, true, true);
                 }
+                Replay::Run {
+                    scope: Scope::Package,
+                    ..
+                } if fresh => {}
                 Replay::Run {
                     folder,
                     script,
@@ -362,6 +374,16 @@ impl Assembler<'_> {
         }
     }
 
+    /// The package's own build script, unless publishing runs it again afterwards.
+    fn own_build(&self, variant: &Variant) -> Option<Step> {
+        let script = lifecycle::build_script(&self.project.manifest)?;
+        let again = self.is_run_again(variant, script);
+        (!again).then(|| {
+            let argv = self.installer.manager.run(script);
+            self.step(Phase::Build, &self.project.folder, argv)
+        })
+    }
+
     /// Whether a workflow's step is a script of the package that publishing runs again afterwards.
     fn done_again(&self, variant: &Variant, folder: &Folder, script: &str) -> bool {
         let Script::Commands(commands) = split(script) else {
@@ -370,13 +392,16 @@ impl Assembler<'_> {
         let [only] = commands.as_slice() else {
             return false;
         };
+        *folder == self.project.folder
+            && lifecycle::plain_script(only).is_some_and(|name| self.is_run_again(variant, &name))
+    }
+
+    fn is_run_again(&self, variant: &Variant, script: &str) -> bool {
         let callers = [&self.publish_scripts(variant)[..], &lifecycle::PACK_SCRIPTS].concat();
         !variant.extras.contains(&Extra::Twice)
             && variant.lifecycle
             && !self.ignores_scripts()
-            && *folder == self.project.folder
-            && lifecycle::plain_script(only)
-                .is_some_and(|name| lifecycle::runs(&self.project.manifest, &callers, &name))
+            && lifecycle::runs(&self.project.manifest, &callers, script)
     }
 
     /// The scripts that publishing runs and packing alone does not.

@@ -7,7 +7,7 @@ mod yarn;
 
 pub(crate) use yarn::is_berry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{Integrity, LockedFetch};
 use serde_json::Value;
@@ -85,8 +85,18 @@ pub(crate) fn is_in_step(format: Format, text: &str, folder: &str, manifest: &Ma
     };
     match format {
         Format::PackageLock => stated == wanted,
-        // These write overridden requirements in place of the manifest's.
-        Format::Pnpm | Format::Bun | Format::Yarn => stated.keys().eq(wanted.keys()),
+        // These write overridden requirements in place of the manifest's, and pnpm adds peers that it installs
+        // by itself.
+        Format::Pnpm | Format::Bun | Format::Yarn => {
+            let peers: BTreeSet<&str> = manifest
+                .dependencies("peerDependencies")
+                .map(|(name, _)| name)
+                .collect();
+            wanted.keys().all(|name| stated.contains_key(name))
+                && stated
+                    .keys()
+                    .all(|name| wanted.contains_key(name) || peers.contains(name.as_str()))
+        }
     }
 }
 
@@ -261,6 +271,14 @@ mod tests {
             assert!(is_in_step(format, text, ".", &asks), "{text}");
             assert!(!is_in_step(format, text, ".", &asks_more), "{text}");
         }
+        let peer = manifest(r#"{"dependencies":{"a":"^1"},"peerDependencies":{"b":"^2"}}"#);
+        assert!(is_in_step(Format::Pnpm, pnpm_9, ".", &peer));
+        assert!(!is_in_step(
+            Format::Pnpm,
+            pnpm_9,
+            ".",
+            &manifest(r#"{"dependencies":{"a":"^1"}}"#)
+        ));
         // Old formats do not say what the manifest asked.
         assert!(is_in_step(
             Format::PackageLock,

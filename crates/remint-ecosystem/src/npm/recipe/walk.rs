@@ -114,6 +114,10 @@ fn score(
     if preliminary.iter().any(|word| names.contains(word)) != wanted {
         score -= if wanted { 1 } else { 3 };
     }
+    // A job that only packs is more often a trial than a release.
+    if command.contains(" pack") {
+        score -= 2;
+    }
     let other_registry = job.steps.iter().any(|step| {
         matches!(&step.does, Does::Use(action, inputs) if action == "actions/setup-node"
             && inputs.get("registry-url").is_some_and(|url| !url.contains("registry.npmjs.org")))
@@ -317,7 +321,7 @@ impl Walk<'_, '_> {
                             return;
                         }
                     } else if !is_check(&name) {
-                        let scope = self.scope(&name, command, &place);
+                        let scope = self.scope(&name, &place);
                         replay.push(&text, scope, Weight::Counts);
                     }
                 }
@@ -485,16 +489,12 @@ impl Walk<'_, '_> {
             .collect()
     }
 
-    fn scope(&self, name: &str, command: &Command, folder: &Folder) -> Scope {
+    fn scope(&self, name: &str, folder: &Folder) -> Scope {
         if !name.contains("build") && !name.contains("compile") && !name.contains("bundle") {
             return Scope::Other;
         }
-        let filtered = command
-            .option("--filter")
-            .or_else(|| command.option("-F"))
-            .or_else(|| command.option("-w"))
-            .or_else(|| command.option("--workspace"));
-        if *folder == self.project.folder || filtered.is_some() {
+        // The build of a sibling belongs to that of the workspace.
+        if *folder == self.project.folder {
             Scope::Package
         } else {
             Scope::Workspace
