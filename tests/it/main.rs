@@ -10,6 +10,8 @@
 mod cli;
 mod npm;
 mod pypi;
+mod registry;
+mod served;
 mod tamper;
 mod tidy;
 mod world;

@@ -8,19 +8,19 @@ use crate::world::World;
 const SPEC: &str = "npm:note-server@1.0.0";
 
 /// A minimal tarball: only to have something to hold a build against.
-fn stand_in(world: &World, name: &str) -> PathBuf {
-    let path = world.path().join(name);
+pub(crate) fn stand_in(world: &World, file: &str, package: &str) -> PathBuf {
+    let path = world.path().join(file);
     let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(
         fs_err::File::create(&path).unwrap(),
         flate2::Compression::default(),
     ));
-    let content = br#"{"name":"note-server","version":"1.0.0"}"#;
+    let content = format!(r#"{{"name":"{package}","version":"1.0.0"}}"#);
     let mut header = tar::Header::new_ustar();
     header.set_size(content.len() as u64);
     header.set_mode(0o644);
     header.set_cksum();
     builder
-        .append_data(&mut header, "package/package.json", content.as_slice())
+        .append_data(&mut header, "package/package.json", content.as_bytes())
         .unwrap();
     builder.into_inner().unwrap().finish().unwrap();
     path
@@ -38,7 +38,7 @@ fn release(changes: &[(&str, &str)]) -> Release {
     let file = world.build(
         SPEC,
         &repository,
-        &stand_in(&world, "note-server-1.0.0.tgz"),
+        &stand_in(&world, "note-server-1.0.0.tgz", "note-server"),
     );
     Release {
         world,
@@ -233,7 +233,9 @@ fn a_build_that_needs_the_network_says_so() {
     let answer = world.verify(&[
         SPEC,
         "--artifact",
-        stand_in(&world, "note-server-1.0.0.tgz").to_str().unwrap(),
+        stand_in(&world, "note-server-1.0.0.tgz", "note-server")
+            .to_str()
+            .unwrap(),
         "--source",
         repository.to_str().unwrap(),
     ]);
@@ -260,7 +262,9 @@ fn a_build_that_fails_says_where() {
     let answer = world.verify(&[
         SPEC,
         "--artifact",
-        stand_in(&world, "note-server-1.0.0.tgz").to_str().unwrap(),
+        stand_in(&world, "note-server-1.0.0.tgz", "note-server")
+            .to_str()
+            .unwrap(),
         "--source",
         repository.to_str().unwrap(),
     ]);

@@ -77,8 +77,10 @@ pub struct BuildRecord {
     pub refused: Vec<RefusedRequest>,
     /// Seconds by phase.
     pub seconds: BTreeMap<&'static str, f64>,
-    /// How many packages an install snapshot provided, if one was used.
+    /// Whether the dependencies came from the snapshot of an earlier install.
     pub snapshot: bool,
+    /// What of the source could not be laid out as a clone with everything would have been.
+    pub source_notes: Vec<String>,
     /// SHA-256 of the complete build log as kept.
     pub log: Option<Sha256>,
 }

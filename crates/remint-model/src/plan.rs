@@ -79,11 +79,12 @@ pub enum ToolOrigin {
 pub enum CloneShape {
     /// The commit alone, with the tags that point to it.
     Tip,
-    /// The commit alone, its release tag hidden: what a build saw that ran before the tag existed.
+    /// The commit alone, its release tag hidden: what a build saw that ran before the tag existed. No branch is
+    /// checked out.
     TipWithoutTag,
     /// The whole history with its tags, as versions computed from `git describe` need it.
     History,
-    /// The whole history without the tags on the commit itself.
+    /// The whole history without the tags on the commit itself. No branch is checked out.
     HistoryWithoutTag,
     /// No `.git` directory at all.
     None,

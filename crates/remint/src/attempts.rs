@@ -1,10 +1,12 @@
 //! Tries the plans in order until one reproduces the published file, and keeps the result that came closest.
 
+use std::collections::VecDeque;
+
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
-    Anomaly, Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Edit, Failure, FailureReason,
-    InconclusiveReason, Lock, Phase, Rebuilt, Step, Tool,
+    Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Comparison,
+    Edit, Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Step, Tool,
 };
 
 use crate::build::{Builder, Executed};
@@ -53,9 +55,11 @@ pub(crate) async fn attempt(
     let mut best: Option<Candidate> = None;
     let mut tried = Vec::new();
     let mut compare_seconds = 0.0;
-    let mut failed_installs: Vec<Install<'_>> = Vec::new();
-    for plan in plans {
-        if failed_installs.contains(&Install::of(plan)) {
+    let mut failed_installs: Vec<Install> = Vec::new();
+    let mut queue: VecDeque<BuildPlan> = plans.iter().cloned().collect();
+    while let Some(plan) = queue.pop_front() {
+        let install = Install::of(&plan);
+        if failed_installs.contains(&install) {
             tried.push(Tried {
                 variant: plan.variant.clone(),
                 result: "not tried: it installs what could not be installed".to_owned(),
@@ -64,7 +68,7 @@ pub(crate) async fn attempt(
         }
         let stage = progress.begin("build", &plan.variant);
         let executed = builder
-            .execute(plan, &located.found, Some(withheld(case)), &stage)
+            .execute(&plan, &located.found, Some(withheld(case)), &stage)
             .await?;
         let commands = count_words(executed.record.commands.len(), "command");
         let (distance, words, comparison) = match &executed.outcome {
@@ -90,7 +94,14 @@ pub(crate) async fn attempt(
         if let BuildOutcome::Failed(failure) = &executed.outcome
             && failure.phase == Some(Phase::Install)
         {
-            failed_installs.push(Install::of(plan));
+            failed_installs.push(install);
+            if let Lock::AsOf { time: Some(_) } = plan.lock {
+                // A registry's times can be those of a mirror: what was there on that day seems not to have been.
+                queue.iter_mut().for_each(as_of_today);
+                let mut again = plan.clone();
+                as_of_today(&mut again);
+                queue.push_front(again);
+            }
         }
         let stop = distance <= 1 || is_hopeless(&executed.outcome);
         if best.as_ref().is_none_or(|best| distance < best.distance) {
@@ -108,26 +119,43 @@ pub(crate) async fn attempt(
     Ok(conclude(best, tried, located.basis, compare_seconds))
 }
 
-/// All that decides how installing goes.
-#[derive(PartialEq)]
-struct Install<'a> {
-    tools: &'a [Tool],
-    steps: Vec<&'a Step>,
-    edits: &'a [Edit],
-    lock: &'a Lock,
+/// Lets a plan without a lockfile install what the registries offer now.
+fn as_of_today(plan: &mut BuildPlan) {
+    if let Lock::AsOf { time } = &mut plan.lock
+        && time.take().is_some()
+    {
+        plan.assumptions
+            .retain(|assumption| assumption.kind != AssumptionKind::ResolvedAsOf);
+        plan.assumptions.push(Assumption {
+            kind: AssumptionKind::ResolvedAsOf,
+            value: "today".to_owned(),
+            from: "the registry does not offer what is needed as of the release".to_owned(),
+        });
+        plan.variant.push_str(", dependencies as of today");
+    }
 }
 
-impl<'a> Install<'a> {
-    fn of(plan: &'a BuildPlan) -> Self {
+/// All that decides how installing goes.
+#[derive(PartialEq)]
+struct Install {
+    tools: Vec<Tool>,
+    steps: Vec<Step>,
+    edits: Vec<Edit>,
+    lock: Lock,
+}
+
+impl Install {
+    fn of(plan: &BuildPlan) -> Self {
         Self {
-            tools: &plan.tools,
+            tools: plan.tools.clone(),
             steps: plan
                 .steps
                 .iter()
                 .take_while(|step| step.phase == Phase::Install)
+                .cloned()
                 .collect(),
-            edits: &plan.edits,
-            lock: &plan.lock,
+            edits: plan.edits.clone(),
+            lock: plan.lock.clone(),
         }
     }
 }

@@ -1,13 +1,11 @@
 //! Finds the source of a case: the repository by the ladder, or the registry's own source archive where the
 //! repository is out of reach.
 
-use std::sync::Arc;
-
 use remint_ecosystem::{RepositoryClaim, published_claims};
 use remint_fetch::source::{FoundSource, SourceError, SourceRequest, find_source};
 use remint_model::{ArtifactFormat, Basis, Ecosystem, InconclusiveReason, Survey};
 
-use crate::build::{Builder, chain};
+use crate::build::{Builder, Scratch, chain};
 use crate::pipeline::Request;
 use crate::resolve::Case;
 use crate::sdist;
@@ -18,7 +16,7 @@ pub(crate) struct Located {
     pub(crate) basis: Basis,
     pub(crate) notes: Vec<String>,
     /// Holds the unpacked source archive, where that is the source.
-    pub(crate) _unpacked: Option<Arc<tempfile::TempDir>>,
+    pub(crate) _unpacked: Option<Scratch>,
 }
 
 impl Located {

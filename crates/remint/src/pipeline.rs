@@ -90,6 +90,7 @@ pub(crate) async fn verify(
             evidence::add_rebuilt(&mut gathered, case, artifact);
         }
         report.seconds.extend(executed.record.seconds.clone());
+        report.notes.extend(executed.record.source_notes.clone());
         gathered.build = Some(executed.record);
     }
     gathered.result = attempted.result;

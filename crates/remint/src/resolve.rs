@@ -128,9 +128,50 @@ pub(crate) async fn resolve(
                     .await?,
                 );
             }
+            add_generator(&mut cases, &release, registries, downloads).await?;
             Ok(cases)
         }
     }
+}
+
+/// A source archive does not say what made it; a wheel of the same release does.
+async fn add_generator(
+    cases: &mut [Result<Case, Unresolved>],
+    release: &Release,
+    registries: &Registries,
+    downloads: &std::path::Path,
+) -> anyhow::Result<()> {
+    let is_sdist = |case: &Case| {
+        matches!(
+            case.artifact.format,
+            ArtifactFormat::Sdist | ArtifactFormat::SdistZip
+        )
+    };
+    if !cases.iter().flatten().any(is_sdist) {
+        return Ok(());
+    }
+    let Some(file) = release
+        .files
+        .iter()
+        .find(|file| file.format == ArtifactFormat::Wheel)
+    else {
+        return Ok(());
+    };
+    let wheel = match registries.download(file, &downloads.join("wheel")).await {
+        Ok(wheel) => wheel,
+        Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
+        // Only a hint is missing; the wheel is judged as a target of its own.
+        Err(_) => return Ok(()),
+    };
+    if let Ok(survey) = crate::open::survey(&wheel) {
+        let generator = remint_ecosystem::pypi::locate::generator(&survey);
+        for case in cases.iter_mut().flatten().filter(|case| is_sdist(case)) {
+            if let Some(release) = &mut case.release {
+                release.tools.generator.clone_from(&generator);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The file that an installer here would pick, then the sdist.

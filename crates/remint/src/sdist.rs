@@ -3,7 +3,6 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use flate2::read::MultiGzDecoder;
@@ -38,14 +37,14 @@ pub(crate) async fn locate(
             format!("the release has no source archive that could stand in ({because})"),
         )));
     };
-    let downloads = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let artifact = match builder.registries.download(file, downloads.path()).await {
+    let scratch = builder.scratch()?;
+    let artifact = match builder.registries.download(file, scratch.path()).await {
         Ok(artifact) => artifact,
         Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
         Err(error) => return Ok(Err((InconclusiveReason::Unavailable, chain(&error)))),
     };
-    let unpacked = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let directory = unpacked.path().to_owned();
+    let directory = scratch.path().join("unpacked");
+    fs_err::create_dir(&directory)?;
     let target = case.target.clone();
     let user = builder.settings.user.clone();
     let answer = tokio::task::spawn_blocking(move || {
@@ -80,7 +79,7 @@ pub(crate) async fn locate(
             notes: vec![format!(
                 "the registry's source archive stood in for the repository: {because}"
             )],
-            _unpacked: Some(Arc::new(unpacked)),
+            _unpacked: Some(scratch),
         }
     }))
 }
@@ -160,11 +159,67 @@ fn set_executable(_path: &Path, _executable: bool) -> anyhow::Result<()> {
 fn commit(directory: &Path) -> anyhow::Result<()> {
     let repository = git2::Repository::init(directory).context("cannot prepare the sources")?;
     let mut index = repository.index()?;
-    index.add_all(["*"], git2::IndexAddOption::FORCE, None)?;
+    add_below(&repository, &mut index, directory, "")?;
     index.write()?;
     let tree = repository.find_tree(index.write_tree()?)?;
     let when = git2::Time::new(EPOCH, 0);
     let who = git2::Signature::new("remint", "remint@localhost", &when)?;
     repository.commit(Some("HEAD"), &who, &who, "source archive", &tree, &[])?;
     Ok(())
+}
+
+/// Adds every file byte for byte: the archive's own attributes must not convert anything.
+fn add_below(
+    repository: &git2::Repository,
+    index: &mut git2::Index,
+    directory: &Path,
+    below: &str,
+) -> anyhow::Result<()> {
+    for entry in fs_err::read_dir(directory)? {
+        let entry = entry?;
+        let Some(name) = entry
+            .file_name()
+            .to_str()
+            .map(|name| format!("{below}{name}"))
+        else {
+            continue;
+        };
+        if entry.file_type()?.is_dir() {
+            if name != ".git" {
+                add_below(repository, index, &entry.path(), &format!("{name}/"))?;
+            }
+            continue;
+        }
+        let zero = git2::IndexTime::new(0, 0);
+        index.add(&git2::IndexEntry {
+            ctime: zero,
+            mtime: zero,
+            dev: 0,
+            ino: 0,
+            mode: if is_executable(&entry.path())? {
+                0o100_755
+            } else {
+                0o100_644
+            },
+            uid: 0,
+            gid: 0,
+            file_size: 0,
+            id: repository.blob(&fs_err::read(entry.path())?)?,
+            flags: 0,
+            flags_extended: 0,
+            path: name.into_bytes(),
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> anyhow::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs_err::symlink_metadata(path)?.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(_path: &Path) -> anyhow::Result<bool> {
+    Ok(false)
 }

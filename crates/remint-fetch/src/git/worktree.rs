@@ -138,6 +138,12 @@ pub(super) fn finish(store: &Store, layout: &Layout<'_>, into: &Path) -> Result<
     if logs.exists() {
         fs_err::remove_dir_all(&logs).map_err(GitError::disk(&logs))?;
     }
+    if matches!(
+        layout.shape,
+        CloneShape::TipWithoutTag | CloneShape::HistoryWithoutTag
+    ) {
+        detach(&git_dir, layout.branch)?;
+    }
     git(
         store,
         into,
@@ -145,6 +151,15 @@ pub(super) fn finish(store: &Store, layout: &Layout<'_>, into: &Path) -> Result<
         &["-q", "--really-refresh"],
         Vec::new(),
     )
+}
+
+/// Leaves no branch checked out. Where a release is built before its tag is pushed, it is built by a job that checks
+/// out a commit; where the tag is there, people build on their branch.
+fn detach(git_dir: &Path, branch: &str) -> Result<(), GitError> {
+    let head = git_dir.join("HEAD");
+    let commit = fs_err::read_to_string(git_dir.join("refs/heads").join(branch))
+        .map_err(GitError::disk(git_dir))?;
+    fs_err::write(&head, commit).map_err(GitError::disk(&head))
 }
 
 fn init(git_dir: &Path, branch: &str, store: &Store) -> Result<(), GitError> {

@@ -9,12 +9,11 @@ mod snapshot;
 mod steps;
 mod workspace;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use remint_ecosystem::Platform;
-use remint_fetch::source::FoundSource;
+use remint_fetch::source::{FoundSource, LaidOut};
 use remint_fetch::{ProvidedTool, Proxy, ProxyRules, Registries, Tokens, ToolStore, Withheld};
 use remint_model::{
     BuildOutcome, BuildPlan, BuildRecord, Failure, FailureReason, InconclusiveReason, Lock,
@@ -23,10 +22,11 @@ use remint_model::{
 
 use crate::cli::BuildNetwork;
 use crate::progress::Stage;
+use crate::report::count_words;
 use crate::settings::Settings;
 use crate::unfetched::{self, Unfetched};
 
-pub(crate) use workspace::Workspace;
+pub(crate) use workspace::{Scratch, Workspace};
 
 /// What every build of a run shares.
 #[derive(Clone)]
@@ -63,11 +63,9 @@ impl Builder {
         })
     }
 
-    /// A directory for downloads that are not kept.
-    pub(crate) fn downloads(&self) -> anyhow::Result<PathBuf> {
-        let directory = self.settings.user.cache.join("downloads");
-        fs_err::create_dir_all(&directory)?;
-        Ok(directory)
+    /// A directory for what is not kept.
+    pub(crate) fn scratch(&self) -> anyhow::Result<Scratch> {
+        Scratch::create(&self.settings.user.cache)
     }
 
     /// Executes a plan.
@@ -131,7 +129,9 @@ impl Builder {
         let checkout = source.checkout.clone();
         let shape = plan.clone_shape;
         let target = tree.clone();
-        tokio::task::spawn_blocking(move || checkout.materialise(shape, &target)).await??;
+        let laid_out =
+            tokio::task::spawn_blocking(move || checkout.materialise(shape, &target)).await??;
+        record.source_notes = source_notes(source, &laid_out);
         workspace.apply_edits(&plan.edits)?;
         workspace.hand_over()?;
 
@@ -167,6 +167,9 @@ impl Builder {
 
         let served = proxy.map(|proxy| proxy.record());
         if let Some(served) = &served {
+            if let Some(fault) = &served.machine_fault {
+                anyhow::bail!("cannot serve the build: {fault}");
+            }
             record.fetched.clone_from(&served.fetched);
             record.refused.clone_from(&served.refused);
         }
@@ -187,6 +190,33 @@ impl Builder {
             workspace,
         })
     }
+}
+
+/// What the build will not find as a user's clone would have it.
+fn source_notes(source: &FoundSource, laid_out: &LaidOut) -> Vec<String> {
+    let mut notes = Vec::new();
+    let pointers = source.checkout.lfs_pointers.len();
+    if pointers > 0 {
+        notes.push(format!(
+            "{} in Git LFS: the build sees pointers",
+            count_words(pointers, "file")
+        ));
+    }
+    for (path, reason) in laid_out.empty_submodules.iter().take(10) {
+        notes.push(format!("submodule `{path}` is left empty: {reason}"));
+    }
+    if let Some(first) = laid_out.absent.first() {
+        let more = laid_out.absent.len() - 1;
+        notes.push(format!(
+            "the host does not have `{first}`{}",
+            if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            }
+        ));
+    }
+    notes
 }
 
 /// An install that failed because a registry had no answer is told as such, not as an exit code.

@@ -9,28 +9,56 @@ use remint_model::{Edit, EntryPath, Sha256};
 use remint_sandbox::Owner;
 use sha2::{Digest as _, Sha256 as Hasher};
 
-/// A directory of its own for one build; removed when dropped. What a killed run leaves is swept at the next
-/// start, because its lock is no longer held.
-pub(crate) struct Workspace {
+/// A directory that is removed when dropped. What a killed run leaves is swept at the next start, because its lock is
+/// no longer held.
+pub(crate) struct Scratch {
     root: tempfile::TempDir,
-    owner: Owner,
-    /// Held while the workspace is in use; sweeping takes only what it can lock.
+    /// Held while the directory is in use; sweeping takes only what it can lock.
     _lock: File,
 }
 
-impl Workspace {
-    /// Makes the directories below `cache/work`.
+impl Scratch {
+    /// Makes a directory below `cache/work`.
     pub(crate) fn create(cache: &Path) -> anyhow::Result<Self> {
         let parent = cache.join("work");
         fs_err::create_dir_all(&parent)?;
         let root = tempfile::Builder::new()
-            .prefix("build-")
+            .prefix("run-")
             .tempdir_in(&parent)
             .with_context(|| format!("cannot make a directory in `{}`", parent.display()))?;
         let lock = fs_err::File::create(root.path().join("lock"))?
             .into_parts()
             .0;
-        lock.lock().context("cannot lock the build directory")?;
+        lock.lock().context("cannot lock a work directory")?;
+        Ok(Self { root, _lock: lock })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        self.root.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A build may have made directories that an ordinary removal cannot enter. What cannot be removed is swept
+        // at the next start.
+        if remint_sandbox::remove_tree(self.root.path()).is_err() {
+            self.root.disable_cleanup(true);
+        }
+    }
+}
+
+/// The directories of one build.
+pub(crate) struct Workspace {
+    root: Scratch,
+    owner: Owner,
+}
+
+impl Workspace {
+    /// Makes the directories below `cache/work`.
+    pub(crate) fn create(cache: &Path) -> anyhow::Result<Self> {
+        let root = Scratch::create(cache)?;
         for name in [
             "state/tree",
             "state/work",
@@ -44,7 +72,6 @@ impl Workspace {
         Ok(Self {
             root,
             owner: Owner::of_this_process()?,
-            _lock: lock,
         })
     }
 
@@ -170,16 +197,6 @@ impl Workspace {
                 0 => return Ok(Some(Sha256::from_bytes(hasher.finalize().into()))),
                 read => hasher.update(buffer.get(..read).unwrap_or_default()),
             }
-        }
-    }
-}
-
-impl Drop for Workspace {
-    fn drop(&mut self) {
-        // The build may have made directories that an ordinary removal cannot enter. What cannot be removed is
-        // swept at the next start.
-        if remint_sandbox::remove_tree(self.root.path()).is_err() {
-            self.root.disable_cleanup(true);
         }
     }
 }

@@ -120,7 +120,7 @@ async fn judge_spec(
     builder: &Builder,
     progress: &Progress,
 ) -> anyhow::Result<Vec<TargetReport>> {
-    let downloads = tempfile::tempdir_in(builder.downloads()?)?;
+    let downloads = builder.scratch()?;
     let stage = progress.begin("resolve", &spec.to_string());
     let resolved = resolve(spec, wish, &builder.registries, downloads.path()).await?;
     let words: Vec<String> = resolved.iter().map(words).collect();

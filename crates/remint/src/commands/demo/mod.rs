@@ -7,11 +7,10 @@ mod server;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context as _;
 use remint_fetch::source::Overrides;
 use remint_model::{Outcome, Spec};
 
-use crate::build::{Builder, Workspace};
+use crate::build::{Builder, Scratch, Workspace};
 use crate::commands::verify_build::judge_all;
 use crate::exit::Exit;
 use crate::pipeline::Request;
@@ -23,14 +22,14 @@ use crate::{interrupt, terminal};
 
 /// Runs the demo; it ends well when the honest release is verified and the other one is not.
 pub(crate) async fn run(mut settings: Settings) -> anyhow::Result<Exit> {
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    Workspace::sweep(&settings.user.cache)?;
+    let directory = Scratch::create(&settings.user.cache)?;
     let repository = directory.path().join("postbox");
     server::write_repository(&repository, settings.now)?;
 
     let progress = Progress::new(settings.interactive);
     let cancel = Arc::new(AtomicBool::new(false));
     interrupt::watch(Arc::clone(&cancel));
-    Workspace::sweep(&settings.user.cache)?;
 
     let releases = directory.path().join("releases");
     fs_err::create_dir(&releases)?;
