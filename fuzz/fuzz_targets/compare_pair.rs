@@ -22,8 +22,10 @@ fuzz_target!(|input: (Vec<Entry>, Vec<Entry>, Vec<Entry>, bool)| {
             &Options::default(),
         )
     };
-    let (Ok(there), Ok(back)) = (compared(&published, &rebuilt), compared(&rebuilt, &published))
-    else {
+    let (Ok(there), Ok(back)) = (
+        compared(&published, &rebuilt),
+        compared(&rebuilt, &published),
+    ) else {
         return;
     };
     assert_eq!(
@@ -45,7 +47,12 @@ fuzz_target!(|input: (Vec<Entry>, Vec<Entry>, Vec<Entry>, bool)| {
                         let content = (!entry.path.as_str().ends_with(".map")
                             && !matches!(entry.path.file_name(), "SOURCES.txt" | "setup.cfg"))
                         .then_some(entry.sha256);
-                        (entry.path, content, entry.mode & 0o111 != 0, entry.mode & 0o7000)
+                        (
+                            entry.path,
+                            content,
+                            entry.mode & 0o111 != 0,
+                            entry.mode & 0o7000,
+                        )
                     })
                     .collect::<Vec<_>>()
             };

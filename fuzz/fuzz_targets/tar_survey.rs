@@ -12,7 +12,10 @@ fuzz_target!(|input: (Vec<Entry>, Vec<u8>)| {
     for format in [NpmTarball, Sdist] {
         if let Ok(survey) = survey(format, &mut Cursor::new(&bytes), &Limits::default()) {
             // Nothing that looks like one path to an installer may be listed twice without being named.
-            let twice = survey.entries.windows(2).any(|pair| pair[0].path == pair[1].path);
+            let twice = survey
+                .entries
+                .windows(2)
+                .any(|pair| pair[0].path == pair[1].path);
             assert!(!twice || !survey.anomalies.is_empty());
         }
         let _ = survey(format, &mut Cursor::new(&input.1), &Limits::default());

@@ -16,7 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
                 &mut Cursor::new(bytes),
                 &Options::default(),
             );
-            assert_eq!(same.expect("was surveyed").comparison, Comparison::Identical);
+            assert_eq!(
+                same.expect("was surveyed").comparison,
+                Comparison::Identical
+            );
             let longer = [bytes, b"x"].concat();
             if let Ok(longer) = compare(
                 format,

@@ -78,17 +78,27 @@ impl Entry {
         };
         let mut header = [0_u8; 512];
         put(&mut header[..100], &name);
-        put(&mut header[100..108], format!("{:07o}", self.mode).as_bytes());
+        put(
+            &mut header[100..108],
+            format!("{:07o}", self.mode).as_bytes(),
+        );
         put(&mut header[108..116], b"0000000");
         put(&mut header[116..124], b"0000000");
         let size = self.size.map_or(content.len() as u64, u64::from);
         put(&mut header[124..136], format!("{size:011o}").as_bytes());
-        put(&mut header[136..148], format!("{:011o}", self.mtime).as_bytes());
+        put(
+            &mut header[136..148],
+            format!("{:011o}", self.mtime).as_bytes(),
+        );
         header[156] = kind;
         put(&mut header[157..257], &self.link);
         put(
             &mut header[257..265],
-            if self.gnu { b"ustar  \0" } else { b"ustar\x0000" },
+            if self.gnu {
+                b"ustar  \0"
+            } else {
+                b"ustar\x0000"
+            },
         );
         if let Some(prefix) = &self.prefix {
             put(&mut header[345..500], prefix);

@@ -8,7 +8,7 @@ use remint_model::{ArtifactFormat, Change, Difference, EntryPath};
 
 use crate::archive::source::collect;
 use crate::archive::{Anomalies, Entry, Flow, walk};
-use crate::difference::{compare_text, explain, is_text};
+use crate::difference::{Patience, compare_text, explain, is_text};
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Limits, Options};
 use crate::normalise::{Erasures, Facets, File, Pairs, Row, erase_content};
@@ -130,6 +130,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
             .map(|(at, (row, _))| (at, *row))
             .take(self.options.shown_files)
             .collect();
+        let mut patience = Patience::default();
         let mut room = ALL_CONTENTS;
         let mut rest = shown.as_slice();
         while !rest.is_empty() {
@@ -149,7 +150,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                 if !is_text(one) || !is_text(other) {
                     continue;
                 }
-                let text = compare_text(other, one, self.options);
+                let text = compare_text(other, one, self.options, &mut patience);
                 if difference.change == Change::Changed && difference.explanation.is_none() {
                     difference.explanation = explain(other, one, &text);
                 }

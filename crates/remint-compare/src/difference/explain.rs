@@ -151,13 +151,18 @@ fn is_directory(token: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hunks::compare_text;
+    use super::super::hunks::{Patience, compare_text};
     use super::*;
     use crate::limits::Options;
 
     fn check(rebuilt: &str, published: &str, expect: Option<&str>) {
         let (rebuilt, published) = (rebuilt.as_bytes(), published.as_bytes());
-        let difference = compare_text(rebuilt, published, &Options::default());
+        let difference = compare_text(
+            rebuilt,
+            published,
+            &Options::default(),
+            &mut Patience::default(),
+        );
         let found = explain(rebuilt, published, &difference);
         match (found, expect) {
             (Some(found), Some(expect)) => assert!(found.contains(expect), "{found}"),

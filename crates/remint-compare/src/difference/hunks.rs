@@ -14,6 +14,28 @@ const LINE: usize = 200;
 /// Above this many lines, only the stretch from the first to the last difference is found.
 const MOST_LINES: usize = 200_000;
 
+/// How much finding the smallest difference may still cost. Repetitive texts cost their number of lines squared.
+#[derive(Debug)]
+pub(crate) struct Patience(u64);
+
+impl Default for Patience {
+    /// A few seconds.
+    fn default() -> Self {
+        Self(150_000 * 150_000)
+    }
+}
+
+impl Patience {
+    /// Whether texts of this many lines can still be compared.
+    fn suffices(&mut self, lines: usize) -> bool {
+        let cost = (lines as u64).saturating_pow(2);
+        self.0
+            .checked_sub(cost)
+            .inspect(|left| self.0 = *left)
+            .is_some()
+    }
+}
+
 /// How two texts differ.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct TextDifference {
@@ -24,10 +46,12 @@ pub(crate) struct TextDifference {
     pub(crate) stretches: Vec<(Range<usize>, Range<usize>)>,
 }
 
-/// Whether to show this content as text at all.
+/// Whether to show this content as text.
 pub(crate) fn is_text(content: &[u8]) -> bool {
     let head = content.get(..8192).unwrap_or(content);
-    !head.contains(&0)
+    // A few zero bytes do not make code unreadable, and must not hide it.
+    let zeros = head.iter().filter(|byte| **byte == 0).count();
+    zeros * 100 <= head.len()
 }
 
 /// The lines of a content, without their line feeds.
@@ -40,12 +64,19 @@ pub(crate) fn lines(content: &[u8]) -> Vec<&[u8]> {
 }
 
 /// Compares two texts line by line. An absent side is empty.
-pub(crate) fn compare_text(rebuilt: &[u8], published: &[u8], options: &Options) -> TextDifference {
+pub(crate) fn compare_text(
+    rebuilt: &[u8],
+    published: &[u8],
+    options: &Options,
+    patience: &mut Patience,
+) -> TextDifference {
     if count_lines(rebuilt).max(count_lines(published)) > MOST_LINES {
         return compare_many_lines(rebuilt, published, options);
     }
     let (old, new) = (lines(rebuilt), lines(published));
-    let mut stretches = stretches(&old, &new);
+    let Some(mut stretches) = stretches(&old, &new, patience) else {
+        return compare_many_lines(rebuilt, published, options);
+    };
     // Equal lines, so the only thing left is the final line feed.
     if stretches.is_empty() && rebuilt != published {
         let last = |lines: &[&[u8]]| lines.len().saturating_sub(1)..lines.len();
@@ -139,13 +170,27 @@ fn lines_in(content: &[u8]) -> usize {
     count_lines(content) + usize::from(!content.is_empty() && !content.ends_with(b"\n"))
 }
 
-fn stretches(old: &[&[u8]], new: &[&[u8]]) -> Vec<(Range<usize>, Range<usize>)> {
+/// The changed stretches; `None` when finding them would take too long.
+fn stretches(old: &[&[u8]], new: &[&[u8]], patience: &mut Patience) -> Option<Vec<Stretch>> {
+    let start = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (old, new) = (old.get(start..)?, new.get(start..)?);
+    let same_end = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let old = old.get(..old.len() - same_end)?;
+    let new = new.get(..new.len() - same_end)?;
     if old.is_empty() || new.is_empty() {
-        return if old == new {
+        return Some(if old.len() == new.len() {
             Vec::new()
         } else {
-            vec![(0..old.len(), 0..new.len())]
-        };
+            vec![(start..start + old.len(), start..start + new.len())]
+        });
+    }
+    if !patience.suffices(old.len().max(new.len())) {
+        return None;
     }
     let mut input: InternedInput<&[u8]> = InternedInput {
         before: Vec::with_capacity(old.len()),
@@ -161,10 +206,12 @@ fn stretches(old: &[&[u8]], new: &[&[u8]]) -> Vec<(Range<usize>, Range<usize>)> 
             imara_diff::IndentLevel::for_ascii_line(input.interner[token].iter().copied(), 8)
         }),
     );
-    let range = |range: Range<u32>| range.start as usize..range.end as usize;
-    diff.hunks()
-        .map(|hunk| (range(hunk.before), range(hunk.after)))
-        .collect()
+    let range = |range: Range<u32>| start + range.start as usize..start + range.end as usize;
+    Some(
+        diff.hunks()
+            .map(|hunk| (range(hunk.before), range(hunk.after)))
+            .collect(),
+    )
 }
 
 type Stretch = (Range<usize>, Range<usize>);
@@ -285,12 +332,17 @@ fn shown(line: &[u8], counterpart: Option<&[u8]>) -> String {
 mod tests {
     use super::*;
 
-    fn check(rebuilt: &str, published: &str, expect: &[&str]) {
-        let found = compare_text(
-            rebuilt.as_bytes(),
-            published.as_bytes(),
+    fn compared(rebuilt: &[u8], published: &[u8]) -> TextDifference {
+        compare_text(
+            rebuilt,
+            published,
             &Options::default(),
-        );
+            &mut Patience::default(),
+        )
+    }
+
+    fn check(rebuilt: &str, published: &str, expect: &[&str]) {
+        let found = compared(rebuilt.as_bytes(), published.as_bytes());
         assert_eq!(found.hunks, expect);
     }
 
@@ -314,11 +366,7 @@ mod tests {
         let mut new = old.clone();
         new[3] = "x".into();
         new[40] = "y".into();
-        let found = compare_text(
-            old.join("\n").as_bytes(),
-            new.join("\n").as_bytes(),
-            &Options::default(),
-        );
+        let found = compared(old.join("\n").as_bytes(), new.join("\n").as_bytes());
         assert_eq!(found.hunks.len(), 2);
         assert_eq!(found.lines, (2, 2));
     }
@@ -333,7 +381,7 @@ mod tests {
     fn a_minified_line_is_shown_around_its_change() {
         let old = format!("{}const a=1;{}", "x".repeat(5000), "y".repeat(5000));
         let new = old.replace("a=1", "a=2");
-        let found = compare_text(old.as_bytes(), new.as_bytes(), &Options::default());
+        let found = compared(old.as_bytes(), new.as_bytes());
         let [hunk] = found.hunks.as_slice() else {
             panic!("{found:?}");
         };
@@ -345,7 +393,7 @@ mod tests {
         let old = "a\n".repeat(5000);
         let new: String = (0..5000).map(|n| format!("{n}\n")).collect();
         let options = Options::default();
-        let found = compare_text(old.as_bytes(), new.as_bytes(), &options);
+        let found = compared(old.as_bytes(), new.as_bytes());
         assert!(found.hunks.len() <= options.hunks + 1);
         assert!(
             found
@@ -360,17 +408,41 @@ mod tests {
     fn very_many_lines_are_compared_from_both_ends() {
         let old = "\n".repeat(MOST_LINES) + "a\nb\n" + &"\n".repeat(100);
         let new = "\n".repeat(MOST_LINES) + "a\nc\n" + &"\n".repeat(100);
-        let found = compare_text(old.as_bytes(), new.as_bytes(), &Options::default());
+        let found = compared(old.as_bytes(), new.as_bytes());
         assert_eq!(found.hunks, ["@@ -200002,1 +200002,1 @@\n-b\n+c"]);
         assert_eq!(found.lines, (1, 1));
-        let found = compare_text(b"", old.as_bytes(), &Options::default());
+        let found = compared(b"", old.as_bytes());
         assert_eq!(found.lines, (MOST_LINES + 102, 0));
         assert!(found.hunks[0].lines().count() <= Options::default().hunk_lines + 2);
     }
 
     #[test]
+    fn texts_that_would_take_too_long_are_compared_from_both_ends() {
+        let repetitive = |first: &str| format!("{first}\n{}x\n", "a\nb\n".repeat(1000));
+        let (old, new) = (repetitive("1"), repetitive("2") + "y\n");
+        let mut patience = Patience(100);
+        let found = compare_text(
+            old.as_bytes(),
+            new.as_bytes(),
+            &Options::default(),
+            &mut patience,
+        );
+        assert_eq!(found.stretches, []);
+        assert_eq!(found.lines, (2003, 2002));
+        assert!(found.hunks[0].contains("\n+2\n"), "{:?}", found.hunks);
+    }
+
+    #[test]
+    fn a_few_zero_bytes_do_not_hide_code() {
+        assert!(is_text(
+            format!("// \0\n{}", "code()\n".repeat(50)).as_bytes()
+        ));
+        assert!(!is_text(b"\x7fELF\x02\x01\0\0\0\0"));
+    }
+
+    #[test]
     fn a_missing_final_line_feed_is_a_difference() {
-        let found = compare_text(b"a\nb\n", b"a\nb", &Options::default());
+        let found = compared(b"a\nb\n", b"a\nb");
         assert_eq!(found.lines, (1, 1));
     }
 }

@@ -9,5 +9,5 @@ mod install_scripts;
 use class::classify;
 pub(crate) use describe::{archive_difference, describe, top_folder_difference};
 pub(crate) use explain::explain;
-pub(crate) use hunks::{compare_text, is_text};
+pub(crate) use hunks::{Patience, compare_text, is_text};
 pub(crate) use install_scripts::InstallScripts;
