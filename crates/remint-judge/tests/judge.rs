@@ -1,5 +1,7 @@
 //! From evidence to outcome: one sound case, and every way in which it can be unsound.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use remint_judge::{Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity, judge};
 use remint_model::{
     Anomaly, AnomalyKind, Basis, BuildRecord, Candidate, Change, Class, Comparison, Content,
@@ -164,7 +166,7 @@ fn what_the_source_does_not_have_fails_the_release() {
                 name: Some("other".into()),
                 version: Some("1.0.0".into()),
                 same_version: true,
-            })
+            });
         },
         "identity-mismatch",
         High,
@@ -176,7 +178,7 @@ fn what_the_source_does_not_have_fails_the_release() {
                 name: Some("server".into()),
                 version: Some("2.0.0".into()),
                 same_version: false,
-            })
+            });
         },
         "identity-mismatch",
         High,
@@ -229,7 +231,7 @@ fn what_is_wrong_with_the_source_is_told() {
         |e| {
             pin(e)
                 .candidates
-                .push(candidate(FoundBy::GitHead, OTHER, false))
+                .push(candidate(FoundBy::GitHead, OTHER, false));
         },
         "source-hints-disagree",
         Severity::Medium,
@@ -251,7 +253,7 @@ fn what_the_build_asks_for_is_told() {
                 phase: Phase::Build,
                 destination: "evil.invalid".into(),
                 protocol: "dns".into(),
-            })
+            });
         },
         "unexpected-network-access",
         Severity::Medium,
@@ -262,7 +264,7 @@ fn what_the_build_asks_for_is_told() {
             e.build.as_mut().unwrap().refused.push(RefusedRequest {
                 url: "https://evil.invalid/".into(),
                 reason: "not-a-registry".into(),
-            })
+            });
         },
         "unexpected-network-access",
         Severity::Medium,
@@ -273,7 +275,7 @@ fn what_the_build_asks_for_is_told() {
             e.build.as_mut().unwrap().refused.push(RefusedRequest {
                 url: "https://registry.npmjs.org/x/-/x-1.0.0.tgz".into(),
                 reason: "digest-mismatch".into(),
-            })
+            });
         },
         "dependency-digest-mismatch",
         Severity::High,

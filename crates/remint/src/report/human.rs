@@ -149,9 +149,10 @@ impl Page<'_> {
                 Severity::Info => ("info", DIM),
             };
             let head = format!("{word:<9} {:<26} ", finding.id);
+            let continued = " ".repeat(head.chars().count());
             let options = textwrap::Options::new(self.width.saturating_sub(2))
                 .initial_indent(&head)
-                .subsequent_indent("            ")
+                .subsequent_indent(&continued)
                 .break_words(false);
             for (at, wrapped) in textwrap::wrap(&finding.message, options).iter().enumerate() {
                 let wrapped = if at == 0 {
