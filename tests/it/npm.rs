@@ -195,6 +195,27 @@ fn an_honest_release_is_verified_and_tampered_ones_are_named() {
 }
 
 #[test]
+fn plans_are_shown_when_asked_for() {
+    let world = World::new();
+    let repository = world.repository("npm/plain", &[], "v1.0.0");
+    let file = stand_in(&world, "note-server-1.0.0.tgz", "note-server");
+    let answer = world.verify(&[
+        SPEC,
+        "--artifact",
+        file.to_str().unwrap(),
+        "--source",
+        repository.to_str().unwrap(),
+        "--explain",
+    ]);
+    assert!(
+        answer.stderr.contains("npm pack --pack-destination /out"),
+        "{}",
+        answer.stderr
+    );
+    assert!(answer.stderr.contains("tool   node"), "{}", answer.stderr);
+}
+
+#[test]
 fn a_build_that_calls_home_is_seen_although_it_hides_it() {
     let quiet = r#"{
   "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib"],

@@ -129,9 +129,13 @@ impl World {
         let mut all = vec!["verify-build", "--format", "json"];
         all.extend(arguments);
         let output = self.remint(&all);
+        let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        if !report.is_null() {
+            follows_the_schema(&report);
+        }
         Answer {
             code: output.status.code().unwrap_or(-1),
-            report: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+            report,
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
@@ -164,6 +168,18 @@ impl World {
         fs_err::copy(&file, &to).unwrap();
         to
     }
+}
+
+/// Every report of every test is held against the published schema.
+fn follows_the_schema(report: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/report.v1.schema.json");
+    let schema: Value = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(report)
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
 }
 
 /// Commits everything in the work tree.

@@ -50,10 +50,11 @@ impl Progress {
         }
     }
 
-    /// A line that stays, for what is no stage.
+    /// Lines that were asked for: told wherever standard error leads.
     pub(crate) fn note(&self, text: &str) {
-        if let Some(bar) = &self.bar {
-            bar.println(text);
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => crate::terminal::tell(text),
         }
     }
 
