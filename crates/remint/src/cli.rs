@@ -22,7 +22,7 @@ const STYLES: Styles = Styles::styled()
 ///   remint verify-build pypi:mcp-server-git@2026.7.10 --format json
 ///   remint demo
 #[derive(Debug, Parser)]
-#[command(version, styles = STYLES, max_term_width = 100, verbatim_doc_comment, propagate_version = true)]
+#[command(version, styles = STYLES, max_term_width = 110, verbatim_doc_comment, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
