@@ -79,6 +79,8 @@ impl Restrictions {
             ENOSYS | ENODEV | EOPNOTSUPP => Some(Obstacle::Kernel),
             EINVAL if step == "create namespaces" => Some(Obstacle::Kernel),
             ENOSPC | EUSERS if step == "create namespaces" => Some(Obstacle::NoUserNamespaces),
+            // A path that this user may not reach is the caller's mistake.
+            EACCES if step == "bind" => None,
             EPERM | EACCES => Some(if !self.is_root && self.apparmor == Some(1) {
                 Obstacle::AppArmor
             } else if !self.is_root && self.unprivileged == Some(0) {
@@ -169,6 +171,11 @@ mod tests {
             ..OPEN
         };
         assert_eq!(ubuntu.explain("make the directory", libc::EACCES), None);
+        assert_eq!(ubuntu.explain("bind", libc::EACCES), None);
+        assert_eq!(
+            ubuntu.explain("bind", libc::EPERM),
+            Some(Obstacle::AppArmor)
+        );
         assert_eq!(ubuntu.explain("bind", libc::ENOENT), None);
         assert_eq!(ubuntu.explain("mount the overlay", libc::EINVAL), None);
     }

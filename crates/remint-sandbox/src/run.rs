@@ -283,6 +283,12 @@ impl Helper {
 
 impl Drop for Helper {
     fn drop(&mut self) {
+        // Asked, it ends everything; killed, it takes with it what the kernel ties to it.
+        self.ask_to_stop();
+        let asked = Instant::now();
+        while matches!(self.process.try_wait(), Ok(None)) && asked.elapsed() < GRACE {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         self.kill();
         let _reaped = self.process.wait();
         // Process 1 holds the other end as long as it lives.

@@ -25,7 +25,7 @@ pub(super) fn become_owner(owner: Owner) -> Step {
     die_with_parent().during("tie the helper to its caller")
 }
 
-/// Enters fresh namespaces of every kind, and maps this process's user and group to 1000 there.
+/// Enters fresh namespaces of every kind but that of processes, and maps this process's user and group to 1000 there.
 pub(super) fn enter_namespaces() -> Step {
     let uid = rustix::process::getuid().as_raw();
     let gid = rustix::process::getgid().as_raw();
@@ -34,7 +34,6 @@ pub(super) fn enter_namespaces() -> Step {
         .during("open the helper's own files in `/proc`")?;
     let all = UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS
-        | UnshareFlags::NEWPID
         | UnshareFlags::NEWNET
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS
@@ -46,7 +45,14 @@ pub(super) fn enter_namespaces() -> Step {
     write_own("gid_map", &format!("{INSIDE_ID} {gid} 1")).during("map the group")?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .during("close the helper's own files in `/proc`")?;
-    die_with_parent().during("tie the helper to its caller")
+    die_with_parent().during("tie the helper to its caller")?;
+    forgo_capabilities()
+}
+
+/// Lets the next child be process 1 of a namespace of its own. No thread can be started from then on.
+pub(super) fn enter_process_namespace() -> Step {
+    // SAFETY: `UnshareFlags::FILES`, the flag that can break other threads, is not given.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWPID) }.during("create namespaces")
 }
 
 fn write_own(name: &str, content: &str) -> io::Result<()> {
@@ -54,7 +60,7 @@ fn write_own(name: &str, content: &str) -> io::Result<()> {
 }
 
 /// Makes sure that no program that this process or its children execute gets any capability.
-pub(super) fn forgo_capabilities() -> Step {
+fn forgo_capabilities() -> Step {
     for capability in 0..64 {
         let one = CapabilitySet::from_bits_retain(1 << capability);
         match rustix::thread::remove_capability_from_bounding_set(one) {

@@ -60,13 +60,12 @@ pub(super) fn run(orders: &Orders, caller: &Caller) -> Step {
 
 /// Until the command has ended, or has to.
 fn watch(orders: &Orders, caller: &Caller, child: Pid, written: Vec<OwnedFd>) -> Step {
-    let (alarm, bell) = crate::channel::pair().during("open a channel to the second thread")?;
     let this = Processes::Below(rustix::process::getpid());
-    let warden = Warden::start(orders, written, this, caller, move || drop(bell))
-        .during("start the second thread")?;
+    let warden = Warden::prepare(orders, written, this, caller)?;
+    warden.begin()?;
     let ended =
         rustix::process::pidfd_open(child, PidfdFlags::empty()).during("watch the command")?;
-    let mut polled = [&ended, &caller.0, &alarm].map(|end| PollFd::new(end, PollFlags::IN));
+    let mut polled = [&ended, &caller.0, &warden.alarm].map(|end| PollFd::new(end, PollFlags::IN));
     loop {
         match rustix::event::poll(&mut polled, None) {
             Ok(_) => break,

@@ -6,11 +6,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::process::{WaitOptions, WaitStatus};
 use rustix::thread::CapabilitySet;
 
-use super::processes::Processes;
 use super::trees::Trees;
-use super::warden::Warden;
 use super::{Caller, During as _, GO, Step, die_with_parent, identity, launch, mounts};
-use crate::command::Access;
 use crate::wire::{Orders, Report};
 
 pub(super) fn main(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> ! {
@@ -30,12 +27,9 @@ fn run(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> Step
     die_with_parent().during("tie process 1 to the helper")?;
     // The kernel shields process 1 from every signal of its children that it has no handler for.
     launch::default_signals();
-    let written = written_directories(orders, &trees)?;
     mounts::enter_new_root(orders, trees)?;
     rustix::system::sethostname(mounts::HOST_NAME.as_bytes()).during("set the host name")?;
-    identity::forgo_capabilities()?;
-    // To look into the inside's processes and directories is all that is needed from here on.
-    identity::keep_capabilities(CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH)?;
+    identity::keep_capabilities(CapabilitySet::empty())?;
     wait_for_helper(helper)?;
     // SAFETY: this process has a single thread, so the child finds every lock and every buffer in order.
     let child = match unsafe { libc::fork() } {
@@ -43,20 +37,10 @@ fn run(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> Step
         0 => launch::main(orders, caller),
         child => child,
     };
-    // Only now: a process with two threads must not fork.
-    let warden = Warden::start(orders, written, Processes::AllVisible, caller, || {
-        #[expect(
-            clippy::exit,
-            reason = "the kernel ends everything inside with its first process"
-        )]
-        std::process::exit(1)
-    })
-    .during("start the second thread")?;
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((dead, status))) if dead.as_raw_pid() == child => {
                 caller.report(&ending(status));
-                caller.report(&Report::PeakMemory(warden.peak_memory()));
                 return Ok(());
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -84,17 +68,4 @@ pub(super) fn ending(status: WaitStatus) -> Report {
         (Some(code), _) => Report::Exited(code),
         (None, signal) => Report::Signalled(signal.unwrap_or_default()),
     }
-}
-
-/// What the command writes to the host's disk.
-fn written_directories(orders: &Orders, trees: &Trees) -> Step<Vec<OwnedFd>> {
-    let states = trees.layers.iter().map(|layer| &layer.state);
-    let binds = orders.binds.iter().zip(&trees.binds);
-    let writable =
-        binds.filter(|(bind, tree)| bind.access == Access::Writable && tree.is_directory);
-    states
-        .chain(writable.map(|(_, tree)| &tree.mount))
-        .map(OwnedFd::try_clone)
-        .collect::<Result<_, _>>()
-        .during("keep hold of the command's directories")
 }

@@ -8,9 +8,11 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use rustix::thread::CapabilitySet;
 
 use super::observer::Observer;
+use super::processes::Processes;
 use super::trees::Trees;
+use super::warden::Warden;
 use super::{Caller, During as _, GO, Step, die_with_parent, identity, in_place, init, network};
-use crate::command::Isolation;
+use crate::command::{Access, Isolation};
 use crate::owner::Owner;
 use crate::wire::{Orders, Report};
 
@@ -67,8 +69,11 @@ fn in_namespaces(orders: &Orders, caller: &Caller) -> Step {
             Trees::take(orders)?
         }
     };
+    let written = written_directories(orders, &trees)?;
+    let warden = Warden::prepare(orders, written, Processes::AllVisible, caller)?;
+    identity::enter_process_namespace()?;
     let (ours, theirs) = crate::channel::pair().during("open a channel to process 1")?;
-    // SAFETY: this process has a single thread, so the child finds every lock and every buffer in order.
+    // SAFETY: the other thread does nothing but wait, so the child finds every lock and every buffer in order.
     let child = match unsafe { libc::fork() } {
         -1 => return Err(std::io::Error::last_os_error()).during("start process 1"),
         0 => {
@@ -82,16 +87,38 @@ fn in_namespaces(orders: &Orders, caller: &Caller) -> Step {
     let Some(child) = Pid::from_raw(child) else {
         return Err(std::io::Error::from(rustix::io::Errno::CHILD)).during("start process 1");
     };
-    let watched = watch(orders, caller, &ours, child);
+    let watched = watch(orders, caller, &ours, child, &warden);
     // Whatever came of it: nothing inside survives this, and the wait lasts until nothing does.
     let _already_gone = rustix::process::kill_process(child, Signal::KILL);
-    let _reaped = rustix::process::waitpid(Some(child), WaitOptions::empty());
-    watched?.finish(caller);
+    let reaped = rustix::process::waitpid(Some(child), WaitOptions::empty());
+    let (observer, over) = watched?;
+    if let (Over::Ended, Ok(Some((_, status)))) = (over, reaped)
+        && let Some(signal) = status.terminating_signal()
+    {
+        // Somebody outside has ended process 1, and with it the command; otherwise it has told how that ended.
+        caller.report(&Report::Signalled(signal));
+    }
+    caller.report(&Report::PeakMemory(warden.peak_memory()));
+    observer.finish(caller);
     Ok(())
 }
 
+/// Why there is nothing more to watch.
+enum Over {
+    /// Process 1 is gone.
+    Ended,
+    /// It has to go.
+    Stopped,
+}
+
 /// Until the command has ended, or has to.
-fn watch(orders: &Orders, caller: &Caller, process_1: &OwnedFd, child: Pid) -> Step<Observer> {
+fn watch(
+    orders: &Orders,
+    caller: &Caller,
+    process_1: &OwnedFd,
+    child: Pid,
+    warden: &Warden,
+) -> Step<(Observer, Over)> {
     let listener = network::prepare(orders.network)?;
     let mut observer = Observer::start()?;
     let ended =
@@ -101,9 +128,10 @@ fn watch(orders: &Orders, caller: &Caller, process_1: &OwnedFd, child: Pid) -> S
         crate::channel::receive(process_1.as_fd(), &mut byte).during("wait for process 1")?;
     if ready == 0 {
         // It has told the caller why.
-        return Ok(observer);
+        return Ok((observer, Over::Stopped));
     }
-    identity::forgo_capabilities()?;
+    // The root directory is the new one by now, also for this process.
+    warden.begin()?;
     identity::keep_capabilities(CapabilitySet::empty())?;
     caller.report_with(
         &Report::Started,
@@ -113,7 +141,7 @@ fn watch(orders: &Orders, caller: &Caller, process_1: &OwnedFd, child: Pid) -> S
     crate::channel::send(process_1.as_fd(), GO, None).during("start the command")?;
 
     loop {
-        let mut polled: Vec<PollFd<'_>> = [ended.as_fd(), caller.0.as_fd()]
+        let mut polled: Vec<PollFd<'_>> = [ended.as_fd(), caller.0.as_fd(), warden.alarm.as_fd()]
             .into_iter()
             .chain(observer.sockets())
             .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
@@ -122,14 +150,29 @@ fn watch(orders: &Orders, caller: &Caller, process_1: &OwnedFd, child: Pid) -> S
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).during("watch the command"),
         }
-        let is_over = polled
-            .iter()
-            .take(2)
-            .any(|polled| !polled.revents().is_empty());
+        let mut has_come = polled.iter().map(|polled| !polled.revents().is_empty());
+        let is_ended = has_come.next().unwrap_or(true);
+        let is_unwanted = has_come.take(2).any(|has_come| has_come);
         drop(polled);
         observer.look(caller);
-        if is_over {
-            return Ok(observer);
+        if is_ended {
+            return Ok((observer, Over::Ended));
+        }
+        if is_unwanted {
+            return Ok((observer, Over::Stopped));
         }
     }
+}
+
+/// What the command writes to the host's disk.
+fn written_directories(orders: &Orders, trees: &Trees) -> Step<Vec<OwnedFd>> {
+    let states = trees.layers.iter().map(|layer| &layer.state);
+    let binds = orders.binds.iter().zip(&trees.binds);
+    let writable =
+        binds.filter(|(bind, tree)| bind.access == Access::Writable && tree.is_directory);
+    states
+        .chain(writable.map(|(_, tree)| &tree.mount))
+        .map(OwnedFd::try_clone)
+        .collect::<Result<_, _>>()
+        .during("keep hold of the command's directories")
 }

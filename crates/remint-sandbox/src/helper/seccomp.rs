@@ -200,7 +200,9 @@ fn refused() -> io::Result<Rules> {
     let set = all(vec![argument(0, SeccompCmpOp::Eq, core)?])?;
     rules.insert(libc::SYS_setrlimit, vec![set]);
     let set = all(vec![argument(1, SeccompCmpOp::Eq, core)?, not_null(2)?])?;
-    rules.insert(libc::SYS_prlimit64, vec![set]);
+    // Process 1 has the same user, and must keep its limits.
+    let others = all(vec![argument(0, SeccompCmpOp::Ne, 0)?])?;
+    rules.insert(libc::SYS_prlimit64, vec![set, others]);
     Ok(rules)
 }
 

@@ -26,6 +26,7 @@ pub(crate) const ALL: &[(&str, Attack)] = &[
         see_or_signal_other_processes,
     ),
     ("end_process_1", end_process_1),
+    ("weaken_process_1", weaken_process_1),
     ("use_an_inherited_descriptor", use_an_inherited_descriptor),
     ("become_somebody_else", become_somebody_else),
     ("make_a_namespace", make_a_namespace),
@@ -298,6 +299,24 @@ fn end_process_1(_: &[&str]) -> Vec<String> {
             threads.len()
         )]
     }
+}
+
+/// It has the same user, so that only the system call filter stands in the way.
+fn weaken_process_1(_: &[&str]) -> Vec<String> {
+    let none = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let mut gains = Vec::new();
+    for (name, resource) in [
+        ("cpu", libc::RLIMIT_CPU),
+        ("open files", libc::RLIMIT_NOFILE),
+    ] {
+        // SAFETY: the limit outlives the call, and nothing is asked for.
+        let result = unsafe { libc::prlimit(1, resource, &raw const none, std::ptr::null_mut()) };
+        gains.extend((result == 0).then(|| name.to_owned()));
+    }
+    gains
 }
 
 fn use_an_inherited_descriptor(_: &[&str]) -> Vec<String> {

@@ -135,6 +135,11 @@ fn memory_bomb() {
     command.limits.deadline = Duration::from_secs(30);
     let (finished, log) = outcome(&command);
     assert_eq!(finished.ending, Ending::MemoryExceeded, "{log}");
+    assert!(
+        finished.elapsed < command.limits.deadline / 2,
+        "{:?}",
+        finished.elapsed
+    );
 
     let mut command = ground.attack(&["take-memory", "50"]);
     command.limits.memory = 200 * MEGABYTE;
@@ -192,6 +197,11 @@ fn fills_the_disk(script: &str) -> (Ending, String) {
     command.limits.scratch = MEGABYTE;
     command.limits.deadline = Duration::from_secs(60);
     let (finished, log) = outcome(&command);
+    assert!(
+        finished.elapsed < command.limits.deadline / 2,
+        "{:?}",
+        finished.elapsed
+    );
     (finished.ending, log)
 }
 
