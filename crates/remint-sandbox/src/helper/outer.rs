@@ -73,7 +73,8 @@ fn in_namespaces(orders: &Orders, caller: &Caller) -> Step {
     let warden = Warden::prepare(orders, written, Processes::AllVisible, caller)?;
     identity::enter_process_namespace()?;
     let (ours, theirs) = crate::channel::pair().during("open a channel to process 1")?;
-    // SAFETY: the other thread does nothing but wait, so the child finds every lock and every buffer in order.
+    // SAFETY: the other thread only waits, and the C library keeps its own locks in order over a fork, so the child finds
+    // nothing half done.
     let child = match unsafe { libc::fork() } {
         -1 => return Err(std::io::Error::last_os_error()).during("start process 1"),
         0 => {
