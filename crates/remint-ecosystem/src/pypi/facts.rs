@@ -11,7 +11,7 @@ use remint_model::{
 use crate::pypi::pyproject::Pyproject;
 use crate::pypi::requirement::{Requirement, normalised_extra};
 use crate::pypi::setup_cfg::{self, SetupCfg};
-use crate::pypi::{identity, metadata, poetry};
+use crate::pypi::{identity, metadata, poetry, setup_py};
 use crate::release::{Identity, MetadataError, StatedVersion};
 
 /// More requirements than any project has.
@@ -160,6 +160,9 @@ impl SourceReader<'_> {
             self.poetry(facts);
             return;
         }
+        if self.version_hook(facts) {
+            return;
+        }
         let dynamic = |field: &str| manifest.get(&["tool", "setuptools", "dynamic", field]);
         let mut found = true;
         if dependencies {
@@ -184,6 +187,31 @@ impl SourceReader<'_> {
         }
     }
 
+    /// The lists of uv-dynamic-versioning's metadata hook, in which the version stands as a template; false where
+    /// there is no such hook.
+    fn version_hook(&self, facts: &mut ManifestFacts) -> bool {
+        const HOOK: [&str; 5] = [
+            "tool",
+            "hatch",
+            "metadata",
+            "hooks",
+            "uv-dynamic-versioning",
+        ];
+        let at = |field: &'static str| [&HOOK[..], &[field]].concat();
+        if self.manifest.table(&HOOK).is_none() {
+            return false;
+        }
+        let dependencies = at("dependencies");
+        let (open, plain): (Vec<&str>, Vec<&str>) = self
+            .manifest
+            .texts(&dependencies)
+            .partition(|text| text.contains("{{"));
+        insert_all(facts, plain, None);
+        self.extras_table(facts, &at("optional-dependencies"));
+        facts.dynamic_dependencies |= !open.is_empty();
+        true
+    }
+
     fn poetry(&self, facts: &mut ManifestFacts) {
         let found = poetry::dependencies(self.manifest);
         for requirement in found.requirements.into_iter().take(MOST) {
@@ -204,8 +232,8 @@ impl SourceReader<'_> {
         for (extra, value) in extras {
             self.setup_cfg_list(facts, &value, Some(&extra));
         }
-        if self.setup_py.is_some_and(computes_arguments) {
-            facts.dynamic_dependencies = true;
+        if let Some(content) = self.setup_py {
+            setup_py_lists(facts, content);
         }
     }
 
@@ -356,11 +384,32 @@ fn described(requirement: &Requirement) -> Dependency {
     }
 }
 
-/// Whether a `setup.py` does more than to call `setup()` without arguments.
-fn computes_arguments(content: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(content);
-    let plain: String = text.split_whitespace().collect();
-    !plain.contains("setup()") || plain.matches("setup(").count() > 1
+/// The lists that `setup.py` gives to setuptools, where they are literals.
+fn setup_py_lists(facts: &mut ManifestFacts, content: &[u8]) {
+    let names = |word: &str| {
+        content
+            .windows(word.len())
+            .any(|window| window == word.as_bytes())
+    };
+    // `setup(**arguments)` may give anything.
+    let mut computed = names("**");
+    if names("install_requires") {
+        match setup_py::list(content, "install_requires") {
+            Some(list) => insert_all(facts, list.iter().map(String::as_str), None),
+            None => computed = true,
+        }
+    }
+    if names("extras_require") {
+        match setup_py::lists(content, "extras_require") {
+            Some(lists) => {
+                for (extra, list) in &lists {
+                    insert_all(facts, list.iter().map(String::as_str), Some(extra));
+                }
+            }
+            None => computed = true,
+        }
+    }
+    facts.dynamic_dependencies |= computed;
 }
 
 /// What installing a source archive runs: its build backend, what that needs, and `setup.py` where it is run.

@@ -67,6 +67,67 @@ pub(crate) fn literals(content: &[u8]) -> Vec<Literal> {
     found
 }
 
+/// The texts of `name = ["a", "b"]`, or of the list that `name` stands for; `None` where anything in it is computed.
+pub(crate) fn list(content: &[u8], name: &str) -> Option<Vec<String>> {
+    let mut scanner = after_assignment(content, name)?;
+    let mut ahead = scanner.clone();
+    match ahead.next_on_any_line()? {
+        Token::Name(other) if other != name => {
+            scanner = after_assignment(content, other)?;
+        }
+        _ => {}
+    }
+    let texts = scanner.texts()?;
+    scanner.ends().then_some(texts)
+}
+
+/// The lists of `name = {"a": ["b"]}`; `None` where anything in it is computed.
+pub(crate) fn lists(content: &[u8], name: &str) -> Option<Vec<(String, Vec<String>)>> {
+    let mut scanner = after_assignment(content, name)?;
+    if scanner.next_on_any_line()? != Token::Open {
+        return None;
+    }
+    let mut found = Vec::new();
+    loop {
+        match scanner.next_on_any_line()? {
+            Token::Close => return scanner.ends().then_some(found),
+            Token::Comma => {}
+            Token::Text(key) => {
+                if scanner.next_on_any_line()? != Token::Colon {
+                    return None;
+                }
+                found.push((key.to_owned(), scanner.texts()?));
+            }
+            Token::Name(_)
+            | Token::Equals
+            | Token::Colon
+            | Token::Open
+            | Token::LineEnd
+            | Token::Other => return None,
+        }
+    }
+}
+
+/// What follows the last `name =`, since the last one counts.
+fn after_assignment<'a>(content: &'a [u8], name: &str) -> Option<Scanner<'a>> {
+    if content.len() > LARGEST {
+        return None;
+    }
+    let mut scanner = Scanner {
+        rest: std::str::from_utf8(content).ok()?,
+        depth: 0,
+    };
+    let mut found = None;
+    let mut named = false;
+    while let Some(token) = scanner.next() {
+        if named && token == Token::Equals {
+            found = Some(scanner.clone());
+        }
+        named = token == Token::Name(name);
+    }
+    found
+}
+
 /// The value of a literal by name; the last one wins, as it does in Python.
 pub(crate) fn literal<'a>(literals: &'a [Literal], name: &str) -> Option<&'a str> {
     literals
@@ -168,6 +229,48 @@ impl<'a> Iterator for Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
+    /// The next token, line ends left out: they mean nothing inside brackets.
+    fn next_on_any_line(&mut self) -> Option<Token<'a>> {
+        self.find(|token| *token != Token::LineEnd)
+    }
+
+    /// A list or tuple of string literals, with adjacent ones joined.
+    fn texts(&mut self) -> Option<Vec<String>> {
+        if self.next_on_any_line()? != Token::Open {
+            return None;
+        }
+        let mut texts: Vec<String> = Vec::new();
+        let mut joins = false;
+        loop {
+            match self.next_on_any_line()? {
+                Token::Close => return Some(texts),
+                Token::Comma => joins = false,
+                Token::Text(text) if text.contains('\\') => return None,
+                Token::Text(text) => {
+                    match texts.last_mut() {
+                        Some(last) if joins => last.push_str(text),
+                        Some(_) | None => texts.push(text.to_owned()),
+                    }
+                    joins = true;
+                }
+                Token::Name(_)
+                | Token::Equals
+                | Token::Colon
+                | Token::Open
+                | Token::LineEnd
+                | Token::Other => return None,
+            }
+        }
+    }
+
+    /// Whether the expression ends here, rather than to be added to something.
+    fn ends(&mut self) -> bool {
+        matches!(
+            self.next(),
+            None | Some(Token::Comma | Token::Close | Token::LineEnd)
+        )
+    }
+
     fn skip(&mut self, bytes: usize) {
         self.rest = self.rest.get(bytes..).unwrap_or("");
     }
@@ -252,10 +355,54 @@ mod tests {
         }
     }
 
+    #[test]
+    fn literal_lists_are_read_and_computed_ones_are_not() {
+        let check = |text: &str, expect: Option<&[&str]>| {
+            let found = list(text.as_bytes(), "install_requires");
+            let found: Option<Vec<&str>> = found
+                .as_ref()
+                .map(|list| list.iter().map(String::as_str).collect());
+            assert_eq!(found.as_deref(), expect, "{text}");
+        };
+        check(
+            "setup(install_requires=[\n  'a>=1',  # why\n  \"b\" '<2',\n],)",
+            Some(&["a>=1", "b<2"]),
+        );
+        check("reqs = ['a']\nsetup(install_requires=reqs)", Some(&["a"]));
+        check("setup(install_requires=[])", Some(&[]));
+        for text in [
+            "setup(install_requires=['a'] + more)",
+            "setup(install_requires=['a', *more])",
+            "setup(install_requires=read())",
+            "setup(install_requires=install_requires)",
+            "setup(install_requires=[f'a'])",
+            "setup(install_requires=['a'",
+            "setup()",
+        ] {
+            check(text, None);
+        }
+        assert_eq!(
+            lists(
+                b"setup(extras_require={'dev': ['a', 'b'], 'x': []})",
+                "extras_require"
+            ),
+            Some(vec![
+                ("dev".to_owned(), vec!["a".to_owned(), "b".to_owned()]),
+                ("x".to_owned(), Vec::new())
+            ])
+        );
+        assert_eq!(
+            lists(b"setup(extras_require={**x})", "extras_require"),
+            None
+        );
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text in "[a-z_ =:,()'\"#\\\\\nfé]{0,200}") {
             let _found = literals(text.as_bytes());
+            let _found = list(text.as_bytes(), "a");
+            let _found = lists(text.as_bytes(), "a");
         }
     }
 }

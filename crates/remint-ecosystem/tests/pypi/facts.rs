@@ -75,6 +75,21 @@ fn what_backends_write_equals_what_the_source_says() {
         ],
         "Requires-Dist: mcp>=1.0\nRequires-Dist: pytest; extra == \"dev\"\n",
     );
+    check(
+        &[(
+            "setup.py",
+            "from setuptools import setup\nREQUIRES = ['mcp>=1.0']\nsetup(name='x', version='1.2.3', install_requires=REQUIRES, extras_require={'dev': ['pytest']})",
+        )],
+        "Requires-Dist: mcp>=1.0\nRequires-Dist: pytest; extra == \"dev\"\n",
+    );
+    // hatchling with a metadata hook
+    check(
+        &[(
+            "pyproject.toml",
+            "[project]\nname='x'\ndynamic=['version','dependencies']\n[tool.hatch.metadata.hooks.uv-dynamic-versioning]\ndependencies=['mcp>=1.0']",
+        )],
+        "Requires-Dist: mcp>=1.0\n",
+    );
     // poetry-core
     check(
         &[(
