@@ -71,11 +71,11 @@ pub(crate) fn literals(content: &[u8]) -> Vec<Literal> {
 pub(crate) fn list(content: &[u8], name: &str) -> Option<Vec<String>> {
     let mut scanner = after_assignment(content, name)?;
     let mut ahead = scanner.clone();
-    match ahead.next_on_any_line()? {
-        Token::Name(other) if other != name => {
-            scanner = after_assignment(content, other)?;
-        }
-        _ => {}
+    // A list made beforehand: `install_requires=requirements`.
+    if let Token::Name(other) = ahead.next_on_any_line()?
+        && other != name
+    {
+        scanner = after_assignment(content, other)?;
     }
     let texts = scanner.texts()?;
     scanner.ends().then_some(texts)
