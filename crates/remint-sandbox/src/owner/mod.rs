@@ -75,7 +75,7 @@ impl Owner {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn for_test() -> Self {
         Self::Caller { uid: 1, gid: 1 }
     }
