@@ -28,6 +28,8 @@ pub(crate) struct Attempted {
     pub(crate) rebuilt_anomalies: Vec<Anomaly>,
     /// Files that are equal, and files in all.
     pub(crate) files: Option<(usize, usize)>,
+    /// The encoder that makes the published archive's bytes of the rebuilt content, where one was found.
+    pub(crate) gzip_encoder: Option<&'static str>,
     /// The failure of the plan whose result counts.
     pub(crate) failure: Option<Failure>,
     /// All plans, in words.
@@ -41,7 +43,7 @@ struct Candidate {
     distance: usize,
     plan: BuildPlan,
     executed: Executed,
-    comparison: Option<(Comparison, Vec<Anomaly>, (usize, usize))>,
+    comparison: Option<Match>,
 }
 
 /// Tries the plans; at least one.
@@ -77,10 +79,10 @@ pub(crate) async fn attempt(
                 let (compared, seconds) = compare(case, artifact).await?;
                 compare_seconds += seconds;
                 match compared {
-                    Ok((comparison, anomalies, files)) => (
-                        distance(&comparison),
-                        comparison_words(&comparison, files),
-                        Some((comparison, anomalies, files)),
+                    Ok(matched) => (
+                        distance(&matched.comparison),
+                        comparison_words(&matched.comparison, matched.files),
+                        Some(matched),
                     ),
                     Err(why) => (usize::MAX - 1, why, None),
                 }
@@ -176,6 +178,7 @@ fn conclude(
             },
             rebuilt_anomalies: Vec::new(),
             files: None,
+            gzip_encoder: None,
             failure: None,
             tried,
             compare_seconds,
@@ -185,11 +188,18 @@ fn conclude(
         BuildOutcome::Failed(failure) => Some(failure.clone()),
         BuildOutcome::Built(_) => None,
     };
+    let gzip_encoder = best
+        .comparison
+        .as_ref()
+        .and_then(|matched| matched.gzip_encoder);
     let (result, rebuilt_anomalies, files) = match (best.comparison, &failure) {
-        (Some((comparison, anomalies, files)), _) => (
-            ResultEvidence::Compared { basis, comparison },
-            anomalies,
-            Some(files),
+        (Some(matched), _) => (
+            ResultEvidence::Compared {
+                basis,
+                comparison: matched.comparison,
+            },
+            matched.anomalies,
+            Some(matched.files),
         ),
         (None, Some(failure)) => (not_built(failure), Vec::new(), None),
         (None, None) => (
@@ -210,6 +220,7 @@ fn conclude(
         result,
         rebuilt_anomalies,
         files,
+        gzip_encoder,
         failure,
         tried,
         compare_seconds,
@@ -225,7 +236,15 @@ fn withheld(case: &Case) -> Withheld {
     }
 }
 
-type Compared = Result<(Comparison, Vec<Anomaly>, (usize, usize)), String>;
+type Compared = Result<Match, String>;
+
+/// A comparison, and what belongs to it.
+struct Match {
+    comparison: Comparison,
+    anomalies: Vec<Anomaly>,
+    files: (usize, usize),
+    gzip_encoder: Option<&'static str>,
+}
 
 async fn compare(case: &Case, rebuilt: &Artifact<Rebuilt>) -> anyhow::Result<(Compared, f64)> {
     let started = std::time::Instant::now();
@@ -234,11 +253,12 @@ async fn compare(case: &Case, rebuilt: &Artifact<Rebuilt>) -> anyhow::Result<(Co
     let seconds = started.elapsed().as_secs_f64();
     match compared {
         Ok(compared) => Ok((
-            Ok((
-                compared.comparison,
-                compared.rebuilt_anomalies,
-                (compared.entries.equal, compared.entries.published),
-            )),
+            Ok(Match {
+                comparison: compared.comparison,
+                anomalies: compared.rebuilt_anomalies,
+                files: (compared.entries.equal, compared.entries.published),
+                gzip_encoder: compared.gzip_encoder,
+            }),
             seconds,
         )),
         Err(Unreadable::Archive(error)) => Ok((Err(error.to_string()), seconds)),

@@ -99,6 +99,7 @@ pub(crate) async fn verify(
     report.plan = attempted.plan;
     report.tried = attempted.tried;
     report.files = attempted.files;
+    report.gzip_encoder = attempted.gzip_encoder;
     report.failure = attempted.failure;
     finish(report, gathered)
 }

@@ -190,7 +190,12 @@ impl Page<'_> {
             self.blank();
             for erasure in erased {
                 let place = match erasure.paths.as_slice() {
-                    [] => "the archive itself".to_owned(),
+                    [] => match report.gzip_encoder {
+                        Some(encoder) if erasure.normaliser == "gzip-encoding" => {
+                            format!("the archive itself: its bytes are made by {encoder}")
+                        }
+                        Some(_) | None => "the archive itself".to_owned(),
+                    },
                     [path] => path.clone(),
                     paths => count_words(erasure.count.max(paths.len()), "entry")
                         .replace("entrys", "entries"),

@@ -35,6 +35,8 @@ pub(crate) struct TargetReport {
     pub(crate) failure: Option<Failure>,
     /// Files that are equal, and files in all.
     pub(crate) files: Option<(usize, usize)>,
+    /// The encoder that makes the published archive's bytes of the rebuilt content, where one was found.
+    pub(crate) gzip_encoder: Option<&'static str>,
     /// Seconds by stage, in order.
     pub(crate) seconds: Vec<(&'static str, f64)>,
     /// What a pass does not say.
