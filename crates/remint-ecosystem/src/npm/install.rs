@@ -1,6 +1,6 @@
 //! The install steps, and what they may fetch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
     Assumption, AssumptionKind, EntryPath, Lock, LockedFetch, Phase, SourceTree, Step,
@@ -10,6 +10,8 @@ use crate::npm::assemble::Assembler;
 use crate::npm::folder::Folder;
 use crate::npm::lockfile::{self, Locked};
 use crate::npm::manager::{self, Locking, Manager};
+use crate::npm::manifest::Manifest;
+use crate::npm::nested;
 use crate::npm::project::{Project, manifest_in};
 use crate::release::MetadataError;
 use crate::request::PlanError;
@@ -67,12 +69,16 @@ pub(crate) fn installation(
         assembler.installer.manager,
         assembler.installer.lockfile.clone(),
     )];
-    for folder in assembler
-        .recipe
-        .into_iter()
-        .flat_map(|recipe| &recipe.other_installs)
-        .filter(|folder| manifest_in(project.tree, folder).is_some())
-    {
+    let steps = assembler.recipe.map_or(&[][..], |recipe| &recipe.steps);
+    let mut others: BTreeSet<Folder> = nested::stepped_into(project, steps).into_iter().collect();
+    others.extend(
+        assembler
+            .recipe
+            .into_iter()
+            .flat_map(|recipe| recipe.other_installs.iter().cloned())
+            .filter(|folder| manifest_in(project.tree, folder).is_some()),
+    );
+    for folder in &others {
         let (manager, lockfile) = manager::of_folder(project, folder)
             .map_or((Manager::Npm, None), |(manager, path)| {
                 (manager, Some(path))
@@ -188,19 +194,8 @@ fn has_dependencies(project: &Project<'_>) -> bool {
         .values()
         .map(|member| &member.manifest)
         .chain([&project.manifest, &project.root_manifest])
-        .any(|manifest| {
-            LISTS
-                .iter()
-                .any(|list| manifest.dependencies(list).next().is_some())
-        })
+        .any(Manifest::has_dependencies)
 }
-
-const LISTS: [&str; 4] = [
-    "dependencies",
-    "devDependencies",
-    "optionalDependencies",
-    "peerDependencies",
-];
 
 fn deduplicated(mut fetches: Vec<LockedFetch>) -> Vec<LockedFetch> {
     fetches.sort_by(|one, other| {

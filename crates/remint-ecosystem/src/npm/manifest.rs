@@ -55,6 +55,18 @@ impl Manifest {
             .map(|(name, requirement)| (name.as_str(), plain(requirement)))
     }
 
+    /// Whether installing it would fetch anything.
+    pub(crate) fn has_dependencies(&self) -> bool {
+        [
+            "dependencies",
+            "devDependencies",
+            "optionalDependencies",
+            "peerDependencies",
+        ]
+        .iter()
+        .any(|list| self.dependencies(list).next().is_some())
+    }
+
     /// Name and version.
     pub(crate) fn identity(&self) -> Identity {
         Identity {

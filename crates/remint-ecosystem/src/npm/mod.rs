@@ -2,6 +2,7 @@
 
 mod assemble;
 mod build_path;
+mod building;
 mod claims;
 mod facts;
 mod folder;
@@ -12,6 +13,7 @@ pub mod locate;
 mod lockfile;
 mod manager;
 mod manifest;
+mod nested;
 mod packument;
 pub mod plan;
 mod project;
@@ -19,6 +21,7 @@ mod protocols;
 mod quirks;
 mod recipe;
 mod settings;
+mod snapshot;
 mod stamp;
 #[cfg(test)]
 mod testing;

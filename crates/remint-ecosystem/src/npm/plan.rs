@@ -142,6 +142,9 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
             variant.shape = CloneShape::HistoryWithoutTag;
         }));
     }
+    variants.push(with("scripts of dependencies run", &|variant| {
+        variant.extras.insert(Extra::DependencyScripts);
+    }));
     variants.push(with("every build repeated", &|variant| {
         variant.extras.insert(Extra::Twice);
     }));
@@ -213,9 +216,6 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
             };
         }));
     }
-    variants.push(with("scripts of dependencies run", &|variant| {
-        variant.extras.insert(Extra::DependencyScripts);
-    }));
     variants
 }
 

@@ -3,6 +3,9 @@
 
 mod commands;
 mod expressions;
+mod gather;
+mod places;
+mod score;
 mod walk;
 
 use std::collections::BTreeMap;

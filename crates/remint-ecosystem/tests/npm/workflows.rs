@@ -58,7 +58,7 @@ fn known_expressions_are_filled_in_and_secrets_never() {
         "pack .: npm pack --pack-destination /out",
     ]);
     let plan = project.best();
-    let build = plan.steps.get(1).unwrap();
+    let build = &plan.steps[1];
     assert_eq!(
         build.environment.get("MODE").map(String::as_str),
         Some("production")

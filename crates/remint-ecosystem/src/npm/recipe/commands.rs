@@ -347,9 +347,13 @@ pub(crate) fn is_check(name: &str) -> bool {
         "ci",
         "check-types",
     ];
-    name.split([':', '.']).next().is_some_and(|first| {
-        CHECKS.contains(&first) || (first.len() <= 5 && first.ends_with("test"))
-    }) || CHECKS.contains(&name)
+    let mut parts = name.split([':', '.', '-', '_']);
+    let first = parts.next().unwrap_or(name);
+    let checks = |part: &str| CHECKS.contains(&part) || (part.len() <= 5 && part.ends_with("test"));
+    let makes = ["build", "compile", "bundle", "generate"]
+        .iter()
+        .any(|word| first.contains(word));
+    CHECKS.contains(&name) || checks(first) || (!makes && parts.any(checks))
 }
 
 #[cfg(test)]
@@ -438,6 +442,7 @@ mod tests {
             "test",
             "test:unit",
             "ctest",
+            "pack:verify",
             "lint",
             "lint:fix",
             "typecheck",

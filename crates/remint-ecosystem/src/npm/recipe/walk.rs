@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use globset::GlobBuilder;
 use serde_json::Value;
 
+use super::gather::{Gathered, Weight};
+use super::places::{matches_with_unknowns, publish_folder, script_folder};
+use super::score::{PRELIMINARY, score};
 use super::{
     Install, Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check,
     leaves_the_tree,
@@ -75,69 +77,6 @@ fn downloads_artifacts(job: &Job) -> bool {
     )
 }
 
-fn score(
-    project: &Project<'_>,
-    known: &Known<'_>,
-    workflow: &Workflow,
-    job: &Job,
-    publish: &Publish,
-    command: &str,
-) -> i32 {
-    let mut score = 10;
-    let whole_workspace = publish.folder == project.root;
-    if publish.folder == project.folder {
-        score += 4;
-    } else if whole_workspace {
-        let named = project
-            .manifest
-            .text("name")
-            .into_iter()
-            .chain([project.folder.as_str()])
-            .any(|name| command.contains(name));
-        let all = publish.by != Publisher::Manager(Manager::Npm)
-            || command.contains("workspace")
-            || command.contains(" -r")
-            || command.contains("recursive");
-        score += if named {
-            4
-        } else if all {
-            2
-        } else {
-            -8
-        };
-    } else {
-        score -= 20;
-    }
-    let preliminary = ["canary", "nightly", "preview", "snapshot", "alpha", "beta"];
-    let names = format!("{} {} {command}", job.id, workflow.path).to_ascii_lowercase();
-    let wanted = known.version.contains('-');
-    if preliminary.iter().any(|word| names.contains(word)) != wanted {
-        score -= if wanted { 1 } else { 3 };
-    }
-    // A job that only packs is more often a trial than a release.
-    if command.contains(" pack") {
-        score -= 2;
-    }
-    let other_registry = job.steps.iter().any(|step| {
-        matches!(&step.does, Does::Use(action, inputs) if action == "actions/setup-node"
-            && inputs.get("registry-url").is_some_and(|url| !url.contains("registry.npmjs.org")))
-    });
-    if other_registry || command.contains("npm.pkg.github.com") {
-        score -= 4;
-    }
-    if workflow.triggers.iter().any(|trigger| trigger == "release") {
-        score += 1;
-    }
-    if workflow
-        .triggers
-        .iter()
-        .all(|trigger| trigger.starts_with("pull_request"))
-    {
-        score -= 5;
-    }
-    score
-}
-
 struct Walk<'a, 'b> {
     project: &'a Project<'b>,
     known: &'a Known<'a>,
@@ -158,6 +97,9 @@ impl Walk<'_, '_> {
             self.recipe.tools.insert("node", version.to_owned());
         }
         for step in &job.steps {
+            if self.is_for_others(step) {
+                continue;
+            }
             match &step.does {
                 Does::Use(action, inputs) => self.action(action, inputs),
                 Does::Run(script) => self.step(step, script),
@@ -166,6 +108,18 @@ impl Walk<'_, '_> {
                 return;
             }
         }
+    }
+
+    /// Whether a step is for another kind of release than this one, or for a failure.
+    fn is_for_others(&self, step: &Step) -> bool {
+        let Some(condition) = &step.condition else {
+            return false;
+        };
+        let condition = condition.to_ascii_lowercase();
+        let other = PRELIMINARY.iter().any(|word| condition.contains(word))
+            && !condition.contains('!')
+            && !self.known.version.contains('-');
+        other || condition.contains("failure()") || condition.contains("cancelled()")
     }
 
     /// The variables whose values are known; others, secrets above all, are left out.
@@ -258,7 +212,7 @@ impl Walk<'_, '_> {
             let Some(text) = self.known.fill(&command.text) else {
                 // Even an unknown command may be the one that publishes: `npm publish --otp=${{ secrets.X }}`.
                 if let Kind::Publish(by) = classify(command) {
-                    replay.finish(self);
+                    self.recipe.steps.extend(replay.finish());
                     self.note_options(command);
                     return self.publish(
                         by,
@@ -307,7 +261,7 @@ impl Walk<'_, '_> {
                     self.recipe.tools.insert(name, version);
                 }
                 Kind::Publish(by) => {
-                    replay.finish(self);
+                    self.recipe.steps.extend(replay.finish());
                     if matches!(by, Publisher::Npm) {
                         self.release_tool(&command.text);
                     }
@@ -326,7 +280,7 @@ impl Walk<'_, '_> {
                     }
                 }
                 Kind::Stamp => {
-                    replay.finish(self);
+                    self.recipe.steps.extend(replay.finish());
                     self.recipe.steps.push(Replay::Stamp);
                 }
                 Kind::Nothing => {}
@@ -347,7 +301,7 @@ impl Walk<'_, '_> {
                 }
             }
         }
-        replay.finish(self);
+        self.recipe.steps.extend(replay.finish());
     }
 
     /// Looks into a script of a manifest; true when it publishes, and its commands have been read instead.
@@ -363,7 +317,7 @@ impl Walk<'_, '_> {
         if !publishes(&text, folder, self.project, depth) {
             return false;
         }
-        replay.finish(self);
+        self.recipe.steps.extend(replay.finish());
         let environment = replay.environment.clone();
         self.script(&text, folder, &environment, depth);
         true
@@ -548,132 +502,10 @@ fn publishes(script: &str, folder: &Folder, project: &Project<'_>, depth: usize)
     })
 }
 
-/// The folder in whose manifest a script is looked up.
-fn script_folder(command: &Command, here: &Folder, project: &Project<'_>) -> Folder {
-    let directory = ["--prefix", "-C", "--dir", "--cwd"]
-        .iter()
-        .find_map(|option| command.option(option));
-    if let Some(folder) = directory.and_then(|directory| here.join(directory)) {
-        return folder;
-    }
-    let member = ["--workspace", "-w", "--filter", "-F"]
-        .iter()
-        .find_map(|option| command.option(option))
-        .and_then(|name| {
-            project
-                .members
-                .get(name.trim_end_matches("..."))
-                .map(|member| member.folder.clone())
-                .or_else(|| {
-                    here.join(name)
-                        .filter(|folder| project.member_in(folder).is_some())
-                })
-        });
-    member.unwrap_or_else(|| here.clone())
-}
-
-/// The folder whose package a publish command publishes: its argument, its workspace option, or here.
-fn publish_folder(command: &Command, here: &Folder, project: &Project<'_>) -> Folder {
-    let argument = command
-        .words
-        .iter()
-        .skip_while(|word| !matches!(word.as_str(), "publish" | "pack"))
-        .skip(1)
-        .find(|word| !word.starts_with('-'))
-        .filter(|word| word.starts_with('.') || word.contains('/'))
-        .filter(|word| {
-            !word.ends_with(".tgz")
-                && !word.contains('$')
-                && !word.starts_with('@')
-                && !word.contains("://")
-        });
-    match argument.and_then(|argument| here.join(argument)) {
-        Some(folder) if manifest_in(project.tree, &folder).is_some() => folder,
-        _ => script_folder(command, here, project),
-    }
-}
-
-/// Whether `text`, each of its expressions standing for anything within a path part, is this path.
-fn matches_with_unknowns(text: &str, path: &str) -> bool {
-    let mut pattern = String::new();
-    let mut rest = text.trim_start_matches("./").trim_end_matches('/');
-    while let Some((before, after)) = rest.split_once("${{") {
-        let Some((_, after)) = after.split_once("}}") else {
-            return false;
-        };
-        pattern.push_str(before);
-        pattern.push('*');
-        rest = after;
-    }
-    pattern.push_str(rest);
-    GlobBuilder::new(&pattern)
-        .literal_separator(pattern.contains('/'))
-        .build()
-        .is_ok_and(|glob| glob.compile_matcher().is_match(path))
-}
-
 /// Whether a variable is a credential by its name, whatever its value.
 fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["TOKEN", "SECRET", "PASSWORD", "AUTH", "PROVENANCE"]
         .iter()
         .any(|word| name.contains(word))
-}
-
-/// Whether a command counts for itself or only serves those after it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    Counts,
-    Follows,
-}
-
-/// The commands of one script that are to be repeated.
-struct Gathered {
-    folder: Folder,
-    environment: BTreeMap<String, String>,
-    lines: Vec<String>,
-    scope: Scope,
-    counts: bool,
-}
-
-impl Gathered {
-    fn new(folder: &Folder, environment: &BTreeMap<String, String>) -> Self {
-        Self {
-            folder: folder.clone(),
-            environment: environment.clone(),
-            lines: Vec::new(),
-            scope: Scope::Other,
-            counts: false,
-        }
-    }
-
-    fn push(&mut self, text: &str, scope: Scope, weight: Weight) {
-        // A build of the whole workspace is a step of its own, so that it can be replaced.
-        self.lines.push(text.to_owned());
-        self.counts |= weight == Weight::Counts;
-        if scope != Scope::Other {
-            self.scope = scope;
-        }
-    }
-
-    /// Hands over what was gathered; directories and assignments stay for what follows.
-    fn finish(&mut self, walk: &mut Walk<'_, '_>) {
-        if self.counts {
-            walk.recipe.steps.push(Replay::Run {
-                folder: self.folder.clone(),
-                script: self.lines.join("\n"),
-                environment: self.environment.clone(),
-                scope: self.scope,
-            });
-        }
-        self.lines
-            .retain(|line| !line.is_empty() && (line.starts_with("cd ") || is_assignment(line)));
-        self.counts = false;
-        self.scope = Scope::Other;
-    }
-}
-
-fn is_assignment(line: &str) -> bool {
-    matches!(split(line), Script::Commands(commands)
-        if commands.iter().all(|command| command.words.is_empty()))
 }
