@@ -11,6 +11,7 @@ use remint_model::{BuildRecord, Phase, Sha256};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use super::steps::{Run, step_inputs};
+use crate::cli::IsolationLevel;
 
 /// Changes when the meaning of a snapshot changes.
 const LAYOUT: &str = "snapshot-1";
@@ -121,7 +122,9 @@ fn make_parents(target: &Path, run: &Run<'_>) -> anyhow::Result<()> {
 
 /// Where the snapshot of this plan lies: a directory named by all its inputs. `None` when they are not all known.
 fn home(run: &Run<'_>) -> Option<PathBuf> {
-    if run.plan.snapshot_inputs.is_empty() {
+    // Without namespaces nothing can be mounted below a tree.
+    let can_mount = run.builder.settings.isolation == IsolationLevel::Namespaces;
+    if run.plan.snapshot_inputs.is_empty() || !can_mount {
         return None;
     }
     let installs: Vec<_> = run
