@@ -13,7 +13,7 @@ use remint_sandbox::{Access, Bind, Command, Ending, Finished, Layer, Limits, Net
 
 use super::snapshot::{self, Snapshot};
 use super::{Builder, Workspace, attempts, environment};
-use crate::cli::BuildNetwork;
+use crate::cli::{BuildNetwork, IsolationLevel};
 use crate::progress::Stage;
 
 /// The longest list of requirements that a build may ask for, in bytes.
@@ -164,6 +164,12 @@ impl Run<'_> {
             self.commit_time,
             proxy.is_some(),
         );
+        if settings.isolation == IsolationLevel::Landlock {
+            // The machine's own configuration is there and cannot be read, which OpenSSL takes for an error.
+            command
+                .environment
+                .insert("OPENSSL_CONF".into(), "/dev/null".into());
+        }
         command.files = environment::files(proxy.map(|proxy| proxy.ca_pem()));
         command.network = if proxy.is_some() {
             Network::Proxy
