@@ -34,6 +34,10 @@ fn wrong_usage_ends_with_two_and_says_what_to_do() {
             "not a valid npm package name",
         ),
         (&["verify-build"], "<SPEC>"),
+        (
+            &["verify-build", "./nosuch.tgz"],
+            "there is no file `./nosuch.tgz`",
+        ),
         (&["verify-build", "npm:x@1", "--frmat", "json"], "--format"),
         (
             &["verify-build", "npm:x@1", "npm:y@1", "--artifact", "x.tgz"],

@@ -234,6 +234,14 @@ async fn local(
     wish: &Wish,
     registries: &Registries,
 ) -> anyhow::Result<Result<Case, Unresolved>> {
+    if let Err(error) = fs_err::metadata(path)
+        && error.kind() == std::io::ErrorKind::NotFound
+    {
+        anyhow::bail!(crate::failure::Usage(format!(
+            "there is no file `{}`",
+            path.display()
+        )));
+    }
     let artifact = match local_artifact(path) {
         Ok(artifact) => artifact,
         Err(error) => return Ok(Err(unresolved(None, error)?)),

@@ -45,11 +45,11 @@ fn released(world: &World) -> impl Fn(CloneShape) -> PathBuf + '_ {
 fn each_shape_shows_its_part_of_the_history() {
     let world = World::new();
     let lay_out = released(&world);
-    for (shape, described, commits) in [
-        (CloneShape::Tip, Some("v1.2.3"), "1"),
-        (CloneShape::TipWithoutTag, None, "1"),
-        (CloneShape::History, Some("v1.2.3"), "3"),
-        (CloneShape::HistoryWithoutTag, Some("v1.2.2-2-g"), "3"),
+    for (shape, described, commits, branch) in [
+        (CloneShape::Tip, Some("v1.2.3"), "1", "main"),
+        (CloneShape::TipWithoutTag, None, "1", ""),
+        (CloneShape::History, Some("v1.2.3"), "3", "main"),
+        (CloneShape::HistoryWithoutTag, Some("v1.2.2-2-g"), "3", ""),
     ] {
         let out = lay_out(shape);
         let (found, text) = git(&out, &["describe"]);
@@ -61,7 +61,7 @@ fn each_shape_shows_its_part_of_the_history() {
         assert_eq!(git(&out, &["rev-list", "--count", "HEAD"]).1, commits);
         assert_eq!(git(&out, &["status", "--porcelain"]), (true, String::new()));
         assert!(git(&out, &["diff-index", "--quiet", "HEAD"]).0, "{shape:?}");
-        assert_eq!(git(&out, &["branch", "--show-current"]).1, "main");
+        assert_eq!(git(&out, &["branch", "--show-current"]).1, branch);
         assert_eq!(
             git(&out, &["remote", "get-url", "origin"]).1,
             "https://github.com/owner/name"
