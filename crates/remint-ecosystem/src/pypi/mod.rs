@@ -8,6 +8,7 @@ mod file_name;
 mod identity;
 mod index;
 mod index_html;
+mod interest;
 mod interpreter;
 pub mod locate;
 mod metadata;

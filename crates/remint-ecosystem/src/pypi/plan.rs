@@ -15,13 +15,13 @@ use remint_model::{
 
 use crate::pypi::backend::{BuildSystem, Family, Pin};
 use crate::pypi::file_name::PythonFile;
+pub(crate) use crate::pypi::interest::is_of_interest;
 use crate::pypi::prepared::{self, Preparation};
 use crate::pypi::pyproject::Pyproject;
 use crate::pypi::setup_cfg::SetupCfg;
 use crate::pypi::{identity, interpreter, publish, stamp};
 use crate::release::{MetadataError, StatedVersion};
 use crate::request::{PlanError, PlanRequest};
-use crate::workflow;
 
 /// Where the tree lies. No ignore file has a pattern for it; `build/`, which many have, would make hatchling drop
 /// all of them for a tree at `/build`.
@@ -110,67 +110,6 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
     }
     plans.truncate(MOST_PLANS);
     Ok(plans)
-}
-
-/// Manifests, settings, version files and workflows.
-pub(crate) fn is_of_interest(path: &EntryPath) -> bool {
-    let name = path.file_name();
-    let vendored = path
-        .as_str()
-        .split('/')
-        .any(|part| matches!(part, "node_modules" | "site-packages" | ".venv"));
-    if vendored {
-        return false;
-    }
-    let version_file = matches!(
-        name.to_ascii_lowercase().as_str(),
-        "version"
-            | "version.txt"
-            | "version.py"
-            | "_version.py"
-            | "__version__.py"
-            | "__about__.py"
-            | "_about.py"
-            | "about.py"
-            | "__init__.py"
-            | "__main__.py"
-            | "server.py"
-            | "main.py"
-            | "const.py"
-            | "constants.py"
-            | "config.py"
-    );
-    version_file
-        || matches!(
-            name,
-            "pyproject.toml"
-                | "setup.cfg"
-                | "setup.py"
-                | "package.json"
-                | "server.json"
-                | "manifest.json"
-                | ".python-version"
-                | "MANIFEST.in"
-                | "pdm_build.py"
-                | "Makefile"
-                | "makefile"
-                | "GNUmakefile"
-                | "justfile"
-                | "Justfile"
-                | ".justfile"
-                | "Taskfile.yml"
-                | "Taskfile.yaml"
-                | ".nvmrc"
-                | ".node-version"
-                | ".tool-versions"
-                | "package-lock.json"
-                | "pnpm-lock.yaml"
-                | "pnpm-workspace.yaml"
-                | "yarn.lock"
-                | "bun.lock"
-        )
-        || (path.extension() == Some("txt") && name.contains("requirements"))
-        || workflow::is_of_interest(path)
 }
 
 /// How the artifact is made.
@@ -353,9 +292,30 @@ fn environment(request: &PlanRequest<'_>, project: &Project) -> BTreeMap<String,
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
-    // Backends with a fixed time of their own use it where nobody sets another, and few publishers do. The times in
-    // the published file tell those few apart: they have the commit's.
-    let own_time = match (project.system.family, request.format) {
+    if !publisher_set_the_time(request) && has_fixed_time(request, project.system.family) {
+        variables.insert("SOURCE_DATE_EPOCH".to_owned(), String::new());
+    }
+    variables
+}
+
+/// Whether the published entries have the commit's time: few publishers set one, and those set this.
+fn publisher_set_the_time(request: &PlanRequest<'_>) -> bool {
+    request
+        .survey
+        .newest_entry
+        // The times of a zip are even.
+        .is_some_and(|newest| newest.abs_diff(request.pin.commit_time) <= 2)
+}
+
+/// Whether the backend has a fixed time of its own, which it uses where no other is set.
+fn has_fixed_time(request: &PlanRequest<'_>, family: Family) -> bool {
+    // hatchling 2020-02-02; poetry-core, pdm-backend and flit 2016-01-01; the zip format's own 1980-01-01.
+    const FIXED: [i64; 3] = [1_580_601_600, 1_451_606_400, 315_532_800];
+    let seen = request
+        .survey
+        .newest_entry
+        .is_some_and(|newest| FIXED.contains(&newest));
+    seen || match (family, request.format) {
         (Family::Hatchling | Family::PoetryCore | Family::UvBuild, _)
         | (Family::Pdm, ArtifactFormat::Wheel) => true,
         (
@@ -365,15 +325,7 @@ fn environment(request: &PlanRequest<'_>, project: &Project) -> BTreeMap<String,
             | ArtifactFormat::SdistZip
             | ArtifactFormat::NpmTarball,
         ) => false,
-    };
-    let commits = request
-        .survey
-        .newest_entry
-        .is_some_and(|newest| newest.abs_diff(request.pin.commit_time) <= 2);
-    if own_time && !commits {
-        variables.insert("SOURCE_DATE_EPOCH".to_owned(), String::new());
     }
-    variables
 }
 
 fn variant(

@@ -1,5 +1,6 @@
 //! Plans of build backends: what is installed, with which rights code runs, what is stamped.
 
+use proptest::prelude::*;
 use remint_ecosystem::PlanError;
 use remint_model::{Action, AssumptionKind, BuildPlan, CloneShape, Lock, Phase, Step};
 
@@ -158,10 +159,11 @@ fn fixed_times_of_backends_are_left_to_them_unless_the_publisher_set_others() {
     project.survey.newest_entry = Some(project.pin.commit_time);
     assert_eq!(epoch(&project), None);
     let setuptools = HATCHLING.replace("hatchling.build", "setuptools.build_meta");
-    assert_eq!(
-        epoch(&Project::new(&[("pyproject.toml", &setuptools)])),
-        None
-    );
+    let mut setuptools = Project::new(&[("pyproject.toml", &setuptools)]);
+    assert_eq!(epoch(&setuptools), None);
+    // Whatever the backend calls itself, these times are hatchling's.
+    setuptools.survey.newest_entry = Some(1_580_601_600);
+    assert_eq!(epoch(&setuptools).as_deref(), Some(""));
 }
 
 #[test]
@@ -374,4 +376,31 @@ fn steps_of_the_workflow_run_only_where_the_published_file_holds_what_they_may_h
     let mut copied = Project::new(&files).with_entry("x/static/index.js", "made");
     copied.survey.entries.first_mut().unwrap().blob = copied.pin.commit.clone();
     assert_eq!(copied.plans().unwrap().len(), 2);
+}
+
+proptest! {
+    #[test]
+    fn no_project_panics(
+        manifest in "(\\[(project|build-system|tool\\.(poetry|hatch\\.version|setuptools\\.dynamic|flit\\.metadata))\\]\n|(name|version|dynamic|requires|build-backend|path|dependencies|source|attr|module) ?= ?('[a-z.:/ >=^~0-9*-]{0,12}'|\\['[a-z._-]{0,9}'\\])\n){0,14}",
+        setup_cfg in "(\\[(metadata|options)\\]\n|(name|version|install_requires) ?[=:] ?[a-z:.0-9]{0,9}\n ?){0,9}",
+        workflow in "(jobs|on|steps|run|uses|with|needs|make|cd|uv build|[-:|{} \n'\"$&>]){0,40}",
+        bytes: Vec<u8>,
+    ) {
+        let bytes = String::from_utf8_lossy(&bytes).into_owned();
+        for text in [&manifest, &bytes] {
+            let project = Project::new(&[
+                ("pyproject.toml", text),
+                ("setup.cfg", &setup_cfg),
+                ("setup.py", &bytes),
+                ("Makefile", &bytes),
+                (".github/workflows/release.yml", &workflow),
+            ])
+            .stamped(Some("0"))
+            .with_entry("x-1.2.3.dist-info/WHEEL", &bytes)
+            .with_entry("x-1.2.3.dist-info/METADATA", &bytes);
+            let _plans = project.plans();
+            let _facts =
+                remint_ecosystem::source_facts(remint_model::Ecosystem::Pypi, &project.tree, &project.pin);
+        }
+    }
 }
