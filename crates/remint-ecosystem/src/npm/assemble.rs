@@ -64,6 +64,8 @@ pub(crate) enum Extra {
     Twice,
     /// A lockfile that only its package manager can read is taken to be behind its manifest.
     StaleLockfile,
+    /// bun is the newest of its time, whatever the project names: it does not insist on itself.
+    NewestBun,
 }
 
 /// What runs between install and pack.
@@ -144,7 +146,8 @@ impl Assembler<'_> {
                     .filter_map(|name| self.manager_called(name)),
             );
         }
-        let (tools, guesses) = toolchain::tools(&self.circumstances, &managers);
+        let newest_bun = variant.extras.contains(&Extra::NewestBun);
+        let (tools, guesses) = toolchain::tools(&self.circumstances, &managers, newest_bun);
         assumptions.extend(guesses);
         if variant.build_path != "/build" {
             assumptions.push(Assumption {

@@ -54,6 +54,7 @@ pub(crate) fn look(
             native_pnpm: false,
         },
         &[manager],
+        false,
     );
     Some(Frontend {
         tools,

@@ -136,7 +136,15 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
             variant.lifecycle = false;
         }));
     }
+    // Nothing makes a person who publishes by hand use the bun that the project names.
+    let newest_bun = with("with the newest bun of the time", &|variant| {
+        variant.extras.insert(Extra::NewestBun);
+    });
+    if recipe.is_none() && assembler.installer.manager == Manager::Bun {
+        variants.push(newest_bun.clone());
+    }
     variants.push(first.clone());
+    variants.push(newest_bun);
     if history {
         variants.push(with("before the tag existed", &|variant| {
             variant.shape = CloneShape::HistoryWithoutTag;

@@ -72,6 +72,7 @@ impl Named {
 pub(crate) fn tools(
     circumstances: &Circumstances<'_>,
     managers: &[Manager],
+    newest_bun: bool,
 ) -> (Vec<Tool>, Vec<Assumption>) {
     let mut tools = Vec::new();
     let mut assumptions = Vec::new();
@@ -118,7 +119,14 @@ pub(crate) fn tools(
             }
             Manager::YarnClassic => push("yarn", "yarn", yarn_classic(circumstances)),
             Manager::YarnBerry => push("yarn", "@yarnpkg/cli-dist", yarn_berry(circumstances)),
-            Manager::Bun => push("bun", "@oven/bun-{platform}", bun(circumstances)),
+            Manager::Bun => {
+                let named = if newest_bun {
+                    newest_of_its_time()
+                } else {
+                    bun(circumstances)
+                };
+                push("bun", "@oven/bun-{platform}", named);
+            }
         }
     }
     (tools, assumptions)
@@ -415,6 +423,10 @@ fn bun(circumstances: &Circumstances<'_>) -> Named {
             return Named::by(version, file);
         }
     }
+    newest_of_its_time()
+}
+
+fn newest_of_its_time() -> Named {
     Named::guess("latest", "the newest bun at the time of the release")
 }
 
@@ -502,6 +514,7 @@ mod tests {
                 native_pnpm: false,
             },
             managers,
+            false,
         );
         let found: BTreeMap<_, _> = tools
             .iter()
