@@ -246,7 +246,11 @@ pub(crate) fn is_in_step(project: &Project<'_>, root: &Folder, lockfile: &EntryP
     };
     [root, &project.folder].into_iter().all(|folder| {
         match (folder.below(root), manifest_in(project.tree, folder)) {
-            (Some(below), Some(manifest)) => lockfile::is_in_step(format, text, below, &manifest),
+            (Some(below), Some(manifest)) => {
+                lockfile::is_in_step(format, text, below, &manifest, &|name| {
+                    project.members.contains_key(name)
+                })
+            }
             _ => true,
         }
     })

@@ -68,6 +68,38 @@ fn known_expressions_are_filled_in_and_secrets_never() {
 }
 
 #[test]
+fn a_step_that_needs_a_secret_is_never_repeated() {
+    job("      - run: npm ci
+      - run: sed -i s/KEY/$KEY/ src/v.ts
+        env: {KEY: '${{ secrets.KEY }}'}
+      - run: |
+          if [ -n \"${KEY:-}\" ]; then sed -i s/KEY/x/ src/v.ts; fi
+        env: {KEY: '${{ secrets.KEY }}'}
+      - run: npm run build
+      - run: npm publish
+")
+    .check(&[
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ]);
+}
+
+#[test]
+fn steps_for_another_kind_of_release_are_passed_over() {
+    job("      - run: npm ci
+      - run: npm run stamp
+        if: inputs.tag == 'beta'
+      - run: npm run build
+        if: inputs.tag != 'beta'
+      - run: npm publish
+")
+    .check(&[
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ]);
+}
+
+#[test]
 fn tool_versions_come_from_the_workflow() {
     let project = job("      - uses: actions/setup-node@v4
         with: {node-version: 22}

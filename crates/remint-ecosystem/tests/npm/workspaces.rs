@@ -100,3 +100,38 @@ fn hooks_that_prepare_a_build_run_and_others_do_not() {
         assert_eq!(found, expect, "{hook}");
     }
 }
+
+#[test]
+fn projects_that_the_build_steps_into_are_installed_too() {
+    let manifest = (
+        "package.json",
+        r#"{"name":"a","version":"1.2.3","scripts":{"build":"cd web && npm run build && cd .. && tsc"},"dependencies":{"x":"1"}}"#,
+    );
+    let web = (
+        "web/package.json",
+        r#"{"name":"web","scripts":{"build":"vite build"},"dependencies":{"y":"1"}}"#,
+    );
+    let web_lock = ("web/yarn.lock", "y@1:\n  version \"1.0.0\"\n");
+    let project = Project::new(&[manifest, LOCK, web, web_lock]);
+    project.check(&[
+        "install .: npm ci --ignore-scripts --no-audit --no-fund",
+        "install web: yarn install --frozen-lockfile --ignore-scripts --non-interactive",
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ]);
+    let inputs: Vec<String> = project
+        .best()
+        .snapshot_inputs
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        inputs,
+        [
+            "package-lock.json",
+            "package.json",
+            "web/package.json",
+            "web/yarn.lock"
+        ]
+    );
+}

@@ -65,9 +65,15 @@ pub(crate) fn parse(format: Format, text: &str) -> Result<Locked, LockError> {
 }
 
 /// Whether a lockfile still describes the manifest of this folder (relative to the lockfile's own, `.` for the
-/// same). A publisher whose lockfile was behind cannot have installed from it; where a format does not tell, it
+/// same); `is_member` tells the packages of the workspace. A publisher whose lockfile was behind cannot have installed from it; where a format does not tell, it
 /// is taken to be in step, and the package manager has the last word.
-pub(crate) fn is_in_step(format: Format, text: &str, folder: &str, manifest: &Manifest) -> bool {
+pub(crate) fn is_in_step(
+    format: Format,
+    text: &str,
+    folder: &str,
+    manifest: &Manifest,
+    is_member: &dyn Fn(&str) -> bool,
+) -> bool {
     let wanted = requirements(&|list| {
         manifest
             .dependencies(list)
@@ -78,7 +84,14 @@ pub(crate) fn is_in_step(format: Format, text: &str, folder: &str, manifest: &Ma
         Format::PackageLock => package_lock::stated(text, folder),
         Format::Pnpm => pnpm::stated(text, folder),
         Format::Bun => bun::stated(text, folder),
-        Format::Yarn => return yarn::knows(text, &wanted),
+        // yarn 1 does not list the members of a workspace.
+        Format::Yarn => {
+            let wanted = wanted
+                .into_iter()
+                .filter(|(name, _)| !is_member(name))
+                .collect();
+            return yarn::knows(text, &wanted);
+        }
     };
     let Some(stated) = stated else {
         return true;
@@ -250,6 +263,9 @@ mod tests {
 
     #[test]
     fn a_lockfile_that_is_behind_its_manifest_is_known() {
+        let is_in_step = |format: Format, text: &str, folder: &str, manifest: &Manifest| {
+            super::is_in_step(format, text, folder, manifest, &|name| name == "member")
+        };
         let manifest = |text: &str| Manifest::parse("package.json", text.as_bytes()).unwrap();
         let asks = manifest(r#"{"dependencies":{"a":"^1"},"devDependencies":{"b":"^2"}}"#);
         let asks_more =
@@ -278,6 +294,13 @@ mod tests {
             pnpm_9,
             ".",
             &manifest(r#"{"dependencies":{"a":"^1"}}"#)
+        ));
+        let sibling = manifest(r#"{"dependencies":{"a":"^1","member":"1"}}"#);
+        assert!(is_in_step(
+            Format::Yarn,
+            "a@^1:\n  version \"1\"\n",
+            ".",
+            &sibling
         ));
         // Old formats do not say what the manifest asked.
         assert!(is_in_step(

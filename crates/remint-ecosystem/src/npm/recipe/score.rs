@@ -5,9 +5,24 @@ use crate::npm::manager::Manager;
 use crate::npm::project::Project;
 use crate::workflow::{Does, Job, Workflow};
 
-/// Words for releases that are not for everybody.
-pub(super) const PRELIMINARY: [&str; 6] =
-    ["canary", "nightly", "preview", "snapshot", "alpha", "beta"];
+/// Whether a text has a word for releases that are not for everybody.
+pub(super) fn is_preliminary(text: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "canary",
+        "nightly",
+        "preview",
+        "snapshot",
+        "alpha",
+        "beta",
+        "rc",
+        "next",
+        "pre",
+        "prerelease",
+        "dev",
+    ];
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| WORDS.contains(&word))
+}
 
 pub(super) fn score(
     project: &Project<'_>,
@@ -44,7 +59,7 @@ pub(super) fn score(
     }
     let names = format!("{} {} {command}", job.id, workflow.path).to_ascii_lowercase();
     let wanted = known.version.contains('-');
-    if PRELIMINARY.iter().any(|word| names.contains(word)) != wanted {
+    if is_preliminary(&names) != wanted {
         score -= if wanted { 1 } else { 3 };
     }
     // A job that only packs is more often a trial than a release.

@@ -1,12 +1,12 @@
 //! Walks through a job of a workflow up to the command that publishes, and gathers what a rebuild repeats.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::gather::{Gathered, Weight};
 use super::places::{matches_with_unknowns, publish_folder, script_folder};
-use super::score::{PRELIMINARY, score};
+use super::score::{is_preliminary, score};
 use super::{
     Install, Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check,
     leaves_the_tree,
@@ -38,6 +38,7 @@ pub(super) fn read(
         project,
         known,
         environment: BTreeMap::new(),
+        unknown: BTreeSet::new(),
         recipe: Recipe {
             path: workflow.path.clone(),
             job: job.id.clone(),
@@ -82,6 +83,8 @@ struct Walk<'a, 'b> {
     known: &'a Known<'a>,
     /// Variables of the job that is being walked.
     environment: BTreeMap<String, String>,
+    /// Variables of the step that is being read whose values are not known, secrets above all.
+    unknown: BTreeSet<String>,
     recipe: Recipe,
     /// The text of the command that published.
     published: Option<String>,
@@ -116,7 +119,7 @@ impl Walk<'_, '_> {
             return false;
         };
         let condition = condition.to_ascii_lowercase();
-        let other = PRELIMINARY.iter().any(|word| condition.contains(word))
+        let other = is_preliminary(&condition)
             && !condition.contains('!')
             && !self.known.version.contains('-');
         other || condition.contains("failure()") || condition.contains("cancelled()")
@@ -176,6 +179,12 @@ impl Walk<'_, '_> {
         let folder = self.folder(step.directory.as_deref());
         let mut environment = self.environment.clone();
         environment.extend(self.known_variables(&step.environment));
+        self.unknown = step
+            .environment
+            .keys()
+            .filter(|name| !environment.contains_key(*name))
+            .cloned()
+            .collect();
         self.script(script, &folder, &environment, DEEPEST);
     }
 
@@ -209,7 +218,11 @@ impl Walk<'_, '_> {
         let mut replay = Gathered::new(folder, environment);
         let mut here = folder.clone();
         for command in &commands {
-            let Some(text) = self.known.fill(&command.text) else {
+            let filled = self
+                .known
+                .fill(&command.text)
+                .filter(|text| !self.uses_unknown(text));
+            let Some(text) = filled else {
                 // Even an unknown command may be the one that publishes: `npm publish --otp=${{ secrets.X }}`.
                 if let Kind::Publish(by) = classify(command) {
                     self.recipe.steps.extend(replay.finish());
@@ -354,7 +367,10 @@ impl Walk<'_, '_> {
             let folder = publish_folder(&command, folder, self.project);
             return self.publish(by, folder, &command.text);
         }
-        if FOREIGN.iter().any(|word| script.contains(word)) || leaves_the_tree(script) {
+        if FOREIGN.iter().any(|word| script.contains(word))
+            || leaves_the_tree(script)
+            || self.uses_unknown(script)
+        {
             return;
         }
         if let Some(script) = self.known.fill(script) {
@@ -383,6 +399,18 @@ impl Walk<'_, '_> {
                 });
             }
         }
+    }
+
+    /// Whether a text expands a variable whose value is not known.
+    fn uses_unknown(&self, text: &str) -> bool {
+        text.split('$').skip(1).any(|after| {
+            let name: String = after
+                .trim_start_matches('{')
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            self.unknown.contains(&name)
+        })
     }
 
     fn note_options(&mut self, command: &Command) {
