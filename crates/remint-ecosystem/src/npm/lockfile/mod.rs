@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn a_lockfile_that_is_behind_its_manifest_is_known() {
         let is_in_step = |format: Format, text: &str, folder: &str, manifest: &Manifest| {
-            super::is_in_step(format, text, folder, manifest, &|name| name == "member")
+            is_in_step(format, text, folder, manifest, &|name| name == "member")
         };
         let manifest = |text: &str| Manifest::parse("package.json", text.as_bytes()).unwrap();
         let asks = manifest(r#"{"dependencies":{"a":"^1"},"devDependencies":{"b":"^2"}}"#);
