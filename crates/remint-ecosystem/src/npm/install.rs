@@ -115,6 +115,13 @@ pub(crate) fn installation(
                         unlocked = true;
                     }
                     fetches.extend(found.fetches);
+                    if at == 0 && manager == Manager::Pnpm && !project.shares_lockfile() {
+                        for path in own_lockfiles(project) {
+                            let found = read(project.tree, &path, format)?;
+                            installation.from_tree |= !found.archives.is_empty();
+                            fetches.extend(found.fetches);
+                        }
+                    }
                     if main.is_none() {
                         main = Some(Lock::Locked {
                             file: path.clone(),
@@ -149,8 +156,41 @@ pub(crate) fn installation(
     Ok(installation)
 }
 
+/// The lockfiles of the members, where each has its own.
+fn own_lockfiles(project: &Project<'_>) -> Vec<EntryPath> {
+    project
+        .members
+        .values()
+        .filter(|member| member.folder != project.root)
+        .filter_map(|member| {
+            member
+                .folder
+                .path("pnpm-lock.yaml")
+                .parse::<EntryPath>()
+                .ok()
+        })
+        .filter(|path| project.tree.has(path.as_str()))
+        .collect()
+}
+
 fn step(assembler: &Assembler<'_>, folder: &Folder, manager: Manager, locking: Locking) -> Step {
-    let mut step = assembler.step(Phase::Install, folder, manager::install(manager, locking));
+    let project = assembler.project;
+    let mut command = manager::install(manager, locking);
+    // Where nothing is shared, only what the package needs has to be installed.
+    if manager == Manager::Pnpm
+        && *folder == project.root
+        && project.is_member()
+        && !project.shares_lockfile()
+        && let Some(name) = project.manifest.text("name")
+    {
+        command.extend(manager::words(&[
+            "--filter",
+            &format!("{name}..."),
+            "--filter",
+            "{.}",
+        ]));
+    }
+    let mut step = assembler.step(Phase::Install, folder, command);
     if manager == Manager::YarnBerry {
         step.environment = BTreeMap::from([
             ("YARN_ENABLE_SCRIPTS".to_owned(), "0".to_owned()),

@@ -75,6 +75,19 @@ impl<'a> Project<'a> {
         })
     }
 
+    /// Whether one lockfile pins the whole workspace, which pnpm alone can be told otherwise.
+    pub(crate) fn shares_lockfile(&self) -> bool {
+        let in_settings = self.root_text(".npmrc").is_some_and(|text| {
+            text.lines().any(|line| {
+                line.split_once('=').is_some_and(|(key, value)| {
+                    key.trim() == "shared-workspace-lockfile" && value.trim() == "false"
+                })
+            })
+        });
+        !in_settings
+            && self.pnpm_workspace.get("sharedWorkspaceLockfile") != Some(&Value::Bool(false))
+    }
+
     /// Whether the package is a member below the workspace root rather than the root itself.
     pub(crate) fn is_member(&self) -> bool {
         self.folder != self.root

@@ -327,6 +327,7 @@ fn pnpm(circumstances: &Circumstances<'_>) -> Named {
             .get("pnpm")
             .and_then(|version| version_or_range(version))
         && version != "latest"
+        && reads(&version, written.as_deref())
     {
         return Named::by(version, recipe.path.to_string());
     }
@@ -354,6 +355,17 @@ fn pnpm(circumstances: &Circumstances<'_>) -> Named {
         _ if circumstances.moment < PNPM_10 => Named::guess("^9", "the time of the release"),
         _ => Named::guess("^10", "the time of the release"),
     }
+}
+
+/// Whether a pnpm of this version does not pass a lockfile of this version over as one from the future.
+fn reads(pnpm: &str, lockfile: Option<&str>) -> bool {
+    let least = match lockfile {
+        Some("9.0") => 9,
+        Some("6.0" | "6.1") => 8,
+        Some("5.4") => 7,
+        Some(_) | None => 0,
+    };
+    major(pnpm).is_none_or(|major| major >= least)
 }
 
 fn yarn_classic(circumstances: &Circumstances<'_>) -> Named {
@@ -604,6 +616,8 @@ mod tests {
 
     #[test]
     fn the_field_package_manager_is_exact() {
+        assert!(reads("9", Some("9.0")) && reads("^10.1", Some("6.0")) && reads("7", None));
+        assert!(!reads("8", Some("9.0")) && !reads("7.1.0", Some("6.0")));
         for (field, manager, name, expect) in [
             ("pnpm@10.11.0+sha512.00", Manager::Pnpm, "pnpm", "10.11.0"),
             ("yarn@4.1.0", Manager::YarnBerry, "yarn", "4.1.0"),

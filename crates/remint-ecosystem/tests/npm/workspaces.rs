@@ -1,6 +1,6 @@
 //! Packages among siblings.
 
-use crate::project::Project;
+use crate::project::{Project, lock as lock_words, steps};
 
 const ROOT: (&str, &str) = (
     "package.json",
@@ -95,8 +95,7 @@ fn hooks_that_prepare_a_build_run_and_others_do_not() {
         })
         .to_string();
         let plan = Project::new(&[("package.json", &manifest), LOCK]).best();
-        let found =
-            crate::project::steps(&plan).contains(&"build? .: npm run postinstall".to_owned());
+        let found = steps(&plan).contains(&"build? .: npm run postinstall".to_owned());
         assert_eq!(found, expect, "{hook}");
     }
 }
@@ -134,4 +133,36 @@ fn projects_that_the_build_steps_into_are_installed_too() {
             "web/yarn.lock"
         ]
     );
+}
+
+#[test]
+fn where_members_have_lockfiles_of_their_own_all_of_them_count() {
+    let manifest =
+        |name: &str, more: &str| format!(r#"{{"name":"{name}","version":"1.2.3"{more}}}"#);
+    let lock = |package: &str| {
+        format!("lockfileVersion: '9.0'\npackages: {{{package}@1.0.0: {{resolution: {{}}}}}}\n")
+    };
+    let a = manifest(
+        "a",
+        r#","scripts":{"build":"tsc"},"dependencies":{"x":"1"}"#,
+    );
+    let (x, y) = (lock("x"), lock("y"));
+    let project = |setting: &'static str| {
+        Project::new(&[
+            ("package.json", "{}"),
+            ("pnpm-workspace.yaml", "packages: ['packages/*']"),
+            (".npmrc", setting),
+            ("pnpm-lock.yaml", "lockfileVersion: '9.0'\n"),
+            ("packages/a/package.json", &a),
+            ("packages/a/pnpm-lock.yaml", &x),
+            ("packages/b/package.json", &manifest("b", "")),
+            ("packages/b/pnpm-lock.yaml", &y),
+        ])
+        .at("packages/a")
+        .best()
+    };
+    assert_eq!(lock_words(&project("hoist=true\n")), "0 of pnpm-lock.yaml");
+    let own = project("shared-workspace-lockfile=false\n");
+    assert_eq!(lock_words(&own), "2 of pnpm-lock.yaml");
+    assert!(steps(&own)[0].ends_with("--filter a... --filter {.}"));
 }
