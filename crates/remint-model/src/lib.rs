@@ -30,7 +30,7 @@ pub use manifest::{Dependency, DependencyKind, InstallHook, ManifestFacts};
 pub use path::{EntryPath, PathError};
 pub use plan::{
     Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, Output,
-    Phase, Step, Tool, ToolOrigin,
+    Phase, Step, Tool, ToolOrigin, Worth,
 };
 pub use source::{
     Candidate, FoundBy, RepositoryUrl, RepositoryUrlError, SourcePin, SourceTree, Stamp, TreeEntry,

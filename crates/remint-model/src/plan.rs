@@ -15,6 +15,8 @@ use crate::path::EntryPath;
 pub struct BuildPlan {
     /// What distinguishes this plan from the others that were proposed, for people.
     pub variant: String,
+    /// When it is worth its time.
+    pub worth: Worth,
     /// What has to be provisioned, in the order of `PATH`.
     pub tools: Vec<Tool>,
     /// Where the source tree appears inside the sandbox, absolute.
@@ -36,6 +38,16 @@ pub struct BuildPlan {
     pub output: Output,
     /// What did not come from the source.
     pub assumptions: Vec<Assumption>,
+}
+
+/// When a plan is worth trying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Worth {
+    /// Whatever came of the plans before it.
+    Always,
+    /// Only when none of the plans before it made an artifact.
+    WhenNothingBuilt,
 }
 
 /// A program that a plan needs.

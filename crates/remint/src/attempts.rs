@@ -6,7 +6,7 @@ use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
     Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Comparison,
-    Edit, Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Step, Tool,
+    Edit, Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Step, Tool, Worth,
 };
 
 use crate::build::{Builder, Executed};
@@ -60,6 +60,10 @@ pub(crate) async fn attempt(
     let mut failed_installs: Vec<Install> = Vec::new();
     let mut queue: VecDeque<BuildPlan> = plans.iter().cloned().collect();
     while let Some(plan) = queue.pop_front() {
+        let built = best.as_ref().is_some_and(|best| best.comparison.is_some());
+        if plan.worth == Worth::WhenNothingBuilt && built {
+            continue;
+        }
         let install = Install::of(&plan);
         if failed_installs.contains(&install) {
             tried.push(Tried {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
-    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, EntryPath, Output, Phase, Step,
+    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, EntryPath, Output, Phase,
+    Step, Worth,
 };
 
 use crate::npm::folder::Folder;
@@ -62,7 +63,7 @@ pub(crate) enum Extra {
     VersionFiles,
     /// A build that the packer's scripts do again is done twice, as the publisher did.
     Twice,
-    /// A lockfile that only its package manager can read is taken to be behind its manifest.
+    /// The lockfile is taken to be behind its manifest, in a way that only its package manager can see.
     StaleLockfile,
     /// bun is the newest of its time, whatever the project names: it does not insist on itself.
     NewestBun,
@@ -149,7 +150,7 @@ impl Assembler<'_> {
         let newest_bun = variant.extras.contains(&Extra::NewestBun);
         let (tools, guesses) = toolchain::tools(&self.circumstances, &managers, newest_bun);
         assumptions.extend(guesses);
-        if variant.build_path != "/build" {
+        if variant.build_path != crate::npm::plan::BUILD_PATH {
             assumptions.push(Assumption {
                 kind: AssumptionKind::BuildPath,
                 value: variant.build_path.clone(),
@@ -158,6 +159,11 @@ impl Assembler<'_> {
         }
         Ok(BuildPlan {
             variant: variant.name.clone(),
+            worth: if variant.extras.contains(&Extra::StaleLockfile) {
+                Worth::WhenNothingBuilt
+            } else {
+                Worth::Always
+            },
             tools,
             build_path: variant.build_path.clone(),
             clone_shape: variant.shape,

@@ -54,7 +54,7 @@ impl Installation {
 
 /// The installation of the workspace, and of other folders where the workflow installed too.
 ///
-/// A lockfile that cannot be read is held to be in step if `frozen` says so.
+/// Lockfiles are held to be in step with their manifests only if `frozen` says so.
 pub(crate) fn installation(
     assembler: &Assembler<'_>,
     frozen: bool,
@@ -101,7 +101,7 @@ pub(crate) fn installation(
                         .recipe
                         .and_then(|recipe| recipe.installs.first())
                         .is_none_or(|install| install.frozen);
-                    if !insists || !frozen {
+                    if !frozen || !insists {
                         locking = Locking::Partly;
                         unlocked = true;
                     }
@@ -110,7 +110,7 @@ pub(crate) fn installation(
                     let found = read(project.tree, path, format)?;
                     installation.from_tree |= !found.archives.is_empty();
                     installation.has_scripts |= found.has_scripts;
-                    if !manager::is_in_step(project, &folder, path) {
+                    if !frozen || !manager::is_in_step(project, &folder, path) {
                         locking = Locking::Partly;
                         unlocked = true;
                     }

@@ -17,8 +17,9 @@ use crate::request::{PlanError, PlanRequest};
 /// The most plans that are proposed; each may cost a whole build.
 const MOST: usize = 6;
 
-/// Where the tree lies when nothing says otherwise.
-const BUILD_PATH: &str = "/build";
+/// Where the tree lies when nothing says otherwise. Tools that leave out `**/build/**` would leave out all of a tree
+/// at `/build`.
+pub(crate) const BUILD_PATH: &str = "/remint";
 
 pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
     let project = Project::find(request.tree, request.pin)?;
@@ -79,6 +80,12 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         }
     }
     plans.truncate(MOST);
+    if assembler.installer.lockfile.is_some() {
+        let mut stale = first_choice(&assembler, learnt.as_deref());
+        "lockfile behind its manifest".clone_into(&mut stale.name);
+        stale.extras.insert(Extra::StaleLockfile);
+        plans.extend(assembler.plan(&stale));
+    }
     match refused {
         Some(error) if plans.is_empty() => Err(error),
         _ => Ok(plans),
@@ -88,41 +95,10 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
 /// The builds worth trying, best first.
 fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
     let project = assembler.project;
-    let history = wants_history(project);
     let stamp = assembler.request.pin.stamp.is_some();
     let recipe = assembler.recipe;
-    let stamped_late = recipe.is_some_and(|recipe| {
-        let stamp = recipe.steps.iter().position(|step| *step == Replay::Stamp);
-        let build = recipe
-            .steps
-            .iter()
-            .position(|step| matches!(step, Replay::Run { scope, .. } if *scope != Scope::Other));
-        matches!((stamp, build), (Some(stamp), Some(build)) if build < stamp)
-    });
-    let first = Variant {
-        name: "as inferred".to_owned(),
-        building: if recipe.is_some() {
-            Building::Recipe {
-                whole_workspace: false,
-            }
-        } else {
-            Building::Manifest
-        },
-        stamp: if stamped_late {
-            StampAt::Recipe
-        } else {
-            StampAt::First
-        },
-        shape: if history {
-            CloneShape::History
-        } else {
-            CloneShape::Tip
-        },
-        build_path: learnt.unwrap_or(BUILD_PATH).to_owned(),
-        packer: assembler.packer.manager,
-        lifecycle: true,
-        extras: BTreeSet::new(),
-    };
+    let first = first_choice(assembler, learnt);
+    let history = first.shape == CloneShape::History;
     let with = |name: &str, change: &dyn Fn(&mut Variant)| {
         let mut variant = first.clone();
         name.clone_into(&mut variant.name);
@@ -171,16 +147,6 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
             },
         ));
     }
-    let opaque = assembler
-        .installer
-        .lockfile
-        .as_ref()
-        .is_some_and(|lockfile| manager::format(lockfile).is_none());
-    if opaque {
-        variants.push(with("lockfile behind its manifest", &|variant| {
-            variant.extras.insert(Extra::StaleLockfile);
-        }));
-    }
     let whole = recipe.is_some_and(|recipe| {
         recipe.steps.iter().any(|step| {
             matches!(
@@ -225,6 +191,43 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         }));
     }
     variants
+}
+
+/// What the project and the release say, taken at their word.
+fn first_choice(assembler: &Assembler<'_>, learnt: Option<&str>) -> Variant {
+    let recipe = assembler.recipe;
+    let stamped_late = recipe.is_some_and(|recipe| {
+        let stamp = recipe.steps.iter().position(|step| *step == Replay::Stamp);
+        let build = recipe
+            .steps
+            .iter()
+            .position(|step| matches!(step, Replay::Run { scope, .. } if *scope != Scope::Other));
+        matches!((stamp, build), (Some(stamp), Some(build)) if build < stamp)
+    });
+    Variant {
+        name: "as inferred".to_owned(),
+        building: if recipe.is_some() {
+            Building::Recipe {
+                whole_workspace: false,
+            }
+        } else {
+            Building::Manifest
+        },
+        stamp: if stamped_late {
+            StampAt::Recipe
+        } else {
+            StampAt::First
+        },
+        shape: if wants_history(assembler.project) {
+            CloneShape::History
+        } else {
+            CloneShape::Tip
+        },
+        build_path: learnt.unwrap_or(BUILD_PATH).to_owned(),
+        packer: assembler.packer.manager,
+        lifecycle: true,
+        extras: BTreeSet::new(),
+    }
 }
 
 /// When the release was made, as well as it is known: a registry's time before the commit's is a mirror's.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use remint_model::{
     Action, ArtifactFormat, Assumption, AssumptionKind, BuildPlan, CloneShape, EntryPath, Lock,
-    Output, Phase, SourceTree, Step, Tool, ToolOrigin,
+    Output, Phase, SourceTree, Step, Tool, ToolOrigin, Worth,
 };
 
 use crate::pypi::backend::{BuildSystem, Family, Pin};
@@ -56,6 +56,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
     let tools = tools(python, &project);
     let base = BuildPlan {
         variant: String::new(),
+        worth: Worth::Always,
         tools,
         build_path: TREE.to_owned(),
         clone_shape: if project.sees_history {

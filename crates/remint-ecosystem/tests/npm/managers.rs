@@ -181,5 +181,5 @@ fn the_path_in_published_source_maps_is_built_at() {
     let project = Project::new(&files).built_at("/Users/me/code/a/src");
     assert_eq!(project.best().build_path, "/Users/me/code/a");
     let hostile = Project::new(&files).built_at("/usr/lib/src");
-    assert_eq!(hostile.best().build_path, "/build");
+    assert_eq!(hostile.best().build_path, "/remint");
 }

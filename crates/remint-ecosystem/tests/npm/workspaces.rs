@@ -60,6 +60,7 @@ jobs:
         "as inferred",
         "the whole workspace built",
         "built, then packed without scripts",
+        "lockfile behind its manifest",
     ]);
 }
 
