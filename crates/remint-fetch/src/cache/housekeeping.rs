@@ -77,9 +77,10 @@ impl Cache {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         // Whatever lies there belongs to nobody: the lock says that no other process is at work.
-        let temporary = directory.join("temporary");
-        for left in children(&temporary)? {
-            remove(&left)?;
+        for kind in ["temporary", "turns"] {
+            for left in children(&directory.join(kind))? {
+                remove(&left)?;
+            }
         }
         let mut items: Vec<Item> = sizes(&directory.join("content"))?;
         // What is of use only as a whole: an unpacked tool, a repository's objects, an installed tree.

@@ -1,5 +1,5 @@
 //! What was fetched, kept by its digest: `content/` holds bytes, `locations/` what was last seen where,
-//! `tools/` unpacked tools, `temporary/` files in the making.
+//! `tools/` unpacked tools, `turns/` locks of what one at a time makes, `temporary/` files in the making.
 //!
 //! Everything appears by an atomic rename, so a killed run leaves at most a directory in `temporary/`, which the
 //! next run removes. Nothing read from here is trusted: whoever uses it checks its digest again.
@@ -42,7 +42,7 @@ impl Cache {
     /// # Errors
     /// The directory cannot be made or written to.
     pub fn open(directory: &Path) -> Result<Self, FetchError> {
-        for part in ["content", "locations", "tools", "temporary"] {
+        for part in ["content", "locations", "tools", "turns", "temporary"] {
             fs_err::create_dir_all(directory.join(part))?;
         }
         let in_use = housekeeping::lock_file(&directory.join("in-use.lock"))?;
@@ -71,6 +71,14 @@ impl Cache {
     /// Where unpacked tools are.
     pub(crate) fn tools(&self) -> PathBuf {
         self.directory.join("tools")
+    }
+
+    /// Waits until nobody else, in this process or another, has the turn of this name, which is a plain file name.
+    /// It ends when the file is dropped.
+    pub(crate) fn turn(&self, name: &str) -> Result<File, FetchError> {
+        let turn = housekeeping::lock_file(&self.directory.join("turns").join(name))?;
+        turn.lock()?;
+        Ok(turn)
     }
 
     fn content_path(&self, sha256: &Sha256) -> PathBuf {

@@ -10,25 +10,21 @@ use crate::error::FetchError;
 use crate::tools::damaged;
 use crate::tools::unpack::ArchiveKind;
 
-/// Part of the key of a stored tool: raised whenever what is made here changes.
-pub(crate) const VERSION: u32 = 1;
+/// Part of the name of a stored tool: raised whenever what is made here changes.
+pub(crate) const VERSION: u32 = 2;
 
-/// Arranges what was unpacked into `root` for a tool that will appear at `inside`.
-pub(crate) fn arrange(
-    root: &Path,
-    kind: ArchiveKind,
-    name: &str,
-    inside: &str,
-) -> Result<(), FetchError> {
+/// Arranges what was unpacked into `root`. What it writes works wherever the tool appears: without namespaces that
+/// is the store itself.
+pub(crate) fn arrange(root: &Path, kind: ArchiveKind, name: &str) -> Result<(), FetchError> {
     match kind {
-        ArchiveKind::NpmTarball => arrange_npm(root, name, inside),
+        ArchiveKind::NpmTarball => arrange_npm(root, name),
         ArchiveKind::Wheel => arrange_wheel(root),
     }
 }
 
 /// A program written for node needs a wrapper; a native one stays where its package has it, because it may look
 /// for its own files beside itself.
-fn arrange_npm(root: &Path, name: &str, inside: &str) -> Result<(), FetchError> {
+fn arrange_npm(root: &Path, name: &str) -> Result<(), FetchError> {
     let commands = commands(root, name)?;
     let scripted = commands
         .values()
@@ -40,24 +36,20 @@ fn arrange_npm(root: &Path, name: &str, inside: &str) -> Result<(), FetchError> 
         fs_err::create_dir_all(root.join("bin"))?;
         fs_err::rename(&package, root.join("lib"))?;
         for (command, target) in &commands {
-            let text = format!("#!/bin/sh\nexec node \"{inside}/lib/{target}\" \"$@\"\n");
-            write_program(&root.join("bin").join(command), &text)?;
+            write_wrapper(root, command, &format!("node \"{BESIDE}/lib/{target}\""))?;
         }
         return Ok(());
     }
     fs_err::create_dir_all(root.join("bin"))?;
     for (command, target) in &commands {
         crate::cache::set_mode(&root.join(target.as_str()), 0o755)?;
-        let place = root.join("bin").join(command);
-        if !place.exists() {
-            let text = format!("#!/bin/sh\nexec \"{inside}/{target}\" \"$@\"\n");
-            write_program(&place, &text)?;
+        if !root.join("bin").join(command).exists() {
+            write_wrapper(root, command, &format!("\"{BESIDE}/{target}\""))?;
         }
     }
     // Bun tells by its name which of the two it is; its own installer makes a link.
     if name == "bun" && !root.join("bin/bunx").exists() {
-        let text = format!("#!/bin/sh\nexec \"{inside}/bin/bun\" x \"$@\"\n");
-        write_program(&root.join("bin/bunx"), &text)?;
+        write_wrapper(root, "bunx", &format!("\"{BESIDE}/bin/bun\" x"))?;
     }
     Ok(())
 }
@@ -144,9 +136,14 @@ fn arrange_wheel(root: &Path) -> Result<(), FetchError> {
     }
 }
 
-fn write_program(path: &Path, text: &str) -> Result<(), FetchError> {
-    fs_err::write(path, text)?;
-    crate::cache::set_mode(path, 0o755)
+/// The tool's directory, as its programs in `bin` find it: a kernel hands a script its own path.
+const BESIDE: &str = "${0%/*}/..";
+
+/// Writes a program into `bin` that runs another one in its place.
+fn write_wrapper(root: &Path, command: &str, program: &str) -> Result<(), FetchError> {
+    let path = root.join("bin").join(command);
+    fs_err::write(&path, format!("#!/bin/sh\nexec {program} \"$@\"\n"))?;
+    crate::cache::set_mode(&path, 0o755)
 }
 
 #[cfg(test)]
@@ -175,10 +172,10 @@ mod tests {
             ("bin/npm", "not this one"),
         ]);
         let root = place.path().join("root");
-        arrange(&root, ArchiveKind::NpmTarball, "npm", "/opt/npm-10.8.1").unwrap();
+        arrange(&root, ArchiveKind::NpmTarball, "npm").unwrap();
         assert_eq!(
             fs_err::read_to_string(root.join("bin/npm")).unwrap(),
-            "#!/bin/sh\nexec node \"/opt/npm-10.8.1/lib/bin/npm-cli.js\" \"$@\"\n"
+            "#!/bin/sh\nexec node \"${0%/*}/../lib/bin/npm-cli.js\" \"$@\"\n"
         );
         assert!(root.join("bin/npx").is_file());
 
@@ -187,7 +184,7 @@ mod tests {
             ("bin/bun", "ELF"),
         ]);
         let root = place.path().join("root");
-        arrange(&root, ArchiveKind::NpmTarball, "bun", "/opt/bun-1.2.2").unwrap();
+        arrange(&root, ArchiveKind::NpmTarball, "bun").unwrap();
         assert_eq!(fs_err::read_to_string(root.join("bin/bun")).unwrap(), "ELF");
         assert!(root.join("bin/bunx").is_file());
     }
@@ -203,12 +200,7 @@ mod tests {
             "not json",
         ] {
             let place = package(&[("package.json", manifest), ("a.js", "")]);
-            let outcome = arrange(
-                &place.path().join("root"),
-                ArchiveKind::NpmTarball,
-                "x",
-                "/opt/x-1",
-            );
+            let outcome = arrange(&place.path().join("root"), ArchiveKind::NpmTarball, "x");
             assert!(
                 matches!(outcome, Err(FetchError::Tool { .. })),
                 "{manifest}"

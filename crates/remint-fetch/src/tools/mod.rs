@@ -119,11 +119,41 @@ impl ToolStore {
             self.registries.cache.remember(&note)?;
             return Ok(ready);
         }
-        self.unpack(tool, source, &chosen, &file).await?;
+        let ready = self.unpacked(tool, source, &chosen, &file).await?;
         self.registries.cache.remember(&note)?;
-        self.stored(tool, &chosen.version, &file.digests.sha256)
+        Ok(ready)
+    }
+
+    /// Unpacks a tool that is not in the store, or not as it was. One at a time does, for a second one would take
+    /// the place of what the first already works with.
+    async fn unpacked(
+        &self,
+        tool: &Tool,
+        source: &Source,
+        chosen: &Chosen,
+        file: &Stored,
+    ) -> Result<ProvidedTool, FetchError> {
+        let sha256 = &file.digests.sha256;
+        let _turn = self.turn(tool, &chosen.version, sha256).await?;
+        if let Some(ready) = self.stored(tool, &chosen.version, sha256).await? {
+            return Ok(ready);
+        }
+        self.unpack(tool, source, chosen, file).await?;
+        self.stored(tool, &chosen.version, sha256)
             .await?
             .ok_or_else(|| refuse(tool, "it changed while it was unpacked"))
+    }
+
+    /// Waits until no other process and no other task makes the same entry of the store.
+    async fn turn(
+        &self,
+        tool: &Tool,
+        version: &str,
+        sha256: &Sha256,
+    ) -> Result<std::fs::File, FetchError> {
+        let registries = Arc::clone(&self.registries);
+        let name = entry_name(tool, version, sha256);
+        blocking(move || registries.cache.turn(&name)).await
     }
 
     async fn fetch(
@@ -156,7 +186,7 @@ impl ToolStore {
             .await
     }
 
-    /// Unpacks into a temporary directory, seals it and moves it into place in one step.
+    /// Unpacks into a temporary directory, seals it and moves it into place in one step. Whoever calls has the turn.
     async fn unpack(
         &self,
         tool: &Tool,
@@ -165,14 +195,13 @@ impl ToolStore {
         file: &Stored,
     ) -> Result<(), FetchError> {
         let place = self.entry(tool, &chosen.version, &file.digests.sha256);
-        let inside = inside(tool, &chosen.version);
         let workplace = self.registries.cache.temporary_directory()?;
         let (archive, name) = (file.path.clone(), tool.name.clone());
         let kind = source.kind();
         let root = workplace.path().join("root");
         blocking(move || {
             unpack::unpack(&archive, kind, &root)?;
-            layout::arrange(&root, kind, &name, &inside)?;
+            layout::arrange(&root, kind, &name)?;
             let seal = seal::seal(&root)?;
             let text = serde_json::to_vec(&seal).map_err(std::io::Error::from)?;
             fs_err::write(root.with_file_name("seal.json"), text)?;
@@ -188,17 +217,14 @@ impl ToolStore {
             }
         })?;
         if place.exists() {
-            // Not what its seal says, or it would have been used.
+            // Not what its seal says, or it would be in use.
             crate::cache::remove(&place)?;
         }
-        let made = workplace.keep();
-        crate::cache::set_mode(&made, 0o755)?;
-        match fs_err::rename(&made, &place) {
-            Ok(()) => Ok(()),
-            // Another process was faster, with the same bytes.
-            Err(_) if place.join("seal.json").is_file() => crate::cache::remove(&made),
-            Err(error) => Err(error.into()),
-        }
+        crate::cache::set_mode(workplace.path(), 0o755)?;
+        fs_err::rename(workplace.path(), &place)?;
+        // Moved away, so there is nothing left to remove.
+        drop(workplace.keep());
+        Ok(())
     }
 
     /// The tool from the store, if every file there is what it was when it was unpacked.
@@ -229,11 +255,17 @@ impl ToolStore {
     }
 
     fn entry(&self, tool: &Tool, version: &str, sha256: &Sha256) -> PathBuf {
-        let digits = sha256.to_string();
-        let short = digits.get(..20).unwrap_or(&digits);
-        let name = format!("{}-{}-{short}", plain(&tool.name), plain(version));
+        let name = entry_name(tool, version, sha256);
         self.registries.cache.tools().join(name)
     }
+}
+
+/// The name of a tool's directory in the store.
+fn entry_name(tool: &Tool, version: &str, sha256: &Sha256) -> String {
+    let digits = sha256.to_string();
+    let short = digits.get(..20).unwrap_or(&digits);
+    let layout = layout::VERSION;
+    format!("{}-{}-{short}-{layout}", plain(&tool.name), plain(version))
 }
 
 /// Where a tool appears inside a sandbox.
@@ -256,7 +288,7 @@ fn plain(text: &str) -> String {
 }
 
 fn note_key(source: &Source, version: &str) -> String {
-    format!("tool layout-{} {source} {version}", layout::VERSION)
+    format!("tool {source} {version}")
 }
 
 pub(crate) fn refuse(tool: &Tool, reason: &str) -> FetchError {

@@ -9,28 +9,38 @@ use serde_json::{Value, json};
 use crate::server::{Reply, Server, user};
 
 fn tarball() -> Vec<u8> {
+    tarball_with(0)
+}
+
+/// A tool's tarball with so many files more.
+fn tarball_with(more: usize) -> Vec<u8> {
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut builder = tar::Builder::new(gzip);
-    let files = [
+    let mut files = vec![
         (
-            "package/package.json",
+            "package/package.json".to_owned(),
             r#"{"name":"tool","bin":{"tool":"cli.js"}}"#,
             0o644,
         ),
-        ("package/cli.js", "console.log(1)\n", 0o755),
+        ("package/cli.js".to_owned(), "console.log(1)\n", 0o755),
     ];
+    files.extend((0..more).map(|number| (format!("package/data/{number}"), "data\n", 0o644)));
     for (path, content, mode) in files {
         let mut header = tar::Header::new_ustar();
         header.set_size(content.len() as u64);
         header.set_mode(mode);
         builder
-            .append_data(&mut header, path, content.as_bytes())
+            .append_data(&mut header, &path, content.as_bytes())
             .unwrap();
     }
     builder.into_inner().unwrap().finish().unwrap()
 }
 
 fn publish(server: &Server, versions: &[(&str, &str)], dist: &Value) {
+    publish_file(server, versions, dist, &tarball());
+}
+
+fn publish_file(server: &Server, versions: &[(&str, &str)], dist: &Value, file: &[u8]) {
     let mut documents = serde_json::Map::new();
     let mut times = serde_json::Map::new();
     for (version, time) in versions {
@@ -38,10 +48,7 @@ fn publish(server: &Server, versions: &[(&str, &str)], dist: &Value) {
         dist["tarball"] = json!(server.url(&format!("npm/tool/-/tool-{version}.tgz")));
         let document = json!({"name": "tool", "version": version, "dist": dist});
         server.set(&format!("npm/tool/{version}"), Reply::json(&document));
-        server.set(
-            &format!("npm/tool/-/tool-{version}.tgz"),
-            Reply::file(&tarball()),
-        );
+        server.set(&format!("npm/tool/-/tool-{version}.tgz"), Reply::file(file));
         documents.insert((*version).to_owned(), document);
         times.insert((*version).to_owned(), json!(time));
     }
@@ -69,7 +76,11 @@ async fn provide(
 }
 
 fn honest() -> Value {
-    json!({"integrity": Integrity::Sha512(Sha512::of(&tarball())).to_string()})
+    integrity_of(&tarball())
+}
+
+fn integrity_of(file: &[u8]) -> Value {
+    json!({"integrity": Integrity::Sha512(Sha512::of(file)).to_string()})
 }
 
 #[tokio::test]
@@ -112,6 +123,50 @@ async fn a_tool_that_was_tampered_with_is_made_anew() {
     let again = provide(&user, "1.0.0", None).await.unwrap();
     assert_eq!(again, ready);
     assert_eq!(fs_err::read_to_string(&script).unwrap(), "console.log(1)\n");
+}
+
+/// Each has a store of its own over the same directory, as processes have.
+#[test]
+fn many_at_once_share_the_tool_that_the_first_made() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    // Large enough that they meet.
+    let file = tarball_with(2000);
+    let versions = [("1.0.0", "2024-01-01T00:00:00Z")];
+    publish_file(&server, &versions, &integrity_of(&file), &file);
+    let user = user(place.path(), &server);
+    let start = std::sync::Barrier::new(8);
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let each: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Runtime::new().unwrap();
+                    start.wait();
+                    let ready = runtime.block_on(provide(&user, "1.0.0", None)).unwrap();
+                    let script = fs_err::File::open(ready.host.join("lib/cli.js")).unwrap();
+                    (ready, script)
+                })
+            })
+            .collect();
+        each.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    // What one was given has not been replaced since.
+    for (ready, script) in &made {
+        let now = fs_err::metadata(ready.host.join("lib/cli.js")).unwrap();
+        let then = script.metadata().unwrap();
+        assert!(same_file(&now, &then), "{}", ready.host.display());
+    }
+}
+
+#[cfg(unix)]
+fn same_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn same_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
+    one.created().ok() == other.created().ok()
 }
 
 #[tokio::test]

@@ -58,28 +58,24 @@ pub(super) fn keep(run: &Run<'_>, record: &BuildRecord) -> anyhow::Result<Option
     }
     let store = home.parent().context("a snapshot lies in the store")?;
     fs_err::create_dir_all(store)?;
-    let staging = tempfile::Builder::new()
-        .prefix(".making-")
-        .tempdir_in(store)?;
-    let tree = staging.path().join("tree");
+    // Beside the tree until it is whole, so that it goes with the build if it never is.
+    let staging = run.workspace.snapshot();
+    fs_err::create_dir(&staging)?;
+    let tree = staging.join("tree");
     fs_err::create_dir(&tree)?;
     run.workspace.owner().give(&tree)?;
     let moved = move_kept(&run.workspace.tree(), &tree, run, 0)?;
     if moved == 0 {
         return Ok(None);
     }
-    fs_err::write(staging.path().join("listing"), digest(&tree)?.to_string())?;
-    let staging = staging.keep();
-    if fs_err::symlink_metadata(&home).is_ok() {
-        // Another run was faster; its tree is as good, and ours is still what this build mounts.
-        return Ok(Some(Snapshot {
-            directory: staging.join("tree"),
-        }));
-    }
-    fs_err::rename(&staging, &home)?;
-    Ok(Some(Snapshot {
-        directory: home.join("tree"),
-    }))
+    fs_err::write(staging.join("listing"), digest(&tree)?.to_string())?;
+    let directory = match fs_err::rename(&staging, &home) {
+        Ok(()) => home.join("tree"),
+        // Another run was faster: its tree is as good, and ours is still what this build mounts.
+        Err(_) if home.join("listing").is_file() => tree,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(Snapshot { directory }))
 }
 
 /// Moves every kept directory from below `from` to the same place below `to`; returns how many.

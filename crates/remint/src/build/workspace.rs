@@ -22,6 +22,7 @@ impl Scratch {
     pub(crate) fn create(cache: &Path) -> anyhow::Result<Self> {
         let parent = cache.join("work");
         fs_err::create_dir_all(&parent)?;
+        let _gate = gate(&parent)?;
         let root = tempfile::Builder::new()
             .prefix("run-")
             .tempdir_in(&parent)
@@ -83,12 +84,13 @@ impl Workspace {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error.into()),
         };
+        let _gate = gate(&parent)?;
         for entry in entries {
             let path = entry?.path();
             let free = match fs_err::File::open(path.join("lock")) {
                 Ok(file) => file.into_parts().0.try_lock().is_ok(),
                 // Killed before it made its lock, or half removed.
-                Err(error) => error.kind() == std::io::ErrorKind::NotFound && is_old(&path),
+                Err(error) => error.kind() == std::io::ErrorKind::NotFound,
             };
             if free {
                 remint_sandbox::remove_tree(&path)?;
@@ -115,6 +117,11 @@ impl Workspace {
     /// What install steps make outside the tree, such as a Python environment.
     pub(crate) fn environment(&self) -> PathBuf {
         self.root.path().join("env")
+    }
+
+    /// Where a snapshot of installed dependencies is put together.
+    pub(crate) fn snapshot(&self) -> PathBuf {
+        self.root.path().join("snapshot")
     }
 
     /// Where the artifact appears.
@@ -201,11 +208,15 @@ impl Workspace {
     }
 }
 
-/// Whether a directory without a lock is older than the moment between making one and locking it.
-fn is_old(path: &Path) -> bool {
-    fs_err::symlink_metadata(path)
-        .and_then(|metadata| metadata.modified())
-        .ok()
-        .and_then(|modified| modified.elapsed().ok())
-        .is_some_and(|age| age.as_secs() > 600)
+/// Held while directories come and go, so that nobody sweeps one that is not locked yet.
+fn gate(parent: &Path) -> anyhow::Result<File> {
+    let gate = fs_err::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(parent.join("gate.lock"))?
+        .into_parts()
+        .0;
+    gate.lock().context("cannot lock the work directories")?;
+    Ok(gate)
 }
