@@ -1,6 +1,6 @@
 //! How many of the published files a commit holds, by their content alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use git2::Oid;
@@ -16,6 +16,8 @@ pub(super) struct Matcher<'a> {
     objects: &'a Objects,
     /// Which published file a blob is; one file may have several spellings.
     published: BTreeMap<Oid, u32>,
+    /// Those that a build copies as they are: Python's modules.
+    verbatim: BTreeSet<u32>,
     count: usize,
     seen: HashMap<Oid, Rc<[u32]>>,
 }
@@ -30,6 +32,7 @@ pub(super) struct Matched {
 impl<'a> Matcher<'a> {
     pub(super) fn new(objects: &'a Objects, survey: &Survey) -> Self {
         let mut published: BTreeMap<Oid, u32> = BTreeMap::new();
+        let mut verbatim = BTreeSet::new();
         let mut count = 0;
         for entry in &survey.entries {
             if entry.blob.as_str() == EMPTY {
@@ -38,6 +41,9 @@ impl<'a> Matcher<'a> {
             if let Ok(blob) = Oid::from_str(entry.blob.as_str())
                 && published.insert(blob, count).is_none()
             {
+                if entry.path.extension() == Some("py") {
+                    verbatim.insert(count);
+                }
                 count += 1;
             }
         }
@@ -51,6 +57,7 @@ impl<'a> Matcher<'a> {
         Self {
             objects,
             published,
+            verbatim,
             count: usize::try_from(count).unwrap_or(usize::MAX),
             seen: HashMap::new(),
         }
@@ -59,6 +66,13 @@ impl<'a> Matcher<'a> {
     /// How many different files were published.
     pub(super) fn published(&self) -> usize {
         self.count
+    }
+
+    /// Whether these are most of the files that a build copies as they are. Some modules are generated, and a
+    /// tampered release has changed ones; but where a good part is unknown, the source is not here.
+    pub(super) fn are_most_verbatim(&self, held: &BTreeSet<u32>) -> bool {
+        let held = self.verbatim.intersection(held).count();
+        held.saturating_mul(4) >= self.verbatim.len().saturating_mul(3)
     }
 
     /// What the tree of a commit holds.

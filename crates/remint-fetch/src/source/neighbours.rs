@@ -196,7 +196,7 @@ pub(super) fn holds_everything(
         ever.extend(matcher.below(facts.tree, 0).iter().copied());
     }
     // One or two files in common, a licence say, are no evidence.
-    if ever.len() < 3 {
+    if ever.len() < 3 || !matcher.are_most_verbatim(&ever) {
         return None;
     }
     history

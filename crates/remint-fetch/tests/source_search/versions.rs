@@ -138,6 +138,40 @@ fn files_of_several_commits_are_no_source() {
 }
 
 #[test]
+fn a_repository_that_never_held_a_good_part_of_the_modules_is_no_source() {
+    let held = [
+        ("thing/one.py", "one\n"),
+        ("thing/two.py", "two\n"),
+        ("thing/three.py", "three\n"),
+        ("readme.md", "read\n"),
+    ];
+    let generated = ("thing/generated.py", "generated\n");
+    let elsewhere = ("thing/elsewhere.py", "kept elsewhere\n");
+    let search = |more: &[(&'static str, &'static str)]| {
+        let world = World::new();
+        let repository = world.repository("owner/name");
+        let project = "[project]\nname = \"thing\"\nversion = \"0.0.0\"\n";
+        repository.commit(&[("pyproject.toml", project)]);
+        let fitting = repository.commit(&held);
+        let published: Vec<_> = held.iter().chain(more).copied().collect();
+        let wanted = Wanted::pypi("thing", "1.2.3")
+            .published(&published)
+            .uploaded(repository.now() + HOUR);
+        (world.find(&wanted), fitting)
+    };
+    let (found, fitting) = search(&[generated]);
+    assert_eq!(short(&found.unwrap()), (FoundBy::Blobs, None, &fitting));
+
+    let (refused, fitting) = search(&[generated, elsewhere]);
+    match refused.unwrap_err() {
+        SourceError::NoSource { looked_at, .. } => {
+            assert_eq!(looked_at.best_blob_match, Some((fitting, 4, 6)));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
 fn a_date_tag_of_the_whole_repository_counts_on_the_day_of_the_upload() {
     let world = World::new();
     let repository = world.repository("owner/name");
