@@ -87,7 +87,9 @@ pub enum Network {
     Proxy,
 }
 
-/// Where the proxy listens inside, with [`Network::Proxy`].
+/// Where the proxy listens inside, with [`Network::Proxy`]. Where there is no inside of one's own
+/// ([`Isolation::Landlock`]) it listens at a free port instead, and this address is replaced in the command's words and
+/// variables.
 pub const PROXY_ADDRESS: std::net::SocketAddrV4 =
     std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 4873);
 
@@ -134,7 +136,7 @@ pub enum Isolation {
     /// system call filter. For machines that refuse user namespaces; weaker, and only at the user's explicit wish.
     ///
     /// There paths inside are the host's: those of binds and generated files, `/tmp` and `/home/build` are replaced in
-    /// the command's words and variables. There are no layers, what is asked of the network is refused unseen, and
+    /// the command's words and variables, as is [`PROXY_ADDRESS`]. There are no layers, what is asked of the network is refused unseen, and
     /// processes may survive this program's death by `SIGKILL`.
     Landlock,
 }

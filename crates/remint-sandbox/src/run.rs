@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 
-use crate::command::{Command, Isolation};
+use crate::command::{Command, Isolation, PROXY_ADDRESS};
 use crate::error::SandboxError;
 use crate::finished::{Ending, Finished, NetworkAttempt};
 use crate::log::{CappedLog, LogSummary};
@@ -45,14 +45,22 @@ pub fn run(
 ) -> Result<Finished, SandboxError> {
     command.check()?;
     let started = Instant::now();
-    let in_place = match command.isolation {
+    let mut in_place = match command.isolation {
         Isolation::Namespaces => None,
         Isolation::Landlock => Some(Translated::new(command)?),
+    };
+    // Made here where there are no namespaces in which the helper could make it.
+    let mut own_listener = in_place
+        .as_mut()
+        .and_then(|translated| translated.listener.take());
+    let proxy_port = match &own_listener {
+        Some(listener) => crate::translation::port_of(listener)?,
+        None => PROXY_ADDRESS.port(),
     };
     let command = in_place
         .as_ref()
         .map_or(command, |translated| &translated.command);
-    let mut helper = Helper::start(command)?;
+    let mut helper = Helper::start(command, proxy_port)?;
     let mut log = CappedLog::new(log, command.limits.log);
     let mut record = Record::default();
     let mut on_listener = Some(on_listener);
@@ -69,8 +77,9 @@ pub fn run(
         if report_ready {
             match helper.read_report()? {
                 Some((Report::Started, listener)) => {
+                    let listener = listener.map(TcpListener::from).or(own_listener.take());
                     if let (Some(listener), Some(on_listener)) = (listener, on_listener.take()) {
-                        on_listener(TcpListener::from(listener));
+                        on_listener(listener);
                     }
                 }
                 Some((report, _)) => record.add(report),
@@ -174,7 +183,7 @@ struct Helper {
 }
 
 impl Helper {
-    fn start(command: &Command) -> Result<Self, SandboxError> {
+    fn start(command: &Command, proxy_port: u16) -> Result<Self, SandboxError> {
         let failed = |step: &'static str| {
             move |source: std::io::Error| SandboxError::Setup {
                 step: step.to_owned(),
@@ -183,7 +192,7 @@ impl Helper {
             }
         };
         let caller = rustix::process::getpid().as_raw_pid();
-        let orders = orders_file(&Orders::new(command, caller))
+        let orders = orders_file(&Orders::new(command, proxy_port, caller))
             .map_err(failed("write the helper's orders"))?;
         let (reports, their_reports) =
             crate::channel::pair().map_err(failed("open a channel to the helper"))?;

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::net::TcpListener;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::command::{Access, Bind, Command};
+use crate::command::{Access, Bind, Command, Network, PROXY_ADDRESS};
 use crate::error::SandboxError;
 
 /// A command whose paths are the host's, and the directory with its temporary files. Dropping removes them.
 pub(crate) struct Translated {
     pub(crate) command: Command,
+    /// Where the proxy is to listen: at a port that nobody else on the host has, and that is held from now on.
+    pub(crate) listener: Option<TcpListener>,
     place: PathBuf,
 }
 
@@ -23,9 +26,14 @@ impl Translated {
             path: None,
             source,
         };
+        let listener = match command.network {
+            Network::None => None,
+            Network::Proxy => Some(listen_somewhere().map_err(unheard)?),
+        };
         let place = make_place(command).map_err(unwritten)?;
         let mut translated = Self {
             command: command.clone(),
+            listener,
             place,
         };
         translated.translate().map_err(unwritten)?;
@@ -34,6 +42,9 @@ impl Translated {
 
     fn translate(&mut self) -> io::Result<()> {
         let mut paths = Paths::default();
+        if let Some(listener) = &self.listener {
+            paths.proxy = Some(listener.local_addr()?.to_string().into_bytes());
+        }
         let mut own = vec![(
             PathBuf::from("/tmp"),
             self.place.join("tmp"),
@@ -87,6 +98,23 @@ impl Drop for Translated {
     }
 }
 
+fn listen_somewhere() -> io::Result<TcpListener> {
+    TcpListener::bind((*PROXY_ADDRESS.ip(), 0))
+}
+
+pub(crate) fn port_of(listener: &TcpListener) -> Result<u16, SandboxError> {
+    let address = listener.local_addr().map_err(unheard)?;
+    Ok(address.port())
+}
+
+fn unheard(source: io::Error) -> SandboxError {
+    SandboxError::Setup {
+        step: "listen for the proxy".to_owned(),
+        path: None,
+        source,
+    }
+}
+
 /// Beside what the command writes to, so that whoever sweeps that after a crash sweeps this as well.
 fn make_place(command: &Command) -> io::Result<PathBuf> {
     let writable = command
@@ -102,16 +130,19 @@ fn make_place(command: &Command) -> io::Result<PathBuf> {
     Ok(place.keep())
 }
 
-/// Paths inside, and what they are on the host.
+/// Paths inside, and what they are on the host; likewise the proxy's address.
 #[derive(Debug, Default)]
-struct Paths(Vec<(Vec<u8>, Vec<u8>)>);
+struct Paths {
+    pairs: Vec<(Vec<u8>, Vec<u8>)>,
+    proxy: Option<Vec<u8>>,
+}
 
 impl Paths {
     fn add(&mut self, inside: &Path, host: &Path) {
         let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
-        self.0.push((bytes(inside), bytes(host)));
+        self.pairs.push((bytes(inside), bytes(host)));
         // The longest that fits is meant.
-        self.0
+        self.pairs
             .sort_by_key(|(inside, _)| std::cmp::Reverse(inside.len()));
     }
 
@@ -125,7 +156,12 @@ impl Paths {
                 .len()
                 .checked_sub(rest.len() + 1)
                 .and_then(|at| text.get(at));
-            let found = self.0.iter().find_map(|(inside, host)| {
+            if let Some((proxy, after)) = self.proxy_at(rest, before) {
+                result.extend(proxy);
+                rest = after;
+                continue;
+            }
+            let found = self.pairs.iter().find_map(|(inside, host)| {
                 let after = rest.strip_prefix(inside.as_slice())?;
                 let ends = after
                     .first()
@@ -144,6 +180,19 @@ impl Paths {
             }
         }
         OsString::from_vec(result)
+    }
+
+    /// The proxy's true address, if its usual one stands here, and what follows that.
+    fn proxy_at<'text>(
+        &self,
+        text: &'text [u8],
+        before: Option<&u8>,
+    ) -> Option<(&[u8], &'text [u8])> {
+        let proxy = self.proxy.as_ref()?;
+        let after = text.strip_prefix(PROXY_ADDRESS.to_string().as_bytes())?;
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
+        let stands_alone = !before.is_some_and(is_part) && !after.first().is_some_and(is_part);
+        stands_alone.then_some((proxy, after))
     }
 }
 
@@ -188,6 +237,33 @@ mod tests {
             ),
             ("/srv/opt/node", "/srv/opt/node"),
             ("", ""),
+        ] {
+            assert_eq!(paths.translate(&given.into()), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn the_proxy_s_address_is_translated_where_there_is_a_proxy() {
+        let address = "http://127.0.0.1:4873";
+        let mut paths = Paths::default();
+        paths.add(Path::new("/build"), Path::new("/work/tree"));
+        assert_eq!(paths.translate(&address.into()), address);
+        paths.proxy = Some(b"127.0.0.1:40001".to_vec());
+        for (given, expected) in [
+            (address, "http://127.0.0.1:40001"),
+            (
+                "--proxy=127.0.0.1:4873,/build",
+                "--proxy=127.0.0.1:40001,/work/tree",
+            ),
+            (
+                "http://user@127.0.0.1:4873/path",
+                "http://user@127.0.0.1:40001/path",
+            ),
+            // Another port, another host.
+            ("127.0.0.1:48731", "127.0.0.1:48731"),
+            ("127.0.0.1:487", "127.0.0.1:487"),
+            ("1.127.0.0.1:4873", "1.127.0.0.1:4873"),
+            ("localhost,127.0.0.1,::1", "localhost,127.0.0.1,::1"),
         ] {
             assert_eq!(paths.translate(&given.into()), expected, "{given}");
         }

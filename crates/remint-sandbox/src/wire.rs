@@ -29,6 +29,8 @@ pub(crate) struct Orders {
     pub(crate) binds: Vec<BindOrder>,
     pub(crate) files: Vec<FileOrder>,
     pub(crate) network: Network,
+    /// Where the proxy is to be reached, if it is.
+    pub(crate) proxy_port: u16,
     pub(crate) limits: Limits,
     pub(crate) owner: Owner,
     pub(crate) isolation: Isolation,
@@ -88,7 +90,7 @@ pub(crate) enum Report {
 }
 
 impl Orders {
-    pub(crate) fn new(command: &Command, caller: i32) -> Self {
+    pub(crate) fn new(command: &Command, proxy_port: u16, caller: i32) -> Self {
         let text = |path: &PathBuf| path.clone().into_os_string();
         let name = |path: &Path| path.file_name().unwrap_or_default().to_owned();
         Self {
@@ -131,6 +133,7 @@ impl Orders {
                 })
                 .collect(),
             network: command.network,
+            proxy_port,
             limits: command.limits,
             owner: command.owner,
             isolation: command.isolation,
@@ -219,7 +222,7 @@ mod tests {
             });
         }
         let mut wire = Vec::new();
-        Orders::new(&command, 7).write(&mut wire).unwrap();
+        Orders::new(&command, 4873, 7).write(&mut wire).unwrap();
         let read = Orders::read(&mut wire.as_slice()).unwrap();
         assert_eq!(read.argv, command.argv);
         assert_eq!(read.binds[0].host, odd);

@@ -9,7 +9,7 @@ use landlock::{
 };
 
 use super::{During as _, Step};
-use crate::command::{Access, Isolation, Network, PROXY_ADDRESS};
+use crate::command::{Access, Isolation, Network};
 use crate::wire::Orders;
 
 /// The rights on files as of Linux 6.2. The one that came later, on `ioctl`s of devices, would make harmless questions
@@ -112,7 +112,7 @@ fn alone(orders: &Orders) -> Outcome<()> {
         rules = allow(rules, &bind.inside, rights)?;
     }
     if orders.network == Network::Proxy {
-        rules = rules.add_rule(NetPort::new(PROXY_ADDRESS.port(), AccessNet::ConnectTcp))?;
+        rules = rules.add_rule(NetPort::new(orders.proxy_port, AccessNet::ConnectTcp))?;
     }
     rules.restrict_self()?;
     Ok(())

@@ -4,8 +4,7 @@
 //! What it cannot do: show other paths than the host's, limit temporary directories apart, observe what is asked of
 //! the network, hide that other processes exist, or end everything should this process be killed.
 
-use std::net::TcpListener;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions};
 use super::processes::{Processes, descendants};
 use super::warden::Warden;
 use super::{Caller, During as _, Step, die_with_parent, init, launch};
-use crate::command::{Access, Network, PROXY_ADDRESS};
+use crate::command::Access;
 use crate::wire::{Orders, Report};
 
 /// How long processes are hunted that start others faster than they are ended.
@@ -27,15 +26,8 @@ pub(super) fn run(orders: &Orders, caller: &Caller) -> Step {
         .during("close the helper's own files in `/proc`")?;
     let this = rustix::process::getpid();
     rustix::process::set_child_subreaper(Some(this)).during("adopt orphaned processes")?;
-    let listener = match orders.network {
-        Network::None => None,
-        Network::Proxy => Some(TcpListener::bind(PROXY_ADDRESS).during("listen for the proxy")?),
-    };
-    caller.report_with(
-        &Report::Started,
-        listener.as_ref().map(|listener| listener.as_fd()),
-    );
-    drop(listener);
+    // The caller has the proxy's socket already.
+    caller.report(&Report::Started);
     let written = written_directories(orders)?;
     // SAFETY: this process has a single thread, so the child finds every lock and every buffer in order.
     let child = match unsafe { libc::fork() } {

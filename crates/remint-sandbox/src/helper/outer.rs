@@ -47,6 +47,7 @@ fn run(orders: OwnedFd, caller: &Caller) -> Step {
     if rustix::process::getppid().map(Pid::as_raw_pid) != Some(orders.caller) {
         return Err(std::io::Error::from(rustix::io::Errno::SRCH)).during("find the caller");
     }
+    forgo_precedence().during("give up precedence over other processes")?;
     // Raising is always allowed; where `/proc` is odd, the machine's own choice will do.
     let _unchanged = fs_err::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE);
 
@@ -54,6 +55,14 @@ fn run(orders: OwnedFd, caller: &Caller) -> Step {
         Isolation::Namespaces => in_namespaces(&orders, caller),
         Isolation::Landlock => in_place::run(&orders, caller),
     }
+}
+
+/// A caller with precedence keeps it to itself: foreign code is nobody to prefer to the machine's other work.
+fn forgo_precedence() -> std::io::Result<()> {
+    if rustix::process::getpriority_process(None)? < 0 {
+        rustix::process::setpriority_process(None, 0)?;
+    }
+    Ok(())
 }
 
 fn in_namespaces(orders: &Orders, caller: &Caller) -> Step {

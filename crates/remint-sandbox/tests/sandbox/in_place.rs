@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use remint_sandbox::{
-    Access, Bind, Command, Ending, GeneratedFile, Isolation, Network, Owner, SandboxError, run,
+    Access, Bind, Command, Ending, GeneratedFile, Isolation, Network, Owner, PROXY_ADDRESS,
+    SandboxError, run,
 };
 
 use crate::attacker::{HOST_PATH, REPELLED};
@@ -153,25 +154,37 @@ fn attacks() {
 
 fn proxy() {
     let ground = Ground::new();
-    let command = ground.attack(&["ask", "tcp:127.0.0.1:4873", "tcp:127.0.0.1:4874"]);
-    let Some(mut command) = in_place(&ground, command) else {
+    let usual = PROXY_ADDRESS.to_string();
+    // Somebody on the host may well have the usual port; if it is taken already, so be it.
+    let _squatter = TcpListener::bind(PROXY_ADDRESS);
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let elsewhere = format!("tcp:{}", other.local_addr().unwrap());
+    let ask = ground.attack(&["ask", &format!("tcp:{usual}"), &elsewhere]);
+    let Some(mut command) = in_place(&ground, ask) else {
         return;
     };
-    let other = TcpListener::bind("127.0.0.1:4874").unwrap();
     command.network = Network::Proxy;
-    let (mut log, mut proxy) = (Vec::new(), None);
-    run(&command, &mut log, &AtomicBool::new(false), |socket| {
-        proxy = Some(socket);
-    })
-    .unwrap();
-    assert_eq!(String::from_utf8(log).unwrap(), "connected\nrefused\n");
-    command.network = Network::None;
-    assert_eq!(
-        outcome(&command).1,
-        "refused\nrefused\n",
-        "the proxy still listens"
-    );
-    drop((other, proxy));
+    // Each has a port of its own, for as long as somebody listens there.
+    let (mut ports, mut proxies) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let mut log = Vec::new();
+        run(&command, &mut log, &AtomicBool::new(false), |socket| {
+            ports.push(socket.local_addr().unwrap().port());
+            proxies.push(socket);
+        })
+        .unwrap();
+        assert_eq!(String::from_utf8(log).unwrap(), "connected\nrefused\n");
+    }
+    assert_ne!(ports[0], ports[1]);
+    assert!(!ports.contains(&PROXY_ADDRESS.port()), "{ports:?}");
+
+    let still_there = format!("tcp:127.0.0.1:{}", ports[0]);
+    for network in [Network::None, Network::Proxy] {
+        let mut command = in_place(&ground, ground.attack(&["ask", &still_there])).unwrap();
+        command.network = network;
+        assert_eq!(outcome(&command).1, "refused\n", "another one's proxy");
+    }
+    drop(other);
 }
 
 fn nothing_outlives() {

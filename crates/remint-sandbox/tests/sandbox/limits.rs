@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use remint_sandbox::{Access, Bind, Ending, SandboxError, run};
 
+use crate::attacker::REPELLED;
 use crate::ground::{Ground, outcome, said};
 use crate::harness::Case;
 
@@ -38,6 +39,7 @@ pub(crate) const CASES: &[Case] = &[
         "filling_the_disk_through_a_writable_bind_is_stopped",
         disk_full_bind,
     ),
+    ("the_caller_s_precedence_is_not_inherited", precedence),
     (
         "the_death_of_the_caller_ends_everything",
         death_of_the_caller,
@@ -246,6 +248,29 @@ fn disk_full_bind() {
     command.limits.disk = 50 * MEGABYTE;
     command.limits.deadline = Duration::from_secs(60);
     assert_eq!(outcome(&command).0.ending, Ending::DiskExceeded);
+}
+
+fn precedence() {
+    let ground = Ground::new();
+    for (wished, expected) in [(-5, "0\n"), (0, "0\n"), (5, "5\n")] {
+        // Precedence belongs to a thread, and not everybody can take back having given it up.
+        let in_a_thread = || {
+            rustix::process::setpriority_process(None, wished).ok()?;
+            if wished < 0 {
+                let attempt = said(&ground.attack(&["lift_a_limit"]));
+                assert_eq!(attempt.trim(), REPELLED);
+            }
+            Some(said(&ground.shell("nice")))
+        };
+        let found = std::thread::scope(|scope| scope.spawn(in_a_thread).join().unwrap());
+        match found {
+            Some(found) => assert_eq!(found, expected, "{wished}"),
+            None if wished < 0 && !rustix::process::geteuid().is_root() => {
+                println!("(a precedence of {wished} was not tried: only root may take it)");
+            }
+            None => panic!("{wished}"),
+        }
+    }
 }
 
 /// What a second process of this program does that is to be killed.
