@@ -7,7 +7,10 @@
 )]
 
 mod cli;
+#[cfg(target_os = "linux")]
+mod machine;
 mod npm;
+mod person;
 mod pypi;
 mod registry;
 mod served;

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::person::Person;
+
 /// One cache for all tests of a run, so that tools are fetched once.
 fn shared_cache() -> &'static Path {
     static CACHE: OnceLock<PathBuf> = OnceLock::new();
@@ -20,6 +22,7 @@ fn shared_cache() -> &'static Path {
 
 pub(crate) struct World {
     home: tempfile::TempDir,
+    person: Person,
 }
 
 /// The answer of one `verify-build`.
@@ -84,7 +87,49 @@ impl World {
     pub(crate) fn new() -> Self {
         Self {
             home: tempfile::tempdir().unwrap(),
+            person: Person::Myself,
         }
+    }
+
+    /// A world whose binary runs as an ordinary user, whoever runs the test, with caches of his own.
+    pub(crate) fn of_an_ordinary_user() -> Self {
+        let home = tempfile::Builder::new()
+            .prefix("remint-user-")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let world = Self {
+            person: Person::ordinary_user(home.path()),
+            home,
+        };
+        for part in ["content", "locations"] {
+            let (from, to) = (
+                shared_cache().join("v1").join(part),
+                world.cache().join("v1").join(part),
+            );
+            // Downloads that other tests made already; where there are none yet, he makes them himself.
+            if from.is_dir() {
+                copy(&from, &to);
+            }
+        }
+        world
+    }
+
+    pub(crate) fn cache(&self) -> PathBuf {
+        match self.person {
+            Person::Myself => shared_cache().to_owned(),
+            Person::OrdinaryUser { .. } => self.home.path().join("cache"),
+        }
+    }
+
+    /// A command that runs the binary here.
+    pub(crate) fn program(&self) -> std::process::Command {
+        let mut program = self.person.command();
+        program
+            .env("HOME", self.home.path())
+            .env("REMINT_CACHE_DIR", self.cache())
+            .env_remove("XDG_CONFIG_HOME")
+            .current_dir(self.home.path());
+        program
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -112,13 +157,9 @@ impl World {
 
     /// `remint` with these arguments.
     pub(crate) fn remint(&self, arguments: &[&str]) -> Output {
-        Command::cargo_bin("remint")
-            .unwrap()
+        self.person.take_over(self.home.path());
+        Command::from_std(self.program())
             .args(arguments)
-            .env("HOME", self.home.path())
-            .env("REMINT_CACHE_DIR", shared_cache())
-            .env_remove("XDG_CONFIG_HOME")
-            .current_dir(self.home.path())
             .timeout(std::time::Duration::from_secs(600))
             .output()
             .unwrap()

@@ -251,4 +251,6 @@ pub enum AssumptionKind {
     ResolvedAsOf,
     /// The wheel was built from the sdist, or straight from the tree.
     BuildOrder,
+    /// Something of the machine that the weaker isolation could not hide from the build: its paths, its ports.
+    HostSurroundings,
 }

@@ -114,8 +114,8 @@ impl Proxy {
         self.shared.authority.pem()
     }
 
-    /// Accepts connections on this socket until [`Proxy::finish`]. May be called for several sockets, from any
-    /// thread.
+    /// Accepts connections on this socket until [`Proxy::stop_listening`] or [`Proxy::finish`]. May be called for
+    /// several sockets, from any thread.
     ///
     /// # Errors
     /// The socket cannot be used.
@@ -135,6 +135,14 @@ impl Proxy {
         Ok(())
     }
 
+    /// Closes all sockets and what came in by them. Others can be served after it.
+    pub fn stop_listening(&self) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        for task in tasks.drain(..) {
+            task.abort();
+        }
+    }
+
     /// What was passed on and refused so far.
     #[must_use]
     pub fn record(&self) -> ProxyRecord {
@@ -149,16 +157,10 @@ impl Proxy {
         shared.record.snapshot()
     }
 
-    fn stop(&self) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        for task in tasks.drain(..) {
-            task.abort();
-        }
-    }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.stop();
+        self.stop_listening();
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use remint_fetch::ProvidedTool;
-use remint_model::{BuildPlan, Step};
+use remint_model::{Assumption, AssumptionKind, BuildPlan, Step};
 use remint_sandbox::{GeneratedFile, Isolation, PROXY_ADDRESS, base_environment};
 
-use crate::cli::IsolationLevel;
+use crate::cli::{BuildNetwork, IsolationLevel};
 use crate::settings::Settings;
 
 /// Where the proxy's certificate authority lies inside.
@@ -20,6 +20,32 @@ pub(super) const fn isolation(settings: &Settings) -> Isolation {
         IsolationLevel::Namespaces => Isolation::Namespaces,
         IsolationLevel::Landlock => Isolation::Landlock,
     }
+}
+
+/// What a plan assumes, and what the isolation level adds to that: without namespaces a build sees this machine's
+/// paths, and what reaches the proxy sees its port.
+pub(super) fn assumptions(plan: &BuildPlan, settings: &Settings, tree: &Path) -> Vec<Assumption> {
+    let mut all = plan.assumptions.clone();
+    match settings.isolation {
+        IsolationLevel::Namespaces => return all,
+        IsolationLevel::Landlock => {}
+    }
+    // The path that was learnt cannot be made there.
+    all.retain(|assumption| assumption.kind != AssumptionKind::BuildPath);
+    let seen = |value: String| Assumption {
+        kind: AssumptionKind::HostSurroundings,
+        value,
+        from: format!(
+            "`{}` isolation hides neither paths nor ports",
+            Isolation::Landlock
+        ),
+    };
+    all.push(seen(tree.display().to_string()));
+    match settings.build_network {
+        BuildNetwork::None => {}
+        BuildNetwork::Registries => all.push(seen("a free port for the proxy".to_owned())),
+    }
+    all
 }
 
 /// The whole environment of a step. A plan removes a variable by giving it an empty value.

@@ -82,7 +82,7 @@ impl Builder {
         let workspace = Workspace::create(&self.settings.user.cache)?;
         let mut record = BuildRecord {
             isolation: environment::isolation(&self.settings).to_string(),
-            assumptions: plan.assumptions.clone(),
+            assumptions: environment::assumptions(plan, &self.settings, &workspace.tree()),
             ..BuildRecord::default()
         };
 

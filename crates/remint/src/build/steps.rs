@@ -239,10 +239,15 @@ impl Run<'_> {
             );
             let mut served = Ok(());
             let finished = remint_sandbox::run(&command, &mut log, &cancel, |listener| {
-                if let Some(proxy) = proxy {
+                if let Some(proxy) = &proxy {
                     served = proxy.serve(listener);
                 }
-            })?;
+            });
+            if let Some(proxy) = proxy {
+                // Without namespaces the whole machine could go on using it.
+                proxy.stop_listening();
+            }
+            let finished = finished?;
             served?;
             anyhow::Ok(finished)
         })

@@ -32,6 +32,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("gzip-encoding"),
     page!("header-disagreement"),
     page!("hidden-characters"),
+    page!("host-surroundings"),
     page!("identity-mismatch"),
     page!("integrity-mismatch"),
     page!("integrity-not-declared"),
