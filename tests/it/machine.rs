@@ -1,6 +1,7 @@
 //! Machines that lack something: namespaces, room. Through the binary, and in what it tells.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -9,8 +10,8 @@ use crate::world::World;
 
 const SPEC: &str = "npm:note-server@1.0.0";
 
-/// A release that installs something: its manifest and its lockfile.
-fn with_dependency() -> [(&'static str, String); 2] {
+/// The repository of a release that installs something, and a file to hold it against.
+fn with_dependency(world: &World) -> (PathBuf, PathBuf) {
     let dependencies = json!({ "ms": "2.1.3" });
     let manifest = json!({
         "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib"],
@@ -28,10 +29,14 @@ fn with_dependency() -> [(&'static str, String); 2] {
             },
         },
     });
-    [
-        ("package.json", manifest.to_string()),
-        ("package-lock.json", lock.to_string()),
-    ]
+    let changes = [
+        ("package.json", &*manifest.to_string()),
+        ("package-lock.json", &*lock.to_string()),
+    ];
+    (
+        world.repository("npm/plain", &changes, "v1.0.0"),
+        stand_in(world, "note-server-1.0.0.tgz", "note-server"),
+    )
 }
 
 #[test]
@@ -39,10 +44,7 @@ fn two_builds_without_namespaces_run_at_once_beside_a_program_at_the_proxy_s_usu
     // Whoever has it already serves as well.
     let _squatter = TcpListener::bind("127.0.0.1:4873");
     let world = World::of_an_ordinary_user();
-    let [manifest, lock] = with_dependency();
-    let changes = [(manifest.0, manifest.1.as_str()), (lock.0, lock.1.as_str())];
-    let repository = world.repository("npm/plain", &changes, "v1.0.0");
-    let stand_in = stand_in(&world, "note-server-1.0.0.tgz", "note-server");
+    let (repository, stand_in) = with_dependency(&world);
     let file = world.build(SPEC, &repository, &stand_in);
     let arguments = [
         SPEC,
@@ -74,4 +76,26 @@ fn two_builds_without_namespaces_run_at_once_beside_a_program_at_the_proxy_s_usu
             .filter(|assumption| assumption["kind"] == "host-surroundings");
         assert_eq!(surroundings.count(), seen, "{assumptions:?}");
     }
+}
+
+#[test]
+fn a_build_that_fetches_too_much_says_so() {
+    // With caches of its own: an installed tree that is kept needs no fetching.
+    let world = World::of_an_ordinary_user();
+    let (repository, stand_in) = with_dependency(&world);
+    fs_err::write(world.path().join("remint.toml"), "downloads = \"1K\"\n").unwrap();
+    let answer = world.verify(&[
+        SPEC,
+        "--artifact",
+        stand_in.to_str().unwrap(),
+        "--source",
+        repository.to_str().unwrap(),
+    ]);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    assert_eq!(answer.target()["reason"], "not-built", "{answer:?}");
+    let detail = answer.target()["detail"].as_str().unwrap();
+    assert!(detail.contains("fetched more than 1"), "{detail}");
+    assert!(detail.contains("REMINT_DOWNLOADS"), "{detail}");
+    let refused = answer.target()["build"]["refused"].to_string();
+    assert!(refused.contains("over-budget"), "{refused}");
 }

@@ -66,12 +66,7 @@ impl Person {
     pub(crate) fn take_over(&self, directory: &Path) {
         #[cfg(unix)]
         if let Self::OrdinaryUser { uid: Some(uid), .. } = self {
-            match give(directory, *uid) {
-                Ok(()) => {}
-                // Something of his is running and clears its own away.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => panic!("{error}"),
-            }
+            give(directory, *uid);
         }
         #[cfg(not(unix))]
         let _ = directory;
@@ -79,17 +74,25 @@ impl Person {
 }
 
 #[cfg(unix)]
-fn give(path: &Path, uid: u32) -> std::io::Result<()> {
-    let metadata = fs_err::symlink_metadata(path)?;
-    if std::os::unix::fs::MetadataExt::uid(&metadata) != uid {
-        std::os::unix::fs::lchown(path, Some(uid), Some(uid))?;
-    }
-    if metadata.is_dir() {
-        for entry in fs_err::read_dir(path)? {
-            give(&entry?.path(), uid)?;
+fn give(path: &Path, uid: u32) {
+    let given = || -> std::io::Result<Vec<PathBuf>> {
+        let metadata = fs_err::symlink_metadata(path)?;
+        if std::os::unix::fs::MetadataExt::uid(&metadata) != uid {
+            std::os::unix::fs::lchown(path, Some(uid), Some(uid))?;
         }
+        if !metadata.is_dir() {
+            return Ok(Vec::new());
+        }
+        fs_err::read_dir(path)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect()
+    };
+    match given() {
+        Ok(below) => below.iter().for_each(|path| give(path, uid)),
+        // Something of his is running and clears its own away.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => panic!("{error}"),
     }
-    Ok(())
 }
 
 /// Whether whoever runs the test is root.

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::budget::Budget;
 use crate::configuration::credentials::{Credentials, shown};
 use crate::configuration::transport::Transport;
 use crate::digests::{Digests, Hashing};
@@ -41,6 +42,8 @@ pub(crate) struct Request<'a> {
     /// The most bytes that the answer may have.
     pub(crate) limit: u64,
     pub(crate) tokens: Tokens,
+    /// What the bytes of a file count towards.
+    pub(crate) budget: Option<&'a Budget>,
 }
 
 /// An answer that is held in memory.
@@ -159,9 +162,17 @@ impl Client {
             file.rewind().map_err(FetchError::from)?;
             let mut hashing = Hashing::default();
             let mut size = 0_u64;
+            let mut transfer = request.budget.map(Budget::transfer);
             while let Some(chunk) = next_chunk(&mut response).await? {
                 size = size.saturating_add(chunk.len() as u64);
                 within(size, request)?;
+                if let Some(transfer) = &mut transfer {
+                    let added = transfer.add(chunk.len() as u64);
+                    added.map_err(|exceeded| FetchError::OverBudget {
+                        url: shown(request.url),
+                        limit: exceeded.limit,
+                    })?;
+                }
                 hashing.update(&chunk);
                 file.write_all(&chunk).map_err(FetchError::from)?;
             }

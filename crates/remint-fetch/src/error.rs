@@ -57,6 +57,14 @@ pub enum FetchError {
         /// The limit.
         limit: u64,
     },
+    /// A build asks for more than it may fetch in all.
+    #[error("`{url}` would be more than the {limit} bytes that a build may fetch")]
+    OverBudget {
+        /// What was asked for, without credentials.
+        url: String,
+        /// The budget.
+        limit: u64,
+    },
     /// A file here cannot be read or written.
     #[error("cannot keep what was fetched")]
     Disk(#[from] std::io::Error),

@@ -44,6 +44,8 @@ pub enum FailureReason {
     Memory(u64),
     /// It wrote more than allowed, in bytes.
     Disk(u64),
+    /// It fetched more than allowed, in bytes.
+    Downloads(u64),
     /// It failed after asking for the network, which the phase does not have.
     NeedsNetwork,
     /// A registry did not have, or refused, a file that the lockfile lists.

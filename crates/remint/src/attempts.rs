@@ -285,7 +285,9 @@ fn is_hopeless(outcome: &BuildOutcome) -> bool {
         BuildOutcome::Built(_) => false,
         BuildOutcome::Failed(failure) => matches!(
             failure.reason,
-            FailureReason::RegistryUnavailable(_) | FailureReason::Deadline(_)
+            FailureReason::RegistryUnavailable(_)
+                | FailureReason::Deadline(_)
+                | FailureReason::Downloads(_)
         ),
     }
 }
@@ -298,6 +300,7 @@ fn not_built(failure: &Failure) -> ResultEvidence {
         | FailureReason::Deadline(_)
         | FailureReason::Memory(_)
         | FailureReason::Disk(_)
+        | FailureReason::Downloads(_)
         | FailureReason::NeedsNetwork
         | FailureReason::DependencyGone(_)
         | FailureReason::ToolUnavailable(_)
@@ -330,6 +333,10 @@ fn failure_words(failure: &Failure) -> String {
         ),
         FailureReason::Disk(bytes) => format!(
             "the source did not build: `{step}` wrote more than {} (`--disk` gives it more)",
+            crate::report::size_words(*bytes)
+        ),
+        FailureReason::Downloads(bytes) => format!(
+            "the source did not build: `{step}` fetched more than {} (REMINT_DOWNLOADS gives it more)",
             crate::report::size_words(*bytes)
         ),
         FailureReason::NeedsNetwork => format!(

@@ -94,6 +94,8 @@ pub(crate) struct BuildLimits {
     pub(crate) memory: u64,
     /// Bytes.
     pub(crate) disk: u64,
+    /// Bytes that the steps of one plan may fetch.
+    pub(crate) downloads: u64,
 }
 
 /// A settings file; every key is optional, an unknown one is an error.
@@ -107,6 +109,7 @@ struct FileSettings {
     deadline: Option<u64>,
     memory: Option<String>,
     disk: Option<String>,
+    downloads: Option<String>,
     jobs: Option<usize>,
     format: Option<ReportFormat>,
 }
@@ -194,6 +197,8 @@ impl Settings {
                     Some(disk) => disk,
                     None => size("REMINT_DISK", &local.disk, &user.disk)?.unwrap_or(10 << 30),
                 },
+                downloads: size("REMINT_DOWNLOADS", &local.downloads, &user.downloads)?
+                    .unwrap_or(4 << 30),
             },
             build_network: choose(
                 build.and_then(|build| build.build_network),

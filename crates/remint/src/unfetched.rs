@@ -22,6 +22,8 @@ pub(crate) const fn sort(error: &FetchError) -> Unfetched {
         | FetchError::Integrity { .. }
         | FetchError::TooLarge { .. }
         | FetchError::Artifact { .. } => Unfetched::Because(InconclusiveReason::Malformed),
+        // Builds alone have a budget, and are told by their proxy.
+        FetchError::OverBudget { .. } => Unfetched::Because(InconclusiveReason::NotBuilt),
         FetchError::Tool { .. } => Unfetched::Because(InconclusiveReason::Unsupported),
         FetchError::Disk(_) | FetchError::Configuration { .. } => Unfetched::Machine,
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use remint_model::Sha256;
+
 use crate::error::FetchError;
 use crate::proxy::Shared;
 use crate::proxy::rules::Refusal;
@@ -36,6 +38,14 @@ pub(super) enum Wanted {
 }
 
 impl Shared {
+    /// Writes down what is passed on, if the build may still have it.
+    pub(super) fn pass_on(&self, url: &str, sha256: Sha256, size: u64) -> Result<(), Refusal> {
+        let budget = &self.budget;
+        self.record
+            .fetched(url, sha256, size, || budget.spend(size))
+            .map_err(|_exceeded| Refusal::OverBudget)
+    }
+
     /// Writes a refusal down.
     pub(super) fn refuse(&self, url: &str, refusal: Refusal, wanted: Wanted) -> Answer {
         self.record.refused(url, refusal.word());
@@ -55,6 +65,7 @@ impl Shared {
                 Answer::Absent
             }
             FetchError::Integrity { .. } => self.refuse(url, Refusal::DigestMismatch, wanted),
+            FetchError::OverBudget { .. } => self.refuse(url, Refusal::OverBudget, wanted),
             FetchError::Disk(_) => {
                 let reason = reason(error);
                 self.record.machine_fault(&reason);

@@ -252,6 +252,9 @@ async fn answer(shared: &Arc<Shared>, url: &Url, method: &Method, accept: &str) 
     if !matches!(*method, Method::GET | Method::HEAD) {
         return refuse(Refusal::Method);
     }
+    if shared.budget.check().is_err() {
+        return refuse(Refusal::OverBudget);
+    }
     match asked {
         Asked::Packument(name) => {
             let form = if accept.contains(ABBREVIATED) {

@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::budget::Budget;
 use crate::client::Tokens;
 use crate::error::FetchError;
 use crate::registry::Registries;
@@ -44,6 +45,8 @@ pub struct ProxyRules<'a> {
     pub withheld: Option<Withheld>,
     /// Whether requests may use the user's credentials: not where foreign code can send them.
     pub tokens: Tokens,
+    /// How many bytes may be fetched in all.
+    pub budget: u64,
 }
 
 /// The published file that is being rebuilt.
@@ -77,6 +80,7 @@ struct Shared {
     tokens: Tokens,
     authority: Authority,
     record: Recorder,
+    budget: Budget,
     slots: Arc<Semaphore>,
     /// Changes when the proxy ends.
     open: watch::Receiver<()>,
@@ -96,6 +100,7 @@ impl Proxy {
             tokens: rules.tokens,
             authority: Authority::new()?,
             record: Recorder::default(),
+            budget: Budget::new(rules.budget),
             slots: Arc::new(Semaphore::new(CONNECTIONS)),
             open,
             registries,
@@ -146,7 +151,7 @@ impl Proxy {
     /// What was passed on and refused so far.
     #[must_use]
     pub fn record(&self) -> ProxyRecord {
-        self.shared.record.snapshot()
+        self.shared.record.snapshot(&self.shared.budget)
     }
 
     /// Stops serving; answers what was passed on and refused.
@@ -154,9 +159,8 @@ impl Proxy {
     pub fn finish(self) -> ProxyRecord {
         let shared = Arc::clone(&self.shared);
         drop(self);
-        shared.record.snapshot()
+        shared.record.snapshot(&shared.budget)
     }
-
 }
 
 impl Drop for Proxy {

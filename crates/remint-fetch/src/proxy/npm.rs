@@ -52,7 +52,9 @@ pub(super) async fn metadata(shared: &Arc<Shared>, name: &PackageName, part: Par
             return shared.failed(&url, &error, Wanted::Metadata);
         }
     };
-    shared.record.fetched(&url, digest, size);
+    if let Err(refusal) = shared.pass_on(&url, digest, size) {
+        return shared.refuse(&url, refusal, Wanted::Metadata);
+    }
     match shaped {
         Some((bytes, media_type)) => Answer::Document { bytes, media_type },
         None => Answer::Absent,
@@ -119,9 +121,9 @@ pub(super) async fn tarball(
     if let Err(refusal) = accept(&shared.rules, &stored, &digests) {
         return shared.refuse(&url, refusal, Wanted::File);
     }
-    shared
-        .record
-        .fetched(&url, stored.digests.sha256, stored.digests.size);
+    if let Err(refusal) = shared.pass_on(&url, stored.digests.sha256, stored.digests.size) {
+        return shared.refuse(&url, refusal, Wanted::File);
+    }
     Answer::File {
         path: stored.path,
         size: stored.digests.size,
@@ -170,6 +172,7 @@ async fn get(shared: &Shared, url: &Url, digests: &[Integrity]) -> Result<Stored
             limit: FILE_LIMIT,
             tokens: shared.tokens,
             reuse: Reuse::Always,
+            budget: Some(&shared.budget),
         })
         .await
 }

@@ -26,7 +26,9 @@ pub(super) async fn project(shared: &Shared, name: &PackageName, accept: &str) -
         Ok(page) => page,
         Err(error) => return shared.failed(&url, &error, Wanted::Metadata),
     };
-    shared.record.fetched(&url, digest, size);
+    if let Err(refusal) = shared.pass_on(&url, digest, size) {
+        return shared.refuse(&url, refusal, Wanted::Metadata);
+    }
     let page = for_inside(&shared.rules, name, page);
     if accept.contains("simple.v1+json") || accept.contains("simple.latest+json") {
         match serde_json::to_vec(&page) {
@@ -172,9 +174,9 @@ pub(super) async fn file(shared: &Shared, file: &PythonFile, asked: &Url) -> Ans
     if let Err(refusal) = accept(&shared.rules, &stored, &digests) {
         return shared.refuse(&url, refusal, wanted);
     }
-    shared
-        .record
-        .fetched(&url, stored.digests.sha256, stored.digests.size);
+    if let Err(refusal) = shared.pass_on(&url, stored.digests.sha256, stored.digests.size) {
+        return shared.refuse(&url, refusal, wanted);
+    }
     Answer::File {
         path: stored.path,
         size: stored.digests.size,
@@ -236,6 +238,7 @@ async fn get(
             limit: if metadata { 16 << 20 } else { FILE_LIMIT },
             tokens: shared.tokens,
             reuse: Reuse::Always,
+            budget: Some(&shared.budget),
         })
         .await
 }

@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use remint_model::{Fetched, RefusedRequest, Sha256};
 
+use crate::budget::{Budget, Exceeded};
+
 /// A build that asks for more than this is only making noise.
 const MOST: usize = 50_000;
 
@@ -23,6 +25,8 @@ pub struct ProxyRecord {
     pub unavailable: Vec<String>,
     /// Whether the build asked for the published file.
     pub consumed_published: bool,
+    /// The budget, when the build asked for more than that: from then on it got nothing.
+    pub over_budget: Option<u64>,
     /// What this machine itself could not do (a full disk), if anything: then nothing above is to be held against
     /// the release.
     pub machine_fault: Option<String>,
@@ -43,17 +47,30 @@ struct Lists {
 pub(super) struct Recorder(Mutex<Lists>);
 
 impl Recorder {
-    fn change(&self, change: impl FnOnce(&mut Lists)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn change<Answer>(&self, change: impl FnOnce(&mut Lists) -> Answer) -> Answer {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn fetched(&self, url: &str, sha256: Sha256, size: u64) {
+    /// The first time that something is passed on it has to be paid for.
+    pub(super) fn fetched(
+        &self,
+        url: &str,
+        sha256: Sha256,
+        size: u64,
+        pay: impl FnOnce() -> Result<(), Exceeded>,
+    ) -> Result<(), Exceeded> {
         let entry = Fetched {
             url: url.to_owned(),
             sha256,
             size,
         };
-        self.change(|lists| insert(&mut lists.fetched, entry));
+        self.change(|lists| {
+            if !lists.fetched.contains(&entry) {
+                pay()?;
+                insert(&mut lists.fetched, entry);
+            }
+            Ok(())
+        })
     }
 
     pub(super) fn refused(&self, url: &str, reason: &str) {
@@ -82,7 +99,7 @@ impl Recorder {
         });
     }
 
-    pub(super) fn snapshot(&self) -> ProxyRecord {
+    pub(super) fn snapshot(&self, budget: &Budget) -> ProxyRecord {
         let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ProxyRecord {
             fetched: lists.fetched.iter().cloned().collect(),
@@ -90,6 +107,7 @@ impl Recorder {
             gone: lists.gone.iter().cloned().collect(),
             unavailable: lists.unavailable.iter().cloned().collect(),
             consumed_published: lists.consumed_published,
+            over_budget: budget.check().err().map(|exceeded| exceeded.limit),
             machine_fault: lists.machine_fault.clone(),
         }
     }

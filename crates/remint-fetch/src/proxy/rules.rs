@@ -22,6 +22,7 @@ pub(super) enum Refusal {
     Audit,
     UpdateCheck,
     UnknownEndpoint,
+    OverBudget,
 }
 
 impl Refusal {
@@ -35,6 +36,7 @@ impl Refusal {
             Self::Audit => "audit",
             Self::UpdateCheck => "update-check",
             Self::UnknownEndpoint => "unknown-endpoint",
+            Self::OverBudget => "over-budget",
         }
     }
 }

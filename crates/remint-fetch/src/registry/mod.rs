@@ -125,6 +125,7 @@ impl Registries {
                 tokens: Tokens::AsConfigured,
                 // Without a digest nothing ties what is cached to what the registry serves today.
                 reuse: Reuse::IfDigestKnown,
+                budget: None,
             })
             .await?;
         let path = directory.join(file.name.as_str());

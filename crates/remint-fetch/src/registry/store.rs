@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use remint_model::{Integrity, Sha256};
 use url::Url;
 
+use crate::budget::Budget;
 use crate::cache::Location;
 use crate::client::{Client, Request, Tokens};
 use crate::configuration::credentials::shown;
@@ -41,6 +42,8 @@ pub(crate) struct FileRequest<'a> {
     pub(crate) limit: u64,
     pub(crate) tokens: Tokens,
     pub(crate) reuse: Reuse,
+    /// What a transfer counts towards.
+    pub(crate) budget: Option<&'a Budget>,
 }
 
 /// When a cached file will do.
@@ -103,6 +106,7 @@ impl Registries {
                 etag: etag.as_deref(),
                 limit: DOCUMENT_LIMIT,
                 tokens,
+                budget: None,
             })
             .await?;
         let Some(document) = answer else {
@@ -163,6 +167,7 @@ impl Registries {
                 etag: None,
                 limit: request.limit,
                 tokens: request.tokens,
+                budget: request.budget,
             };
             request.client.file(wanted, &file)
         };

@@ -182,6 +182,7 @@ impl ToolStore {
                 limit: FILE_LIMIT,
                 tokens: Tokens::AsConfigured,
                 reuse: Reuse::IfDigestKnown,
+                budget: None,
             })
             .await
     }

@@ -18,6 +18,10 @@ struct Inside {
 
 impl Inside {
     fn new(user: &UserConfiguration, lock: &Lock, tokens: Tokens) -> Self {
+        Self::with_budget(user, lock, tokens, u64::MAX)
+    }
+
+    fn with_budget(user: &UserConfiguration, lock: &Lock, tokens: Tokens, budget: u64) -> Self {
         let withheld = Withheld {
             target: Target {
                 ecosystem: Ecosystem::Npm,
@@ -33,6 +37,7 @@ impl Inside {
             lock,
             withheld: Some(withheld),
             tokens,
+            budget,
         };
         let registries = Arc::new(Registries::new(user).unwrap());
         let proxy = Proxy::start(registries, &rules).unwrap();
@@ -429,6 +434,80 @@ async fn parts_of_files_are_served() {
 }
 
 #[tokio::test]
+async fn a_build_gets_no_more_than_its_budget() {
+    let (place, server) = place();
+    let user = user(place.path(), &server);
+    let url = |name: &str| format!("https://registry.npmjs.org/{name}/-/{name}-1.0.0.tgz");
+    for name in ["a", "b", "c", "d"] {
+        let content = name.repeat(400);
+        let reply = Reply::file(content.as_bytes());
+        server.set(&format!("npm/{name}/-/{name}-1.0.0.tgz"), reply);
+    }
+    server.set(
+        "npm/a",
+        packument(&server, "a", &[("1.0.0", "2024-01-01T00:00:00Z")]),
+    );
+    let with_budget =
+        |budget| Inside::with_budget(&user, &anything(), Tokens::AsConfigured, budget);
+
+    let inside = with_budget(1000);
+    // The same file again and again is one file.
+    for name in ["a", "b", "a", "b", "a"] {
+        assert_eq!(inside.get(&url(name)).await.status(), StatusCode::OK);
+    }
+    assert_eq!(inside.proxy.record().over_budget, None);
+    let response = inside.get(&url("c")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        response.text().await.unwrap(),
+        "refused by remint: over-budget\n"
+    );
+    // From then on nothing more: neither what would still fit, nor what it had.
+    for url in [url("a"), "https://registry.npmjs.org/a".to_owned()] {
+        assert_eq!(inside.get(&url).await.status(), StatusCode::FORBIDDEN);
+    }
+    let record = inside.proxy.finish();
+    assert_eq!(record.over_budget, Some(1000));
+    assert_eq!(record.fetched.len(), 2);
+    assert!(record.unavailable.is_empty() && record.gone.is_empty());
+    assert!(
+        record
+            .refused
+            .iter()
+            .all(|entry| entry.reason == "over-budget")
+    );
+
+    // Metadata counts, and so does what is in the cache already.
+    let inside = with_budget(1000);
+    assert_eq!(
+        inside.get("https://registry.npmjs.org/a").await.status(),
+        StatusCode::OK
+    );
+    let spent = inside
+        .proxy
+        .record()
+        .fetched
+        .iter()
+        .map(|entry| entry.size)
+        .sum::<u64>();
+    let inside = with_budget(spent + 799);
+    for (url, status) in [
+        ("https://registry.npmjs.org/a".to_owned(), StatusCode::OK),
+        (url("a"), StatusCode::OK),
+        (url("b"), StatusCode::FORBIDDEN),
+    ] {
+        assert_eq!(inside.get(&url).await.status(), status, "{url}");
+    }
+
+    // A file without end is broken off on the way.
+    server.set("npm/e/-/e-1.0.0.tgz", Reply::Endless);
+    let inside = with_budget(8 << 20);
+    assert_eq!(inside.get(&url("e")).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(inside.refused(), [pair(&url("e"), "over-budget")]);
+    assert_eq!(inside.proxy.finish().over_budget, Some(8 << 20));
+}
+
+#[tokio::test]
 async fn a_finished_proxy_serves_nobody() {
     let (place, server) = place();
     let inside = Inside::new(
@@ -473,6 +552,7 @@ async fn a_tunnel_without_tls_is_served_as_well() {
         lock: &lock,
         withheld: None,
         tokens: Tokens::AsConfigured,
+        budget: u64::MAX,
     };
     let proxy = Proxy::start(registries, &rules).unwrap();
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

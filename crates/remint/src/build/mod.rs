@@ -148,6 +148,7 @@ impl Builder {
                 } else {
                     Tokens::AsConfigured
                 },
+                budget: self.settings.limits.downloads,
             };
             Some(Arc::new(Proxy::start(
                 Arc::clone(&self.registries),
@@ -224,7 +225,9 @@ fn explain_with_registry(failure: &mut Failure, served: &remint_fetch::ProxyReco
     if !matches!(failure.reason, FailureReason::ExitCode(_)) {
         return;
     }
-    if let Some(url) = served.gone.first() {
+    if let Some(budget) = served.over_budget {
+        failure.reason = FailureReason::Downloads(budget);
+    } else if let Some(url) = served.gone.first() {
         failure.reason = FailureReason::DependencyGone(url.clone());
     } else if let Some(url) = served.unavailable.first() {
         failure.reason = FailureReason::RegistryUnavailable(url.clone());
