@@ -297,7 +297,15 @@ pub(crate) fn install(manager: Manager, locking: Locking) -> Vec<String> {
                 Partly => &["pnpm", "install", "--no-frozen-lockfile"],
                 None => &["pnpm", "install", "--no-frozen-lockfile", "--no-lockfile"],
             },
-            &["--ignore-scripts", "--ignore-pnpmfile"],
+            match locking {
+                Whole => &["--ignore-scripts", "--ignore-pnpmfile"],
+                // A sibling of a version that is published by now is built here, not fetched.
+                Partly | None => &[
+                    "--ignore-scripts",
+                    "--ignore-pnpmfile",
+                    "--config.link-workspace-packages=true",
+                ],
+            },
         ),
         Manager::YarnClassic => (
             match locking {

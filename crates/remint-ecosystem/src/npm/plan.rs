@@ -32,6 +32,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
             .reference
             .as_deref()
             .unwrap_or(request.target.version.as_str()),
+        event: None,
         commit: request.pin.commit.as_str(),
         repository: &repository,
         build_path: learnt.as_deref().unwrap_or(BUILD_PATH),

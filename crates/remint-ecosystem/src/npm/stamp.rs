@@ -1,6 +1,8 @@
 //! Writes a released version into files whose commit does not carry it, in the way that makes them what was
 //! published, where that can be told.
 
+use std::collections::BTreeSet;
+
 use remint_model::{CommitId, Edit, EntryPath, Sha1, Survey};
 use serde_json::Value;
 
@@ -92,16 +94,29 @@ pub(crate) fn version_files(project: &Project<'_>, found: &str, wanted: &str) ->
         })
         .filter_map(|(path, content)| {
             let text = std::str::from_utf8(content).ok()?;
-            let quoted = ['"', '\'', '`']
-                .iter()
-                .any(|quote| text.contains(&format!("{quote}{found}{quote}")));
-            quoted.then(|| Edit {
+            let stated = stated_version(text, found)?;
+            Some(Edit {
                 path: path.clone(),
-                content: text.replace(found, wanted).into_bytes(),
+                content: text.replace(stated, wanted).into_bytes(),
                 because: format!("the version {wanted} in a file named for it"),
             })
         })
         .collect()
+}
+
+/// The version in quotes in a text: the expected one, or the only one that there is, such as a placeholder of its
+/// own.
+fn stated_version<'a>(text: &'a str, expected: &'a str) -> Option<&'a str> {
+    let quoted: BTreeSet<&str> = ['"', '\'', '`']
+        .into_iter()
+        .flat_map(|quote| text.split(quote).skip(1).step_by(2))
+        .filter(|inner| nodejs_semver::Version::parse(inner).is_ok())
+        .collect();
+    if quoted.contains(expected) {
+        return Some(expected);
+    }
+    let mut quoted = quoted.into_iter();
+    quoted.next().filter(|_| quoted.next().is_none())
 }
 
 fn below(project: &Project<'_>, path: &EntryPath) -> Option<String> {

@@ -56,6 +56,7 @@ pub(crate) fn prepare(
     let known = Known {
         version,
         reference,
+        event: None,
         commit: request.pin.commit.as_str(),
         repository: &repository,
         build_path,

@@ -279,6 +279,7 @@ mod tests {
         let known = Known {
             version: "1.2.3",
             reference: "v1.2.3",
+            event: None,
             commit: "0123",
             repository: "o/n",
             build_path: "/remint",

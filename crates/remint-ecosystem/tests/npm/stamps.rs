@@ -56,20 +56,63 @@ jobs:
 
 #[test]
 fn files_named_for_the_version_are_a_later_try() {
+    for (content, expect) in [
+        ("const version = '0.0.0';", Some("const version = '1.2.3';")),
+        // Its own placeholder, where nothing else can be meant.
+        ("const v = \"0.1.0-local\";", Some("const v = \"1.2.3\";")),
+        ("[\"0.1.0\", \"0.2.0\"]", None),
+        ("export default 'unknown';", None),
+    ] {
+        let project = Project::new(&[("package.json", MANIFEST), ("src/version.ts", content)])
+            .stamped("0.0.0");
+        let plans = project.plans().unwrap();
+        let edited = |variant: &str| {
+            let plan = plans.iter().find(|plan| plan.variant == variant)?;
+            let edit = plan
+                .edits
+                .iter()
+                .find(|edit| edit.path.as_str() == "src/version.ts")?;
+            Some(String::from_utf8(edit.content.clone()).unwrap())
+        };
+        assert_eq!(edited("as inferred"), None, "{content}");
+        let found = edited("version written into version files as well");
+        assert_eq!(found.as_deref(), expect, "{content}");
+    }
+}
+
+#[test]
+fn a_workflow_that_tells_releases_from_dispatches_writes_the_version_of_the_release() {
+    let workflow = "on:
+  release:
+    types: [published]
+  workflow_dispatch:
+jobs:
+  release:
+    steps:
+      - run: |
+          if [ \"${{ github.event_name }}\" == \"workflow_dispatch\" ]; then
+            VERSION=${{ github.event.inputs.version }}
+          else
+            VERSION=${{ github.event.release.tag_name }}
+          fi
+          node .github/scripts/write-version.mjs ${VERSION#v}
+      - run: npm ci
+      - run: npm publish
+";
     let project = Project::new(&[
         ("package.json", MANIFEST),
-        ("src/version.ts", "export const version = '0.0.0';\n"),
+        (".github/workflows/release.yml", workflow),
     ])
     .stamped("0.0.0");
-    let plans = project.plans().unwrap();
-    let edited = |variant: &str| {
-        let plan = plans.iter().find(|plan| plan.variant == variant).unwrap();
-        plan.edits
-            .iter()
-            .any(|edit| edit.path.as_str() == "src/version.ts")
-    };
-    assert!(!edited("as inferred"));
-    assert!(edited("version written into version files as well"));
+    let written = steps(&project.best())
+        .into_iter()
+        .find(|step| step.contains("write-version.mjs"))
+        .unwrap();
+    assert!(
+        written.contains("\"release\" == \"workflow_dispatch\""),
+        "{written}"
+    );
+    assert!(written.contains("VERSION=v1.2.3"), "{written}");
 }
 
 #[test]

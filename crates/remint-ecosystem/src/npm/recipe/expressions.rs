@@ -7,6 +7,8 @@ pub(crate) struct Known<'a> {
     pub(crate) version: &'a str,
     /// The tag or branch that led to the commit.
     pub(crate) reference: &'a str,
+    /// What started the workflow: `release`, `push`, …
+    pub(crate) event: Option<&'a str>,
     /// The commit.
     pub(crate) commit: &'a str,
     /// The repository as `owner/name`, where that can be told.
@@ -15,7 +17,16 @@ pub(crate) struct Known<'a> {
     pub(crate) build_path: &'a str,
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// The same of a workflow that any of these starts; a release is what a release starts, if one may.
+    pub(crate) fn started_by(self, triggers: &'a [String]) -> Self {
+        let event = ["release", "push", "workflow_dispatch"]
+            .into_iter()
+            .find(|event| triggers.iter().any(|trigger| trigger == event))
+            .or_else(|| triggers.first().map(String::as_str));
+        Self { event, ..self }
+    }
+
     /// The text with every expression replaced; `None` when one of them has no known value, such as a secret.
     pub(crate) fn fill(&self, text: &str) -> Option<String> {
         let mut filled = String::with_capacity(text.len());
@@ -36,6 +47,7 @@ impl Known<'_> {
                 self.reference
             }
             "github.ref" => return Some(format!("refs/tags/{}", self.reference)),
+            "github.event_name" => self.event?,
             "github.sha" => self.commit,
             "github.repository" => self.repository,
             "github.workspace" => self.build_path,
@@ -76,6 +88,7 @@ impl Known<'_> {
 pub(super) const KNOWN: Known<'static> = Known {
     version: "1.2.3",
     reference: "v1.2.3",
+    event: Some("push"),
     commit: "0123456789abcdef0123456789abcdef01234567",
     repository: "o/n",
     build_path: "/build",
@@ -91,6 +104,7 @@ mod tests {
             ("plain", Some("plain")),
             ("x ${{ github.ref_name }} y", Some("x v1.2.3 y")),
             ("${{github.ref}}", Some("refs/tags/v1.2.3")),
+            ("${{ github.event_name }}", Some("push")),
             ("${{ steps.x.outputs.version }}", Some("1.2.3")),
             ("${{ inputs.new-version }}", Some("1.2.3")),
             ("${{ needs.a.outputs['tag_name'] }}", Some("v1.2.3")),
@@ -102,6 +116,19 @@ mod tests {
             ("${{ open", None),
         ] {
             assert_eq!(KNOWN.fill(text).as_deref(), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_workflow_for_releases_was_started_by_one() {
+        for (triggers, expect) in [
+            (&["workflow_dispatch", "release"][..], Some("release")),
+            (&["workflow_dispatch", "push"], Some("push")),
+            (&["schedule"], Some("schedule")),
+            (&[], None),
+        ] {
+            let triggers: Vec<String> = triggers.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(KNOWN.started_by(&triggers).event, expect);
         }
     }
 }

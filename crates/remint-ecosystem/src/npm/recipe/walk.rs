@@ -34,9 +34,10 @@ pub(super) fn read(
     workflow: &Workflow,
     job: &Job,
 ) -> Option<Candidate> {
+    let known = known.started_by(&workflow.triggers);
     let mut walk = Walk {
         project,
-        known,
+        known: &known,
         environment: BTreeMap::new(),
         unknown: BTreeSet::new(),
         recipe: Recipe {
@@ -65,7 +66,7 @@ pub(super) fn read(
     }
     walk.job(job);
     let text = walk.published.take()?;
-    let score = score(project, known, workflow, job, &walk.recipe.publish, &text);
+    let score = score(project, &known, workflow, job, &walk.recipe.publish, &text);
     Some(Candidate {
         recipe: walk.recipe,
         score,
