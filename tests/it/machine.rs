@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::npm::stand_in;
 use crate::world::World;
 
-const SPEC: &str = "npm:note-server@1.0.0";
+pub(crate) const SPEC: &str = "npm:note-server@1.0.0";
 
 /// The repository of a release that installs something, and a file to hold it against.
-fn with_dependency(world: &World) -> (PathBuf, PathBuf) {
+pub(crate) fn with_dependency(world: &World) -> (PathBuf, PathBuf) {
     let dependencies = json!({ "ms": "2.1.3" });
     let manifest = json!({
         "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib"],

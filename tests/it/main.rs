@@ -8,6 +8,10 @@
 
 mod cli;
 #[cfg(target_os = "linux")]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod full_disk;
+#[cfg(target_os = "linux")]
 mod machine;
 mod npm;
 mod person;

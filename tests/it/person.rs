@@ -105,3 +105,11 @@ pub(crate) fn is_root() -> bool {
     #[cfg(not(unix))]
     false
 }
+
+/// User and group of whoever runs the test.
+#[cfg(unix)]
+pub(crate) fn ids() -> (u32, u32) {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = fs_err::metadata("/proc/self").unwrap();
+    (own.uid(), own.gid())
+}

@@ -4,16 +4,18 @@
 fn main() {
     remint_sandbox::become_helper_if_asked();
     let probe = remint_sandbox::probe();
-    let landlock = probe
-        .landlock
-        .map_or("no".to_owned(), |version| version.to_string());
-    println!("kernel {}, landlock {landlock}", probe.kernel);
-    match probe.namespaces {
-        Ok(()) => println!("namespaces work"),
-        Err(error) => {
-            println!("failed to {error}");
-            if let Some(hint) = error.hint() {
-                println!("hint: {hint}");
+    println!("kernel {}", probe.kernel);
+    for (level, tried) in [
+        ("namespaces", probe.namespaces),
+        ("landlock", probe.landlock),
+    ] {
+        match tried {
+            Ok(()) => println!("{level} can be had"),
+            Err(error) => {
+                println!("{level}: failed to {error}");
+                if let Some(hint) = error.hint() {
+                    println!("hint: {hint}");
+                }
             }
         }
     }

@@ -38,6 +38,10 @@ pub enum Ending {
     MemoryExceeded,
     /// It wrote more files than allowed.
     DiskExceeded,
+    /// The machine's memory was nearly used up, by whomever, before the command had used what it was allowed.
+    MemoryShort,
+    /// The machine's disk was nearly full, through whomever, before the command had written what it was allowed.
+    DiskShort,
     /// The caller did not want to wait any longer.
     Cancelled,
 }
@@ -58,6 +62,8 @@ impl std::fmt::Display for Ending {
             Self::DeadlinePassed => formatter.write_str("was still running at its deadline"),
             Self::MemoryExceeded => formatter.write_str("used too much memory"),
             Self::DiskExceeded => formatter.write_str("wrote too much"),
+            Self::MemoryShort => formatter.write_str("ran while memory became short"),
+            Self::DiskShort => formatter.write_str("ran while the disk became full"),
             Self::Cancelled => formatter.write_str("was cancelled"),
         }
     }

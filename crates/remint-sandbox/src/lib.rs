@@ -17,6 +17,7 @@ mod finished;
 mod obstacle;
 mod owner;
 mod probe;
+mod room;
 
 #[cfg(target_os = "linux")]
 mod channel;
@@ -46,7 +47,8 @@ pub use error::SandboxError;
 pub use finished::{Ending, Finished, NetworkAttempt, Protocol};
 pub use obstacle::Obstacle;
 pub use owner::{Owner, remove_tree};
-pub use probe::{Probe, probe};
+pub use probe::{Probe, probe, try_isolation};
+pub use room::{DISK_RESERVE, free_space};
 
 #[cfg(target_os = "linux")]
 pub use helper::become_helper_if_asked;

@@ -62,13 +62,16 @@ impl Obstacle {
         match self {
             Self::AppArmor => {
                 "allow it until the next start: \
-                 sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+                 sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; \
+                 or accept the weaker `landlock` isolation: --isolation landlock"
             }
             Self::UnprivilegedSwitch => {
-                "allow it until the next start: sudo sysctl -w kernel.unprivileged_userns_clone=1"
+                "allow it until the next start: sudo sysctl -w kernel.unprivileged_userns_clone=1; \
+                 or accept the weaker `landlock` isolation: --isolation landlock"
             }
             Self::NoUserNamespaces => {
-                "allow it until the next start: sudo sysctl -w user.max_user_namespaces=15000"
+                "allow it until the next start: sudo sysctl -w user.max_user_namespaces=15000; \
+                 or accept, as an ordinary user, the weaker `landlock` isolation: --isolation landlock"
             }
             Self::RootWithoutRights => {
                 "run as an ordinary user, or give the container CAP_SYS_ADMIN, CAP_SETUID, \

@@ -1,5 +1,6 @@
 //! What this machine allows, found out by trying.
 
+use crate::command::Isolation;
 use crate::error::SandboxError;
 
 /// What can be had on this machine.
@@ -7,8 +8,8 @@ use crate::error::SandboxError;
 pub struct Probe {
     /// Whether a command was run in namespaces just now, and if not, why not.
     pub namespaces: Result<(), SandboxError>,
-    /// The version of Landlock's interface that the kernel offers, if any.
-    pub landlock: Option<u32>,
+    /// The same for the level without namespaces.
+    pub landlock: Result<(), SandboxError>,
     /// The kernel's release; elsewhere the system's name.
     pub kernel: String,
 }
@@ -18,8 +19,8 @@ pub struct Probe {
 #[must_use]
 pub fn probe() -> Probe {
     Probe {
-        namespaces: try_namespaces(),
-        landlock: crate::helper::landlock_version(),
+        namespaces: try_isolation(Isolation::Namespaces),
+        landlock: try_isolation(Isolation::Landlock),
         kernel: rustix::system::uname()
             .release()
             .to_string_lossy()
@@ -34,13 +35,28 @@ pub fn probe() -> Probe {
     let kernel = std::env::consts::OS.to_owned();
     Probe {
         namespaces: Err(SandboxError::Unsupported),
-        landlock: None,
+        landlock: Err(SandboxError::Unsupported),
         kernel,
     }
 }
 
+/// There is nothing to try here.
+///
+/// # Errors
+///
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn try_isolation(_isolation: Isolation) -> Result<(), SandboxError> {
+    Err(SandboxError::Unsupported)
+}
+
+/// Runs a command at this level that does nothing.
+///
+/// # Errors
+///
+/// When it cannot be had here; the error says why, and what can be done about it.
 #[cfg(target_os = "linux")]
-fn try_namespaces() -> Result<(), SandboxError> {
+pub fn try_isolation(isolation: Isolation) -> Result<(), SandboxError> {
     use crate::{Command, Layer, Owner, remove_tree};
 
     let owner = Owner::of_this_process()?;
@@ -59,12 +75,16 @@ fn try_namespaces() -> Result<(), SandboxError> {
     }
     owner.give(place.path())?;
     let mut command = Command::new(["true"], owner);
-    command.layers.push(Layer {
-        inside: "/build".into(),
-        lowers: vec![name("lower")],
-        upper: name("upper"),
-        work: name("work"),
-    });
+    command.isolation = isolation;
+    match isolation {
+        Isolation::Namespaces => command.layers.push(Layer {
+            inside: "/build".into(),
+            lowers: vec![name("lower")],
+            upper: name("upper"),
+            work: name("work"),
+        }),
+        Isolation::Landlock => {}
+    }
     let mut log = Vec::new();
     let finished = crate::run(
         &command,

@@ -161,6 +161,8 @@ impl Record {
             Report::Signalled(signal) => self.end(Ending::Signalled(signal)),
             Report::MemoryExceeded => self.end(Ending::MemoryExceeded),
             Report::DiskExceeded => self.end(Ending::DiskExceeded),
+            Report::MemoryShort => self.end(Ending::MemoryShort),
+            Report::DiskShort => self.end(Ending::DiskShort),
             Report::PeakMemory(bytes) => self.peak_memory = bytes,
             Report::Failed { step, path, errno } => {
                 let error = std::io::Error::from_raw_os_error(errno);

@@ -77,8 +77,12 @@ pub(crate) enum Report {
     Signalled(i32),
     /// All processes together used too much memory.
     MemoryExceeded,
-    /// Files without a name used too much disk.
+    /// Files, with or without a name, used too much disk.
     DiskExceeded,
+    /// The machine has hardly any memory left.
+    MemoryShort,
+    /// The machine has hardly any room left where the command writes.
+    DiskShort,
     /// The most memory seen in use, in bytes.
     PeakMemory(u64),
     /// The sandbox could not be made.

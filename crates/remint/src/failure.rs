@@ -4,7 +4,7 @@ use remint_sandbox::SandboxError;
 
 use crate::exit::Exit;
 use crate::interrupt::Interrupted;
-use crate::terminal;
+use crate::{room, terminal};
 
 /// The user asked for something that makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,8 @@ pub(crate) fn tell(error: &anyhow::Error) {
     let hint = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<SandboxError>())
-        .and_then(SandboxError::hint);
+        .and_then(SandboxError::hint)
+        .or_else(|| room::hint(error).map(str::to_owned));
     terminal::tell_error(error, hint.as_deref());
 }
 

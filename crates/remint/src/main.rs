@@ -16,6 +16,7 @@ mod planning;
 mod progress;
 mod report;
 mod resolve;
+mod room;
 mod sdist;
 mod settings;
 mod terminal;
@@ -71,11 +72,11 @@ fn run() -> anyhow::Result<Exit> {
             let settings = settings(None, Some(&arguments.report))?;
             runtime.block_on(commands::doctor::run(&settings))
         }
-        Command::Explain(arguments) => Ok(commands::explain::run(arguments)),
+        Command::Explain(arguments) => commands::explain::run(arguments),
         Command::Cache(arguments) => {
             let settings = settings(None, None)?;
             commands::cache::run(&arguments.action, &settings)
         }
-        Command::Completions(arguments) => Ok(commands::completions::run(arguments)),
+        Command::Completions(arguments) => commands::completions::run(arguments),
     }
 }

@@ -64,10 +64,12 @@ pub(crate) async fn locate(
             },
             uploaded: None,
         };
-        anyhow::Ok(
-            find_source(&request, &user)
-                .map_err(|error| (InconclusiveReason::NoSource, chain(&error))),
-        )
+        match find_source(&request, &user) {
+            Err(error) if error.is_machine_fault() => Err(error.into()),
+            found => {
+                anyhow::Ok(found.map_err(|error| (InconclusiveReason::NoSource, chain(&error))))
+            }
+        }
     })
     .await??;
     Ok(answer.map(|mut found| {

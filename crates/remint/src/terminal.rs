@@ -5,15 +5,14 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Writes the answer to standard output. A reader that has gone away is no failure of ours.
-pub(crate) fn answer(text: &str) {
+/// Writes the answer to standard output. A reader that has gone away is no failure of ours; a full disk behind it is.
+pub(crate) fn answer(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    if out
-        .write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_err()
-    {
-        // Nobody is listening (a closed pipe): there is nowhere to say so.
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write the answer to standard output")
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -46,8 +45,7 @@ pub(crate) fn width() -> Option<usize> {
 /// Delivers an answer to a file, whole or not at all, or to standard output.
 pub(crate) fn deliver(text: &str, output: Option<&Path>) -> anyhow::Result<()> {
     let Some(path) = output else {
-        answer(text);
-        return Ok(());
+        return answer(text);
     };
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

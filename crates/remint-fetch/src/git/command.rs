@@ -299,6 +299,7 @@ fn run(
         .map_err(GitError::Program)?;
     drop(starting);
 
+    let place = command.get_current_dir().map(Path::to_owned);
     let stdin = child.stdin.take();
     let stdout = child.stdout.take();
     let stderr = child.stderr.take();
@@ -365,6 +366,10 @@ fn run(
             limit: output_limit,
         }),
         _ if status => Ok(output),
+        _ if says_that_the_disk_is_full(&message) => Err(GitError::Disk {
+            path: place.unwrap_or_default(),
+            reason: std::io::ErrorKind::StorageFull.into(),
+        }),
         _ => Err(GitError::Failed {
             operation: operation.to_owned(),
             message,
@@ -438,6 +443,16 @@ fn is_noise(line: &str) -> bool {
     .any(|noise| line.starts_with(noise))
 }
 
+/// Git has no other way to say so. What the other side says about its own disk does not count.
+fn says_that_the_disk_is_full(message: &str) -> bool {
+    message
+        .split("; ")
+        .filter(|line| !line.starts_with("remote:"))
+        .any(|line| {
+            line.contains("No space left on device") || line.contains("Disk quota exceeded")
+        })
+}
+
 fn bytes_below(directory: &Path) -> u64 {
     let Ok(entries) = fs_err::read_dir(directory) else {
         return 0;
@@ -452,4 +467,17 @@ fn bytes_below(directory: &Path) -> u64 {
 /// `a:b` joined for a refspec, forced.
 pub(super) fn refspec(from: &str, to: &str) -> OsString {
     OsString::from(format!("+{from}:{to}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_that_the_disk_is_full;
+
+    #[test]
+    fn a_full_disk_here_is_told_from_one_over_there() {
+        let here = "error: unable to write file x: No space left on device; fatal: unpack failed";
+        let there = "remote: fatal: write error: No space left on device; fatal: early EOF";
+        assert!(says_that_the_disk_is_full(here));
+        assert!(!says_that_the_disk_is_full(there));
+    }
 }

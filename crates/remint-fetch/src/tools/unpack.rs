@@ -124,16 +124,15 @@ impl Place<'_> {
             return Err(damaged(self.archive, format!("`{path}` occurs twice")));
         }
         if let Some(folder) = target.parent() {
-            fs_err::create_dir_all(folder)
-                .map_err(|error| damaged(self.archive, format!("`{path}`: {error}")))?;
+            fs_err::create_dir_all(folder).map_err(|error| self.fault(&path, error))?;
         }
         let mut file = fs_err::OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(&target)?;
         let mut content = content.take(self.left);
-        let written = std::io::copy(&mut content, &mut file)
-            .map_err(|error| damaged(self.archive, format!("`{path}`: {error}")))?;
+        let written =
+            std::io::copy(&mut content, &mut file).map_err(|error| self.fault(&path, error))?;
         self.left = self.left.saturating_sub(written);
         if self.left == 0 {
             return Err(damaged(
@@ -145,6 +144,23 @@ impl Place<'_> {
         crate::cache::set_mode(&target, if executable { 0o755 } else { 0o644 })?;
         self.seen.insert(path);
         Ok(())
+    }
+
+    /// Reading and writing can both have failed: no archive, however damaged, makes an error of the disk's.
+    fn fault(&self, path: &EntryPath, error: std::io::Error) -> FetchError {
+        use std::io::ErrorKind;
+        let is_the_disk_s = matches!(
+            error.kind(),
+            ErrorKind::StorageFull
+                | ErrorKind::QuotaExceeded
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::PermissionDenied
+        );
+        if is_the_disk_s {
+            FetchError::Disk(error)
+        } else {
+            damaged(self.archive, format!("`{path}`: {error}"))
+        }
     }
 }
 
@@ -180,6 +196,24 @@ mod tests {
             .flush()
             .unwrap();
         file
+    }
+
+    #[test]
+    fn a_full_disk_is_not_held_against_the_archive() {
+        use std::io::ErrorKind;
+        let place = Place {
+            archive: Path::new("node.tgz"),
+            root: Path::new("root"),
+            left: 1,
+            seen: BTreeSet::new(),
+        };
+        let path: EntryPath = "bin/node".parse().unwrap();
+        let fault = |kind: ErrorKind| place.fault(&path, kind.into());
+        assert!(matches!(fault(ErrorKind::StorageFull), FetchError::Disk(_)));
+        assert!(matches!(
+            fault(ErrorKind::UnexpectedEof),
+            FetchError::Tool { .. }
+        ));
     }
 
     #[test]

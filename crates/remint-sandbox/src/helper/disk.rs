@@ -6,10 +6,9 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::processes::Processes;
+use crate::room::DISK_RESERVE;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
-/// Space of the file system that no build may have, however much it is allowed to write.
-const RESERVE: u64 = 512 << 20;
 /// A disk that was nearly full before is not this command's doing.
 const TOLERATED: u64 = 64 << 20;
 /// A hiding place deeper than this is treated as filled to the brim.
@@ -47,7 +46,7 @@ impl DiskWatch {
     pub(super) fn is_machine_in_danger(&self) -> bool {
         self.places.iter().any(|place| {
             let free = free_space(place.directory.as_fd());
-            free < RESERVE && free.saturating_add(TOLERATED) < place.free_before
+            free < DISK_RESERVE && free.saturating_add(TOLERATED) < place.free_before
         })
     }
 

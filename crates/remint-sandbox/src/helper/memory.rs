@@ -41,10 +41,15 @@ impl MemoryWatch {
         }
         self.used = used;
         self.peak = self.peak.max(used);
-        let is_exceeded = used > self.limit || is_machine_in_danger();
-        let report = (is_exceeded && self.was_exceeded).then_some(Report::MemoryExceeded);
-        self.was_exceeded = is_exceeded;
-        report
+        let report = if used > self.limit {
+            Some(Report::MemoryExceeded)
+        } else if is_machine_in_danger() {
+            Some(Report::MemoryShort)
+        } else {
+            None
+        };
+        let has_lasted = std::mem::replace(&mut self.was_exceeded, report.is_some());
+        report.filter(|_| has_lasted)
     }
 
     fn add_up(&self, look: impl Fn(&Path) -> u64) -> u64 {

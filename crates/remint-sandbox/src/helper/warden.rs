@@ -110,7 +110,7 @@ fn look_until_exceeded(mut memory: MemoryWatch, disk: &DiskWatch, peak: &AtomicU
             return report;
         }
         if disk.is_machine_in_danger() {
-            return Report::DiskExceeded;
+            return Report::DiskShort;
         }
         if disk_again <= Instant::now() {
             let started = Instant::now();

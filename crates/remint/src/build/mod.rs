@@ -23,6 +23,7 @@ use remint_model::{
 use crate::cli::BuildNetwork;
 use crate::progress::Stage;
 use crate::report::count_words;
+use crate::room::{self, Shortage};
 use crate::settings::Settings;
 use crate::unfetched::{self, Unfetched};
 
@@ -36,6 +37,8 @@ pub(crate) struct Builder {
     pub(crate) tools: Arc<ToolStore>,
     pub(crate) platform: Platform,
     pub(crate) cancel: Arc<AtomicBool>,
+    /// Set once it is known that builds can be isolated as the settings ask.
+    isolation_tried: Arc<tokio::sync::OnceCell<()>>,
 }
 
 /// What came of a plan, and what happened on the way.
@@ -51,8 +54,10 @@ impl Builder {
     /// Gets ready: reads the user's configuration and looks for interpreters.
     ///
     /// # Errors
-    /// The configuration cannot be used, or caches cannot be made.
+    /// The configuration cannot be used, or caches cannot be made or swept.
     pub(crate) fn new(settings: Settings, cancel: Arc<AtomicBool>) -> anyhow::Result<Self> {
+        // First of all: what killed runs left may be what fills the disk.
+        Workspace::sweep(&settings.user.cache)?;
         let registries = Arc::new(Registries::new(&settings.user)?);
         Ok(Self {
             tools: Arc::new(ToolStore::new(Arc::clone(&registries))),
@@ -60,7 +65,19 @@ impl Builder {
             platform: remint_fetch::platform(),
             settings: Arc::new(settings),
             cancel,
+            isolation_tried: Arc::default(),
         })
+    }
+
+    /// Whether a build can be run here at all, found out by trying, once.
+    async fn try_isolation(&self) -> anyhow::Result<()> {
+        let level = environment::isolation(&self.settings);
+        let attempt = || async move {
+            tokio::task::spawn_blocking(move || remint_sandbox::try_isolation(level)).await??;
+            anyhow::Ok(())
+        };
+        self.isolation_tried.get_or_try_init(attempt).await?;
+        Ok(())
     }
 
     /// A directory for what is not kept.
@@ -79,6 +96,9 @@ impl Builder {
         withheld: Option<Withheld>,
         stage: &Stage<'_>,
     ) -> anyhow::Result<Executed> {
+        // Both before anything is fetched for a build that could not be run.
+        self.try_isolation().await?;
+        room::look(&self.settings.user.cache)?;
         let workspace = Workspace::create(&self.settings.user.cache)?;
         let mut record = BuildRecord {
             isolation: environment::isolation(&self.settings).to_string(),
@@ -169,6 +189,9 @@ impl Builder {
         let served = proxy.map(|proxy| proxy.record());
         if let Some(served) = &served {
             if let Some(fault) = &served.machine_fault {
+                if room::may_have_failed_for_want_of_it(&workspace.tree()) {
+                    anyhow::bail!(Shortage::of_disk(&workspace.tree()));
+                }
                 anyhow::bail!("cannot serve the build: {fault}");
             }
             record.fetched.clone_from(&served.fetched);

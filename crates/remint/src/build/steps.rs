@@ -15,6 +15,7 @@ use super::snapshot::{self, Snapshot};
 use super::{Builder, Workspace, attempts, environment};
 use crate::cli::{BuildNetwork, IsolationLevel};
 use crate::progress::Stage;
+use crate::room::{self, Shortage};
 
 /// The longest list of requirements that a build may ask for, in bytes.
 const LONGEST_LIST: u64 = 64 << 10;
@@ -74,8 +75,21 @@ impl Run<'_> {
                 }
             }
             foreign_code_ran |= step.phase != Phase::Install;
-            if finished.ending == Ending::Cancelled {
-                anyhow::bail!(crate::interrupt::Interrupted);
+            match finished.ending {
+                Ending::Cancelled => anyhow::bail!(crate::interrupt::Interrupted),
+                Ending::MemoryShort => anyhow::bail!(Shortage::Memory { step: shown }),
+                Ending::DiskShort => anyhow::bail!(Shortage::of_disk(&self.workspace.tree())),
+                Ending::Exited(_)
+                | Ending::Signalled(_)
+                | Ending::DeadlinePassed
+                | Ending::MemoryExceeded
+                | Ending::DiskExceeded => {}
+            }
+            // A program can be too quick for whoever watches the disk.
+            if !finished.ending.is_success()
+                && room::may_have_failed_for_want_of_it(&self.workspace.tree())
+            {
+                anyhow::bail!(Shortage::of_disk(&self.workspace.tree()));
             }
             if !finished.ending.is_success() && !step.may_fail {
                 return Ok(Err(self.failure(step, shown, &finished)));
@@ -266,7 +280,7 @@ impl Run<'_> {
             Ending::DeadlinePassed => FailureReason::Deadline(settings.deadline.as_secs()),
             Ending::MemoryExceeded => FailureReason::Memory(settings.memory),
             Ending::DiskExceeded => FailureReason::Disk(settings.disk),
-            Ending::Cancelled => FailureReason::Signal(2),
+            Ending::MemoryShort | Ending::DiskShort | Ending::Cancelled => FailureReason::Signal(2),
         };
         Failure {
             step: shown,

@@ -41,13 +41,13 @@ pub(crate) fn run(action: &CacheAction, settings: &Settings) -> anyhow::Result<E
                     status.bytes(),
                     format!("of {}", size_words(settings.cache_limit))
                 ),
-            ));
+            ))?;
         }
         CacheAction::Prune { to } => {
             Workspace::sweep(root)?;
             match Cache::prune(root, *to)? {
                 Pruned::Removed(bytes) => {
-                    terminal::answer(&format!("freed {}\n", size_words(bytes)));
+                    terminal::answer(&format!("freed {}\n", size_words(bytes)))?;
                 }
                 Pruned::InUse => anyhow::bail!("another run of remint is using the caches"),
             }

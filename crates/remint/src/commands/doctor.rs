@@ -3,14 +3,15 @@
 use anstyle::{AnsiColor, Style};
 use remint_fetch::Cache;
 use remint_model::{Ecosystem, PackageName};
+use remint_sandbox::SandboxError;
 use serde::Serialize;
 
 use crate::build::Builder;
-use crate::cli::ReportFormat;
+use crate::cli::{IsolationLevel, ReportFormat};
 use crate::exit::Exit;
 use crate::report::size_words;
 use crate::settings::Settings;
-use crate::terminal;
+use crate::{room, terminal};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -35,7 +36,8 @@ enum State {
 
 /// Looks at everything and tells it.
 pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
-    let mut lines = vec![isolation(), cache(settings)];
+    let mut lines = isolation(settings.isolation);
+    lines.push(cache(settings));
     match Builder::new(settings.clone(), std::sync::Arc::default()) {
         Ok(builder) => {
             lines.push(git(&settings.user));
@@ -98,19 +100,42 @@ fn human(lines: &[Line], usable: bool) -> String {
     text
 }
 
-fn isolation() -> Line {
+/// The level that is asked for, and the weaker one where the usual one cannot be had.
+fn isolation(asked: IsolationLevel) -> Vec<Line> {
     let probe = remint_sandbox::probe();
-    match probe.namespaces {
+    let kernel = format!("kernel {}", probe.kernel);
+    match asked {
+        IsolationLevel::Namespaces => {
+            let usual = isolation_line(&probe.namespaces, &format!("namespaces ({kernel})"));
+            let weaker = probe.namespaces.is_err().then(|| Line {
+                what: "weaker",
+                state: State::Limited,
+                ..isolation_line(
+                    &probe.landlock,
+                    "`--isolation landlock` can be had, and is weaker",
+                )
+            });
+            [usual].into_iter().chain(weaker).collect()
+        }
+        IsolationLevel::Landlock => vec![isolation_line(
+            &probe.landlock,
+            &format!("landlock, as the settings ask: weaker than namespaces ({kernel})"),
+        )],
+    }
+}
+
+fn isolation_line(tried: &Result<(), SandboxError>, good: &str) -> Line {
+    match tried {
         Ok(()) => Line {
             what: "isolation",
             state: State::Good,
-            detail: format!("namespaces (kernel {})", probe.kernel),
+            detail: good.to_owned(),
             hint: None,
         },
         Err(error) => Line {
             what: "isolation",
             state: State::Missing,
-            detail: format!("cannot {}", crate::build::chain(&error)),
+            detail: format!("cannot {}", crate::build::chain(error)),
             hint: error.hint(),
         },
     }
@@ -118,12 +143,13 @@ fn isolation() -> Line {
 
 fn cache(settings: &Settings) -> Line {
     let root = &settings.user.cache;
-    let writable = fs_err::create_dir_all(root).and_then(|()| {
-        let probe = tempfile::tempfile_in(root)?;
-        drop(probe);
+    let writable = || -> anyhow::Result<()> {
+        room::look(root)?;
+        fs_err::create_dir_all(root)?;
+        drop(tempfile::tempfile_in(root)?);
         Ok(())
-    });
-    match writable {
+    };
+    match writable() {
         Ok(()) => {
             let held = Cache::status(root).map_or_else(
                 |error| error.to_string(),
@@ -136,12 +162,15 @@ fn cache(settings: &Settings) -> Line {
                 hint: None,
             }
         }
-        Err(error) => Line {
-            what: "cache",
-            state: State::Missing,
-            detail: error.to_string(),
-            hint: Some("choose another place with --cache-dir or REMINT_CACHE_DIR".to_owned()),
-        },
+        Err(error) => {
+            let elsewhere = "choose another place with --cache-dir or REMINT_CACHE_DIR";
+            Line {
+                what: "cache",
+                state: State::Missing,
+                detail: format!("{error:#}"),
+                hint: Some(room::hint(&error).unwrap_or(elsewhere).to_owned()),
+            }
+        }
     }
 }
 

@@ -80,15 +80,15 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
 ];
 
 /// Prints the page of an id, or the list of ids.
-pub(crate) fn run(arguments: &Explain) -> Exit {
+pub(crate) fn run(arguments: &Explain) -> anyhow::Result<Exit> {
     let Some(wanted) = &arguments.id else {
-        terminal::answer(&list());
-        return Exit::Verified;
+        terminal::answer(&list())?;
+        return Ok(Exit::Verified);
     };
     match PAGES.iter().find(|(id, _)| id == wanted) {
         Some((_, page)) => {
-            terminal::answer(page);
-            Exit::Verified
+            terminal::answer(page)?;
+            Ok(Exit::Verified)
         }
         None => {
             let near = PAGES
@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Explain) -> Exit {
                 .map(|(_, id)| format!("did you mean `{id}`?"));
             let hint = near.unwrap_or_else(|| "`remint explain` lists every id".to_owned());
             terminal::tell_error(&anyhow::anyhow!("there is no id `{wanted}`"), Some(&hint));
-            Exit::Usage
+            Ok(Exit::Usage)
         }
     }
 }

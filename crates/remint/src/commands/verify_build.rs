@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use remint_fetch::source::Overrides;
 use remint_model::Spec;
 
-use crate::build::{Builder, Workspace};
+use crate::build::Builder;
 use crate::cli::VerifyBuild;
 use crate::exit::Exit;
 use crate::pipeline::{self, Request};
@@ -74,10 +74,6 @@ pub(crate) async fn judge_all(
         targets: Vec::new(),
     };
     let mut exit = Exit::Verified;
-    if let Err(error) = Workspace::sweep(&builder.settings.user.cache) {
-        failure::tell(&error);
-        return (report, failure::exit(&error));
-    }
     let judging = specs.iter().map(|spec| async move {
         let progress = progress.another();
         let judged = judge_spec(spec, wish, request, builder, &progress).await;
