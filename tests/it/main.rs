@@ -17,6 +17,7 @@ mod npm;
 mod person;
 mod pypi;
 mod registry;
+mod sarif;
 mod served;
 mod tamper;
 mod tidy;

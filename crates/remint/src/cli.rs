@@ -214,6 +214,8 @@ pub(crate) enum ReportFormat {
     Json,
     /// For issues and pull requests
     Markdown,
+    /// SARIF 2.1.0 for code scanning, described in docs/sarif.md
+    Sarif,
 }
 
 /// See an honest and a compromised release judged, in a few minutes

@@ -32,6 +32,18 @@ impl Exit {
         }
     }
 
+    /// What the number means.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Verified => "every target verified",
+            Self::Failed => "at least one target failed",
+            Self::Usage => "wrong usage",
+            Self::Inconclusive => "none failed, at least one target is inconclusive",
+            Self::Machine => "remint could not work on this machine",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     /// What one target's outcome alone would end with.
     pub(crate) const fn of(outcome: Outcome) -> Self {
         match outcome {

@@ -66,6 +66,10 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
             text.push('\n');
             text
         }
+        ReportFormat::Sarif => anyhow::bail!(crate::failure::Usage(
+            "what this machine can do has no SARIF form: use `--format human` or `--format json`"
+                .to_owned()
+        )),
     };
     terminal::deliver(&text, settings.output.as_deref())?;
     Ok(if usable {

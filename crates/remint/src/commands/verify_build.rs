@@ -72,6 +72,8 @@ pub(crate) async fn judge_all(
     let mut report = RunReport {
         started: builder.settings.now,
         targets: Vec::new(),
+        unjudged: Vec::new(),
+        exit: Exit::Verified,
     };
     let mut exit = Exit::Verified;
     let judging = specs.iter().map(|spec| async move {
@@ -94,7 +96,9 @@ pub(crate) async fn judge_all(
                 if exit == Exit::Interrupted {
                     break;
                 }
-                failure::tell(&error.context(format!("cannot judge {spec}")));
+                let error = error.context(format!("cannot judge {spec}"));
+                report.unjudged.push(format!("{error:#}"));
+                failure::tell(&error);
             }
             None => break,
         }
@@ -106,6 +110,7 @@ pub(crate) async fn judge_all(
     for target in &report.targets {
         exit = exit.and(Exit::of(target.judgement.outcome));
     }
+    report.exit = exit;
     (report, exit)
 }
 

@@ -215,17 +215,7 @@ impl Page<'_> {
     }
 
     fn difference(&mut self, at: usize, difference: &Difference) {
-        let what = match difference.change {
-            Change::Added => "only in the published file".to_owned(),
-            Change::Removed => "only in the rebuilt file".to_owned(),
-            Change::Metadata => "same content, other mode or header".to_owned(),
-            Change::Changed => match difference.lines {
-                (0, 0) => "differs".to_owned(),
-                (added, 0) => format!("{} added", count_words(added, "line")),
-                (0, removed) => format!("{} missing", count_words(removed, "line")),
-                (added, removed) => format!("{added} added, {removed} missing"),
-            },
-        };
+        let what = change_words(difference);
         line(
             self.text,
             &format!(
@@ -303,7 +293,7 @@ impl Page<'_> {
 }
 
 /// One sentence that says what the verdict means.
-fn headline(report: &TargetReport) -> String {
+pub(super) fn headline(report: &TargetReport) -> String {
     let judgement = &report.judgement;
     let pin = report
         .evidence
@@ -412,6 +402,21 @@ fn source_words(pin: &SourcePin) -> String {
         "{repository}{folder}, {}, {found}{agrees}",
         short_source(pin)
     )
+}
+
+/// What happened to a file, after its path.
+pub(super) fn change_words(difference: &Difference) -> String {
+    match difference.change {
+        Change::Added => "only in the published file".to_owned(),
+        Change::Removed => "only in the rebuilt file".to_owned(),
+        Change::Metadata => "same content, other mode or header".to_owned(),
+        Change::Changed => match difference.lines {
+            (0, 0) => "differs".to_owned(),
+            (added, 0) => format!("{} added", count_words(added, "line")),
+            (0, removed) => format!("{} missing", count_words(removed, "line")),
+            (added, removed) => format!("{added} added, {removed} missing"),
+        },
+    }
 }
 
 /// The word for a class, as in the JSON report.

@@ -4,11 +4,13 @@ use remint_judge::Evidence;
 use remint_model::{Artifact, BuildPlan, Failure, Judgement, Outcome, Sha256, Target};
 
 use crate::cli::ReportFormat;
+use crate::exit::Exit;
 
 mod compose;
 mod human;
 pub(crate) mod json;
 mod markdown;
+mod sarif;
 
 pub(crate) use compose::plan_words;
 
@@ -81,6 +83,10 @@ pub(crate) struct Tried {
 pub(crate) struct RunReport {
     pub(crate) started: jiff::Timestamp,
     pub(crate) targets: Vec<TargetReport>,
+    /// What this machine could not do its part for, in words.
+    pub(crate) unjudged: Vec<String>,
+    /// How the run ends.
+    pub(crate) exit: Exit,
 }
 
 impl RunReport {
@@ -90,6 +96,7 @@ impl RunReport {
             ReportFormat::Human => human::render(self, width),
             ReportFormat::Json => json::v1::render(self),
             ReportFormat::Markdown => markdown::render(self),
+            ReportFormat::Sarif => sarif::render(self),
         }
     }
 }
