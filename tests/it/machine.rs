@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::elsewhere::left_out;
 use crate::npm::stand_in;
-use crate::world::World;
+use crate::world::{Answer, World};
 
 pub(crate) const SPEC: &str = "npm:note-server@1.0.0";
 
@@ -61,6 +62,13 @@ fn two_builds_without_namespaces_run_at_once_beside_a_program_at_the_proxy_s_usu
         let (first, second) = (scope.spawn(verify), scope.spawn(more));
         [first.join().unwrap(), second.join().unwrap()]
     });
+    let is_too_old = |answer: &Answer| answer.stderr.contains("Landlock is off, or too old");
+    if answers.iter().all(is_too_old) {
+        return left_out(
+            "builds without namespaces",
+            "this kernel's Landlock cannot hold them",
+        );
+    }
     for (answer, seen) in answers.iter().zip([1, 2]) {
         assert_eq!(answer.code, 0, "{answer:?}");
         assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");

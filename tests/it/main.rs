@@ -13,6 +13,8 @@ mod elsewhere;
 mod full_disk;
 #[cfg(target_os = "linux")]
 mod machine;
+#[cfg(target_os = "linux")]
+mod no_namespaces;
 mod npm;
 mod person;
 mod pypi;

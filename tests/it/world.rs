@@ -121,9 +121,20 @@ impl World {
         }
     }
 
+    /// Where the binary is.
+    pub(crate) fn program_path(&self) -> PathBuf {
+        self.person.program()
+    }
+
     /// A command that runs the binary here.
     pub(crate) fn program(&self) -> std::process::Command {
-        let mut program = self.person.command();
+        self.command_of(&self.program_path())
+    }
+
+    /// A command that runs any program as the binary would be run here.
+    pub(crate) fn command_of(&self, program: &Path) -> std::process::Command {
+        self.person.take_over(self.home.path());
+        let mut program = self.person.command_of(program);
         program
             .env("HOME", self.home.path())
             .env("REMINT_CACHE_DIR", self.cache())
@@ -157,7 +168,6 @@ impl World {
 
     /// `remint` with these arguments.
     pub(crate) fn remint(&self, arguments: &[&str]) -> Output {
-        self.person.take_over(self.home.path());
         Command::from_std(self.program())
             .args(arguments)
             .timeout(std::time::Duration::from_secs(600))
