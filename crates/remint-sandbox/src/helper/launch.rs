@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, OsString};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -142,7 +143,10 @@ fn connect_output() -> Step {
         let null = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty())?;
         rustix::stdio::dup2_stdin(&null)?;
         rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
-        drop(null);
+        // Where standard input was closed, this is standard input.
+        if null.as_raw_fd() == libc::STDIN_FILENO {
+            std::mem::forget(null);
+        }
         // SAFETY: only marks descriptors; none is closed while something here owns it.
         let result = unsafe {
             libc::syscall(

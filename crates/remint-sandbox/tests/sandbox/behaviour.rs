@@ -19,6 +19,10 @@ pub(crate) const CASES: &[Case] = &[
         missing_program,
     ),
     ("a_signal_is_reported", signal),
+    (
+        "standard_input_is_there_and_empty_however_the_caller_was_started",
+        input,
+    ),
     ("only_the_given_environment_is_there", environment),
     (
         "writes_to_a_layer_land_in_its_upper_and_nowhere_else",
@@ -61,6 +65,12 @@ fn signal() {
         outcome(&ground.shell("kill -TERM $$")).0.ending,
         Ending::Signalled(15)
     );
+}
+
+fn input() {
+    let ground = Ground::new();
+    let script = "readlink /proc/$$/fd/0; cat; cat <<END\nhere\nEND";
+    assert_eq!(said(&ground.shell(script)), "/dev/null\nhere\n");
 }
 
 fn environment() {
