@@ -23,6 +23,7 @@ fn shared_cache() -> &'static Path {
 pub(crate) struct World {
     home: tempfile::TempDir,
     person: Person,
+    cache: PathBuf,
 }
 
 /// The answer of one `verify-build`.
@@ -88,6 +89,16 @@ impl World {
         Self {
             home: tempfile::tempdir().unwrap(),
             person: Person::Myself,
+            cache: shared_cache().to_owned(),
+        }
+    }
+
+    /// A world with caches that only some worlds share, in this directory.
+    pub(crate) fn with_cache(cache: &Path) -> Self {
+        seed(cache);
+        Self {
+            cache: cache.to_owned(),
+            ..Self::new()
         }
     }
 
@@ -97,28 +108,18 @@ impl World {
             .prefix("remint-user-")
             .tempdir_in("/tmp")
             .unwrap();
-        let world = Self {
+        let cache = home.path().join("cache");
+        seed(&cache);
+        Self {
             person: Person::ordinary_user(home.path()),
             home,
-        };
-        for part in ["content", "locations"] {
-            let (from, to) = (
-                shared_cache().join("v1").join(part),
-                world.cache().join("v1").join(part),
-            );
-            // Downloads that other tests made already; where there are none yet, he makes them himself.
-            if from.is_dir() {
-                copy(&from, &to);
-            }
+            cache,
         }
-        world
     }
 
-    pub(crate) fn cache(&self) -> PathBuf {
-        match self.person {
-            Person::Myself => shared_cache().to_owned(),
-            Person::OrdinaryUser { .. } => self.home.path().join("cache"),
-        }
+    /// Where the caches are.
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
     }
 
     /// Where the binary is.
@@ -218,6 +219,16 @@ impl World {
         fs_err::create_dir_all(to.parent().unwrap()).unwrap();
         fs_err::copy(&file, &to).unwrap();
         to
+    }
+}
+
+/// Puts downloads there that other tests made already; where there are none yet, they are made again.
+fn seed(cache: &Path) {
+    for part in ["v1/content", "v1/locations"] {
+        let (from, to) = (shared_cache().join(part), cache.join(part));
+        if from.is_dir() && !to.exists() {
+            copy(&from, &to);
+        }
     }
 }
 

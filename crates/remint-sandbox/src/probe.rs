@@ -1,5 +1,7 @@
 //! What this machine allows, found out by trying.
 
+use std::path::Path;
+
 use crate::command::Isolation;
 use crate::error::SandboxError;
 
@@ -19,8 +21,8 @@ pub struct Probe {
 #[must_use]
 pub fn probe() -> Probe {
     Probe {
-        namespaces: try_isolation(Isolation::Namespaces),
-        landlock: try_isolation(Isolation::Landlock),
+        namespaces: try_isolation(Isolation::Namespaces, &std::env::temp_dir()),
+        landlock: try_isolation(Isolation::Landlock, &std::env::temp_dir()),
         kernel: rustix::system::uname()
             .release()
             .to_string_lossy()
@@ -46,17 +48,17 @@ pub fn probe() -> Probe {
 ///
 /// Always.
 #[cfg(not(target_os = "linux"))]
-pub fn try_isolation(_isolation: Isolation) -> Result<(), SandboxError> {
+pub fn try_isolation(_isolation: Isolation, _place: &Path) -> Result<(), SandboxError> {
     Err(SandboxError::Unsupported)
 }
 
-/// Runs a command at this level that does nothing.
+/// Runs a command at this level that does nothing, in a directory below `place` that is gone afterwards.
 ///
 /// # Errors
 ///
 /// When it cannot be had here; the error says why, and what can be done about it.
 #[cfg(target_os = "linux")]
-pub fn try_isolation(isolation: Isolation) -> Result<(), SandboxError> {
+pub fn try_isolation(isolation: Isolation, place: &Path) -> Result<(), SandboxError> {
     use crate::{Command, Layer, Owner, remove_tree};
 
     let owner = Owner::of_this_process()?;
@@ -67,7 +69,7 @@ pub fn try_isolation(isolation: Isolation) -> Result<(), SandboxError> {
     };
     let place = tempfile::Builder::new()
         .prefix("remint-probe-")
-        .tempdir()
+        .tempdir_in(place)
         .map_err(unprepared)?;
     let name = |name: &str| place.path().join(name);
     for directory in ["lower", "upper", "work"] {

@@ -23,6 +23,7 @@ mod terminal;
 mod unfetched;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -30,9 +31,15 @@ use crate::cli::{Cli, ColorChoice, Command};
 use crate::exit::Exit;
 use crate::settings::{Settings, Surroundings};
 
+/// How long work that was interrupted gets to clear its own away.
+const LINGER: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
-    // Before anything else: this process may be the sandbox's own helper.
+    // Before anything else: this process may be the sandbox's own helper, or watch over git.
     remint_sandbox::become_helper_if_asked();
+    if let Some(code) = remint_fetch::git::become_warden_if_asked() {
+        return code;
+    }
     let exit = match run() {
         Ok(exit) => exit,
         Err(error) => {
@@ -59,7 +66,7 @@ fn run() -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    match &cli.command {
+    let ended = match &cli.command {
         Command::VerifyBuild(arguments) => {
             let settings = settings(Some(&arguments.build), Some(&arguments.report))?;
             runtime.block_on(commands::verify_build::run(arguments, settings))
@@ -78,5 +85,8 @@ fn run() -> anyhow::Result<Exit> {
             commands::cache::run(&arguments.action, &settings)
         }
         Command::Completions(arguments) => commands::completions::run(arguments),
-    }
+    };
+    // After an interruption some work may still be going on that cannot be told to stop.
+    runtime.shutdown_timeout(LINGER);
+    ended
 }

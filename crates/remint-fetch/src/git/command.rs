@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::error::GitError;
 use super::settings::GitSettings;
+use super::warden;
 
 /// How often a running git is looked at for its deadline, its appetite, and a request to stop.
 const WATCH: Duration = Duration::from_millis(50);
@@ -107,7 +108,7 @@ pub(crate) struct GitCommand {
 impl GitCommand {
     /// `git <operation>` in the repository at `git_dir`.
     pub(crate) fn new(settings: &GitSettings, operation: &str, git_dir: &Path) -> Self {
-        let mut command = bare_command();
+        let mut command = warden::git();
         command
             .env_clear()
             .envs(&settings.environment)
@@ -229,7 +230,7 @@ pub(super) fn plain_git(
     home: Option<&Path>,
     deadline: Duration,
 ) -> Result<Vec<u8>, GitError> {
-    let mut command = bare_command();
+    let mut command = warden::git();
     command
         .env_clear()
         .envs(
@@ -267,17 +268,6 @@ const RUNNING: u8 = 0;
 const LATE: u8 = 1;
 const GREEDY: u8 = 2;
 const STOP: u8 = 3;
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place of this crate that starts a process, always git"
-)]
-fn bare_command() -> Command {
-    let mut command = Command::new("git");
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command
-}
 
 fn run(
     mut command: Command,
@@ -354,7 +344,7 @@ fn run(
         drop(done);
         (output, message)
     });
-    let status = wait(&mut child)?;
+    let status = warden::wait(&mut child)?;
     match state.load(Ordering::SeqCst) {
         STOP => Err(GitError::Stopped),
         LATE => Err(GitError::Deadline {
@@ -375,13 +365,6 @@ fn run(
             message,
         }),
     }
-}
-
-fn wait(child: &mut Child) -> Result<bool, GitError> {
-    child
-        .wait()
-        .map(|status| status.success())
-        .map_err(GitError::Program)
 }
 
 /// Git's helpers (`git-remote-https`, `index-pack`) share its process group, which was made for this run.

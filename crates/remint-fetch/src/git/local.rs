@@ -23,11 +23,7 @@ pub(super) struct Scratch {
 impl Scratch {
     fn new(parent: &Path) -> Result<Self, GitError> {
         fs_err::create_dir_all(parent).map_err(GitError::disk(parent))?;
-        // Nobody sweeps while a directory is there and its lock is not.
-        let gate = parent.join("local.lock");
-        let sweeping = open_lock(&gate)?;
-        sweeping.lock().map_err(GitError::disk(&gate))?;
-        sweep(parent);
+        let _gate = gate(parent)?;
         let directory = tempfile::Builder::new()
             .prefix("local-")
             .tempdir_in(parent)
@@ -42,11 +38,24 @@ impl Scratch {
     }
 }
 
-/// Removes the directories whose owner is gone; what resists is tried again by the next run.
-fn sweep(parent: &Path) {
-    let Ok(entries) = fs_err::read_dir(parent) else {
-        return;
+/// Held while directories come and go: nobody sweeps one that is there while its lock is not.
+fn gate(parent: &Path) -> Result<File, GitError> {
+    let path = parent.join("local.lock");
+    let gate = open_lock(&path)?;
+    gate.lock().map_err(GitError::disk(&path))?;
+    Ok(gate)
+}
+
+/// Removes what runs that were killed have left below the caches; what resists is tried again by the next run.
+///
+/// # Errors
+/// Somebody else's sweeping cannot be waited for.
+pub fn sweep(cache: &Path) -> Result<(), GitError> {
+    let parent = cache.join("git");
+    let Ok(entries) = fs_err::read_dir(&parent) else {
+        return Ok(());
     };
+    let _gate = gate(&parent)?;
     for entry in entries.flatten() {
         let is_scratch = entry.file_name().as_encoded_bytes().starts_with(b"local-");
         let lock = entry.path().join("lock");
@@ -56,6 +65,7 @@ fn sweep(parent: &Path) {
             drop(fs_err::remove_dir_all(entry.path()));
         }
     }
+    Ok(())
 }
 
 impl Store {

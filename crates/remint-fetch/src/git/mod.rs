@@ -16,11 +16,14 @@ mod remote;
 mod settings;
 mod store;
 mod submodules;
+mod warden;
 mod worktree;
 
 pub use checkout::{Checkout, LaidOut};
 pub use command::stop_all;
 pub use error::GitError;
+pub use local::sweep;
+pub use warden::become_warden_if_asked;
 
 /// The version of the git that is used here, in its own words.
 ///

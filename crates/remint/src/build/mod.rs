@@ -58,6 +58,7 @@ impl Builder {
     pub(crate) fn new(settings: Settings, cancel: Arc<AtomicBool>) -> anyhow::Result<Self> {
         // First of all: what killed runs left may be what fills the disk.
         Workspace::sweep(&settings.user.cache)?;
+        remint_fetch::git::sweep(&settings.user.cache)?;
         let registries = Arc::new(Registries::new(&settings.user)?);
         Ok(Self {
             tools: Arc::new(ToolStore::new(Arc::clone(&registries))),
@@ -72,9 +73,10 @@ impl Builder {
     /// Whether a build can be run here at all, found out by trying, once.
     async fn try_isolation(&self) -> anyhow::Result<()> {
         let level = environment::isolation(&self.settings);
+        let place = self.scratch()?;
         let attempt = || async move {
-            tokio::task::spawn_blocking(move || remint_sandbox::try_isolation(level)).await??;
-            anyhow::Ok(())
+            let attempt = move || remint_sandbox::try_isolation(level, place.path());
+            anyhow::Ok(tokio::task::spawn_blocking(attempt).await??)
         };
         self.isolation_tried.get_or_try_init(attempt).await?;
         Ok(())
