@@ -80,7 +80,7 @@ impl Run {
         kill_process(id, signal).unwrap();
     }
 
-    fn is_interrupted(mut self) {
+    fn interrupt(mut self) {
         self.signal(Signal::INT);
         let sent = Instant::now();
         let status = loop {
@@ -100,7 +100,7 @@ impl Run {
         assert_eq!(left_in(self.world.cache()), Vec::<PathBuf>::new());
     }
 
-    fn is_killed(mut self) {
+    fn kill(mut self) {
         self.signal(Signal::KILL);
         self.process.wait().unwrap();
         self.leaves_no_process();
@@ -379,10 +379,10 @@ fn in_every_phase(end: impl Fn(Run) + std::panic::RefUnwindSafe) {
 
 #[test]
 fn an_interrupted_run_leaves_nothing_behind_whatever_it_was_doing() {
-    in_every_phase(Run::is_interrupted);
+    in_every_phase(Run::interrupt);
 }
 
 #[test]
 fn a_killed_run_leaves_no_process_and_its_files_go_at_the_next_start() {
-    in_every_phase(Run::is_killed);
+    in_every_phase(Run::kill);
 }

@@ -24,6 +24,7 @@ impl Scratch {
     fn new(parent: &Path) -> Result<Self, GitError> {
         fs_err::create_dir_all(parent).map_err(GitError::disk(parent))?;
         let _gate = gate(parent)?;
+        sweep_below(parent);
         let directory = tempfile::Builder::new()
             .prefix("local-")
             .tempdir_in(parent)
@@ -52,10 +53,17 @@ fn gate(parent: &Path) -> Result<File, GitError> {
 /// Somebody else's sweeping cannot be waited for.
 pub fn sweep(cache: &Path) -> Result<(), GitError> {
     let parent = cache.join("git");
-    let Ok(entries) = fs_err::read_dir(&parent) else {
-        return Ok(());
+    if parent.is_dir() {
+        let _gate = gate(&parent)?;
+        sweep_below(&parent);
+    }
+    Ok(())
+}
+
+fn sweep_below(parent: &Path) {
+    let Ok(entries) = fs_err::read_dir(parent) else {
+        return;
     };
-    let _gate = gate(&parent)?;
     for entry in entries.flatten() {
         let is_scratch = entry.file_name().as_encoded_bytes().starts_with(b"local-");
         let lock = entry.path().join("lock");
@@ -65,7 +73,6 @@ pub fn sweep(cache: &Path) -> Result<(), GitError> {
             drop(fs_err::remove_dir_all(entry.path()));
         }
     }
-    Ok(())
 }
 
 impl Store {
