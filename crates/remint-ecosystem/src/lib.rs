@@ -4,6 +4,8 @@
 //! `plan.rs` turns a source tree into build plans. Nothing here fetches, runs or stores anything; whatever is
 //! read was written by strangers.
 
+pub mod client_config;
+pub mod command_line;
 pub mod npm;
 pub mod pypi;
 mod release;

@@ -19,7 +19,7 @@ mod publish;
 mod pyproject;
 mod recipes;
 mod replay;
-mod requirement;
+pub(crate) mod requirement;
 mod setup_cfg;
 mod setup_py;
 mod stamp;

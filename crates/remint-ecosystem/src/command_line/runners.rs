@@ -1,0 +1,215 @@
+//! The programs that fetch a package and run it, with the options that may stand before the package.
+//!
+//! A table lists what people write in configurations, not all that a program knows: an option that is missing here
+//! makes a server inconclusive, never wrong.
+
+use remint_model::Ecosystem;
+
+use super::options::{Effect, Opt, matters, mode, switch, value};
+
+/// A program that fetches a package and runs it.
+#[derive(Debug)]
+pub(super) struct Runner {
+    /// As people write it.
+    pub(super) name: &'static str,
+    pub(super) ecosystem: Ecosystem,
+    pub(super) options: &'static [Opt],
+    /// Whether options behind the package are the runner's too.
+    pub(super) options_anywhere: bool,
+    /// Whether `name@1.2.3` is a version for PyPI.
+    pub(super) at_is_version: bool,
+}
+
+pub(super) static NPX: Runner = NPX_LIKE;
+
+pub(super) static NPM_EXEC: Runner = Runner {
+    name: "npm exec",
+    options_anywhere: true,
+    ..NPX_LIKE
+};
+
+pub(super) static PNPM_DLX: Runner = Runner {
+    name: "pnpm dlx",
+    options: PNPM_OPTIONS,
+    ..NPX_LIKE
+};
+
+pub(super) static YARN_DLX: Runner = Runner {
+    name: "yarn dlx",
+    options: YARN_OPTIONS,
+    ..NPX_LIKE
+};
+
+pub(super) static BUNX: Runner = Runner {
+    name: "bunx",
+    options: BUN_OPTIONS,
+    ..NPX_LIKE
+};
+
+pub(super) static UVX: Runner = Runner {
+    name: "uvx",
+    ecosystem: Ecosystem::Pypi,
+    options: UV_OPTIONS,
+    options_anywhere: false,
+    at_is_version: true,
+};
+
+pub(super) static PIPX_RUN: Runner = Runner {
+    name: "pipx run",
+    ecosystem: Ecosystem::Pypi,
+    options: PIPX_OPTIONS,
+    options_anywhere: false,
+    at_is_version: false,
+};
+
+const NPX_LIKE: Runner = Runner {
+    name: "npx",
+    ecosystem: Ecosystem::Npm,
+    options: NPM_OPTIONS,
+    options_anywhere: false,
+    at_is_version: true,
+};
+
+const NPM_OPTIONS: &[Opt] = &[
+    switch(&["-y", "--yes"]),
+    switch(&["--no", "--no-install"]),
+    switch(&["-q", "--quiet", "-s", "--silent"]),
+    switch(&["--verbose", "-d", "-dd", "-ddd"]),
+    switch(&["-f", "--force"]),
+    switch(&["--prefer-online", "--prefer-offline", "--offline"]),
+    switch(&["--ignore-scripts", "--foreground-scripts"]),
+    switch(&["--audit", "--no-audit", "--fund", "--no-fund"]),
+    switch(&["--progress", "--no-progress", "--color", "--no-color"]),
+    switch(&["--update-notifier", "--no-update-notifier"]),
+    switch(&["--legacy-peer-deps", "--strict-ssl", "--no-strict-ssl"]),
+    switch(&["--package-lock", "--no-package-lock", "--save", "--no-save"]),
+    value(&["--cache", "--loglevel", "--script-shell", "--shell"]),
+    value(&["--node-options", "--cafile"]),
+    value(&["--proxy", "--https-proxy", "--noproxy"]),
+    value(&["--fetch-retries", "--fetch-timeout"]),
+    matters(&["--package", "-p"], Effect::Package),
+    matters(&["--registry"], Effect::Elsewhere),
+    matters(&["--userconfig"], Effect::Elsewhere),
+    matters(&["--globalconfig"], Effect::Elsewhere),
+    matters(&["--tag"], Effect::Chooses),
+    matters(&["--before"], Effect::Chooses),
+    matters(&["--min-release-age"], Effect::Chooses),
+    matters(&["--prefix", "-C"], Effect::Local),
+    matters(&["--workspace", "-w"], Effect::Local),
+    mode(&["--workspaces", "--ws"], Effect::Local),
+    matters(&["--call", "-c"], Effect::Shell),
+];
+
+const PNPM_OPTIONS: &[Opt] = &[
+    switch(&["-y", "--yes"]),
+    switch(&["-s", "--silent", "--color", "--no-color"]),
+    switch(&["--prefer-offline", "--offline", "--ignore-scripts"]),
+    value(&["--reporter", "--loglevel", "--allow-build"]),
+    matters(&["--package"], Effect::Package),
+    matters(&["--registry"], Effect::Elsewhere),
+    matters(&["--config.registry"], Effect::Elsewhere),
+    matters(&["--dir", "-C"], Effect::Local),
+    matters(&["--filter", "-F"], Effect::Local),
+    mode(&["--recursive", "-r"], Effect::Local),
+    mode(&["--workspace-root", "-w"], Effect::Local),
+    mode(&["--shell-mode", "-c"], Effect::Shell),
+];
+
+const YARN_OPTIONS: &[Opt] = &[
+    switch(&["-q", "--quiet", "-s", "--silent", "-y", "--yes"]),
+    matters(&["--package", "-p"], Effect::Package),
+    matters(&["--registry"], Effect::Elsewhere),
+    matters(&["--cwd"], Effect::Local),
+];
+
+const BUN_OPTIONS: &[Opt] = &[
+    switch(&["--bun", "-b", "-y", "--yes"]),
+    switch(&["--silent", "--verbose", "--no-install"]),
+    matters(&["--package", "-p"], Effect::Package),
+    matters(&["--registry"], Effect::Elsewhere),
+    matters(&["--config", "-c"], Effect::Elsewhere),
+    matters(&["--cwd"], Effect::Local),
+];
+
+const UV_OPTIONS: &[Opt] = &[
+    switch(&["-q", "--quiet", "-v", "--verbose", "--no-progress"]),
+    switch(&["--isolated", "-U", "--upgrade", "--refresh"]),
+    switch(&["--reinstall", "--force-reinstall"]),
+    switch(&["-n", "--no-cache", "--no-cache-dir", "--offline"]),
+    switch(&["--no-env-file", "--no-sources", "--lfs"]),
+    switch(&["--compile-bytecode", "--compile", "--no-build-isolation"]),
+    switch(&["--no-build", "--no-binary"]),
+    switch(&["--managed-python", "--no-managed-python"]),
+    switch(&["--no-python-downloads", "--allow-python-downloads"]),
+    switch(&["--native-tls", "--system-certs"]),
+    value(&["--python", "-p", "--python-preference", "--python-platform"]),
+    value(&["--refresh-package", "--reinstall-package"]),
+    value(&["--upgrade-package", "-P"]),
+    value(&["--no-build-package", "--no-binary-package"]),
+    value(&["--cache-dir", "--color", "--link-mode", "--env-file"]),
+    value(&[
+        "--keyring-provider",
+        "--allow-insecure-host",
+        "--trusted-host",
+    ]),
+    value(&[
+        "--torch-backend",
+        "--config-setting",
+        "--config-settings",
+        "-C",
+    ]),
+    matters(&["--from"], Effect::Package),
+    matters(&["--with", "-w"], Effect::Beside),
+    matters(&["--with-requirements"], Effect::Files),
+    matters(&["--with-editable"], Effect::Files),
+    matters(&["--index"], Effect::Elsewhere),
+    matters(&["--default-index"], Effect::Elsewhere),
+    matters(&["--index-url", "-i"], Effect::Elsewhere),
+    matters(&["--extra-index-url"], Effect::Elsewhere),
+    matters(&["--find-links", "-f"], Effect::Elsewhere),
+    matters(&["--config-file"], Effect::Elsewhere),
+    mode(&["--no-index"], Effect::Elsewhere),
+    mode(&["--no-config"], Effect::Elsewhere),
+    matters(&["--index-strategy"], Effect::Chooses),
+    matters(&["--resolution"], Effect::Chooses),
+    matters(&["--prerelease"], Effect::Chooses),
+    matters(&["--exclude-newer"], Effect::Chooses),
+    matters(&["--exclude-newer-package"], Effect::Chooses),
+    matters(&["--constraints", "--constraint", "-c"], Effect::Chooses),
+    matters(&["--overrides", "--override"], Effect::Local),
+    matters(&["--directory"], Effect::Local),
+    matters(&["--project"], Effect::Local),
+];
+
+const PIPX_OPTIONS: &[Opt] = &[
+    switch(&["-q", "--quiet", "-v", "--verbose"]),
+    switch(&["--no-cache", "--no-path-check", "--pypackages"]),
+    switch(&["--fetch-missing-python", "--system-site-packages"]),
+    value(&["--python", "--backend"]),
+    matters(&["--spec"], Effect::Package),
+    matters(&["--with"], Effect::Beside),
+    matters(&["--index-url", "-i"], Effect::Elsewhere),
+    matters(&["--pip-args"], Effect::Elsewhere),
+    mode(&["--path"], Effect::Local),
+    mode(&["--editable", "-e"], Effect::Local),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_option_has_two_meanings() {
+        for runner in [
+            &NPX, &NPM_EXEC, &PNPM_DLX, &YARN_DLX, &BUNX, &UVX, &PIPX_RUN,
+        ] {
+            let mut seen = BTreeSet::new();
+            for name in runner.options.iter().flat_map(|option| option.names.iter()) {
+                assert!(name.starts_with('-'), "{name}");
+                assert!(seen.insert(name), "{} has {name} twice", runner.name);
+            }
+        }
+    }
+}
