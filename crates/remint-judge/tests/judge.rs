@@ -7,7 +7,7 @@ use remint_model::{
     Anomaly, AnomalyKind, Basis, BuildRecord, Candidate, Change, Class, Comparison, Content,
     Dependency, DependencyKind, Difference, Ecosystem, FoundBy, InconclusiveReason, InstallHook,
     Integrity, ManifestFacts, NetworkAttempt, Outcome, PackageName, Phase, RefusedRequest,
-    Severity, Sha1, Sha512, SourcePin, Target,
+    Renaming, Severity, Sha1, Sha512, SourcePin, Target,
 };
 
 const COMMIT: &str = "1111111111111111111111111111111111111111";
@@ -55,6 +55,7 @@ fn sound() -> Evidence {
             found_by: FoundBy::Tag,
             candidates: vec![candidate(FoundBy::Tag, COMMIT, true)],
             stamp: None,
+            renamed: None,
             reachable: true,
             previous_repository: None,
         }),
@@ -226,6 +227,19 @@ fn what_is_wrong_with_the_source_is_told() {
         "repository-changed",
         Severity::High,
         Outcome::Failed,
+    );
+    check(
+        |e| {
+            let name = |name| PackageName::parse(Ecosystem::Npm, name).unwrap();
+            pin(e).renamed = Some(Renaming {
+                found: name("server"),
+                wanted: name("@owner/server"),
+                named_in: "README.md".parse().unwrap(),
+            });
+        },
+        "name-stamped",
+        Severity::Info,
+        Outcome::Verified,
     );
     check(
         |e| {

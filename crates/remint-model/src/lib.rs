@@ -33,7 +33,8 @@ pub use plan::{
     Phase, Step, Tool, ToolOrigin, Worth,
 };
 pub use source::{
-    Candidate, FoundBy, RepositoryUrl, RepositoryUrlError, SourcePin, SourceTree, Stamp, TreeEntry,
+    Candidate, FoundBy, Renaming, RepositoryUrl, RepositoryUrlError, SourcePin, SourceTree, Stamp,
+    TreeEntry,
 };
 pub use spec::{Spec, SpecError};
 pub use target::{Ecosystem, FileName, PackageName, Target, TargetError, Version};

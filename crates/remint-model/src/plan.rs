@@ -237,6 +237,8 @@ pub struct Assumption {
 pub enum AssumptionKind {
     /// A version written into files before the build.
     VersionStamp,
+    /// The released name, which the source does not carry.
+    NameStamp,
     /// A build backend pinned to the version that the published file names.
     BackendVersion,
     /// A build path learnt from the published file.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::CommitId;
 use crate::path::EntryPath;
-use crate::target::Version;
+use crate::target::{PackageName, Version};
 
 /// A clone URL that is safe to hand to git: `https`, `ssh` or `git`, a host, a path, no credentials.
 ///
@@ -232,6 +232,17 @@ pub struct Stamp {
     pub because: String,
 }
 
+/// The name that the manifest at the pinned commit carries, where publishing puts it into a scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Renaming {
+    /// What the manifest says.
+    pub found: PackageName,
+    /// What was released.
+    pub wanted: PackageName,
+    /// The file of the repository that names the released package.
+    pub named_in: EntryPath,
+}
+
 /// The commit that a release is held to come from, and how that was found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourcePin {
@@ -251,6 +262,8 @@ pub struct SourcePin {
     pub candidates: Vec<Candidate>,
     /// Set where the manifest does not carry the released version.
     pub stamp: Option<Stamp>,
+    /// Set where the manifest does not carry the released name.
+    pub renamed: Option<Renaming>,
     /// Whether an advertised branch or tag reaches the commit.
     pub reachable: bool,
     /// The repository that the previous release named, where it was another one.

@@ -15,7 +15,7 @@ use crate::npm::project::Project;
 use crate::npm::recipe::{Known, Recipe};
 use crate::npm::settings;
 use crate::npm::snapshot;
-use crate::npm::stamp;
+use crate::npm::stamp::{self, Written};
 use crate::npm::toolchain::{self, Circumstances};
 use crate::request::{PlanError, PlanRequest};
 
@@ -180,28 +180,36 @@ impl Assembler<'_> {
         })
     }
 
-    /// The edits that write the version, if the source does not carry it.
+    /// The edits that write name and version, if the source does not carry them.
     fn stamps(&self, variant: &Variant, assumptions: &mut Vec<Assumption>) -> Vec<Edit> {
-        let Some(needed) = &self.request.pin.stamp else {
-            return Vec::new();
-        };
-        assumptions.push(Assumption {
+        let (needed, renamed) = (&self.request.pin.stamp, &self.request.pin.renamed);
+        assumptions.extend(renamed.as_ref().map(|renamed| Assumption {
+            kind: AssumptionKind::NameStamp,
+            value: renamed.wanted.to_string(),
+            from: format!("`{}` names it", renamed.named_in),
+        }));
+        assumptions.extend(needed.as_ref().map(|needed| Assumption {
             kind: AssumptionKind::VersionStamp,
             value: needed.wanted.to_string(),
             from: needed.because.clone(),
-        });
-        let found = needed.found.as_deref();
-        let wanted = needed.wanted.as_str();
-        let stamping = stamp::stamp(self.project, self.request.survey, found, wanted);
-        let manifest = self.project.folder.path("package.json");
-        let mut edits = stamping.edits;
-        if variant.stamp != StampAt::First {
-            edits.retain(|edit| edit.path.as_str() != manifest);
-        }
-        if variant.extras.contains(&Extra::VersionFiles)
-            && let Some(found) = found
-        {
-            edits.extend(stamp::version_files(self.project, found, wanted));
+        }));
+        let found = needed.as_ref().and_then(|needed| needed.found.as_deref());
+        let version = needed.as_ref().map(|needed| needed.wanted.as_str());
+        let written = Written {
+            name: renamed.as_ref().map(|renamed| renamed.wanted.as_str()),
+            version: version.filter(|_| variant.stamp == StampAt::First),
+        };
+        let mut edits = Vec::from_iter(stamp::manifest(self.project, self.request.survey, written));
+        if let (Some(found), Some(wanted)) = (found, version) {
+            edits.extend(stamp::companions(
+                self.project,
+                self.request.survey,
+                found,
+                wanted,
+            ));
+            if variant.extras.contains(&Extra::VersionFiles) {
+                edits.extend(stamp::version_files(self.project, found, wanted));
+            }
         }
         edits
     }

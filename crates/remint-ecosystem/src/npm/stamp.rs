@@ -1,4 +1,4 @@
-//! Writes a released version into files whose commit does not carry it, in the way that makes them what was
+//! Writes a released name or version into files whose commit does not carry it, in the way that makes them what was
 //! published, where that can be told.
 
 use std::collections::BTreeSet;
@@ -9,71 +9,85 @@ use serde_json::Value;
 use crate::npm::manifest::parse_json;
 use crate::npm::project::Project;
 
-/// How the version gets into the manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stamping {
-    /// Files with their new content.
-    pub(crate) edits: Vec<Edit>,
-    /// Whether a content was confirmed by the published file.
-    pub(crate) confirmed: bool,
+/// What is written into the manifest.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Written<'a> {
+    /// The name, where the source states another one.
+    pub(crate) name: Option<&'a str>,
+    /// The version, where the source states another one or none.
+    pub(crate) version: Option<&'a str>,
 }
 
-/// The edits that turn the version that the source states into the released one.
-pub(crate) fn stamp(
+impl Written<'_> {
+    /// Keys and values.
+    fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("name", self.name), ("version", self.version)]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+    }
+}
+
+/// The manifest as it was released: in the form that was published where one of ours is, or else with nothing
+/// touched but the values.
+pub(crate) fn manifest(
     project: &Project<'_>,
     survey: &Survey,
-    found: Option<&str>,
-    wanted: &str,
-) -> Stamping {
-    let mut edits = Vec::new();
-    let mut confirmed = false;
-    let because = format!("the version {wanted}, which the source does not state");
-    let path = project.folder.path("package.json");
-    if let Some(before) = project.tree.texts.get(path.as_str())
-        && let Ok(path) = path.parse::<EntryPath>()
-    {
-        let published = published_blob(survey, "package.json");
-        let candidates = [replaced(before, wanted), rewritten(before, wanted)];
-        let known = candidates
-            .iter()
-            .flatten()
-            .find(|content| Some(blob_id(content)).as_ref() == published);
-        confirmed = known.is_some();
-        if let Some(content) = known.or_else(|| candidates.iter().flatten().next()) {
-            edits.push(Edit {
-                path,
-                content: content.clone(),
-                because: because.clone(),
-            });
+    written: Written<'_>,
+) -> Option<Edit> {
+    let because = match (written.name, written.version) {
+        (Some(name), _) => format!("the name {name}, which the source does not state"),
+        (None, Some(version)) => {
+            format!("the version {version}, which the source does not state")
         }
-    }
-    // Other published files that carry the version: changed only where the result is what was published.
-    for (path, before) in &project.tree.texts {
-        let Some(relative) = below(project, path) else {
-            continue;
-        };
-        let (Some(found), Some(published)) = (found, published_blob(survey, &relative)) else {
-            continue;
-        };
-        let Ok(text) = std::str::from_utf8(before) else {
-            continue;
-        };
+        (None, None) => return None,
+    };
+    let path = project.folder.path("package.json");
+    let before = project.tree.texts.get(path.as_str())?;
+    let published = published_blob(survey, "package.json");
+    let forms = [replaced(before, written), rewritten(before, written)];
+    let content = forms
+        .iter()
+        .flatten()
+        .find(|content| Some(blob_id(content)).as_ref() == published)
+        .or_else(|| forms.iter().flatten().next())?;
+    Some(Edit {
+        path: path.parse().ok()?,
+        content: content.clone(),
+        because,
+    })
+}
+
+/// Other published files that carry the version, where the new one makes them what was published.
+pub(crate) fn companions(
+    project: &Project<'_>,
+    survey: &Survey,
+    found: &str,
+    wanted: &str,
+) -> Vec<Edit> {
+    let changed = |path: &EntryPath, before: &[u8]| {
+        let published = published_blob(survey, &below(project, path)?)?;
+        let text = std::str::from_utf8(before).ok()?;
         if path.file_name() == "package.json"
             || !text.contains(found)
             || blob_id(before) == *published
         {
-            continue;
+            return None;
         }
         let content = text.replace(found, wanted).into_bytes();
-        if blob_id(&content) == *published {
-            edits.push(Edit {
+        (blob_id(&content) == *published).then_some(content)
+    };
+    project
+        .tree
+        .texts
+        .iter()
+        .filter_map(|(path, before)| {
+            Some(Edit {
                 path: path.clone(),
-                content,
-                because: because.clone(),
-            });
-        }
-    }
-    Stamping { edits, confirmed }
+                content: changed(path, before)?,
+                because: format!("the version {wanted}, which the source does not state"),
+            })
+        })
+        .collect()
 }
 
 /// Source files that state the old version and are named for it (`version.ts`), with the new one. Only a guess:
@@ -149,19 +163,23 @@ pub(crate) fn blob_id(content: &[u8]) -> CommitId {
         .expect("forty hexadecimal digits")
 }
 
-/// The manifest with the value of its top-level `version` replaced and nothing else touched.
-pub(crate) fn replaced(manifest: &[u8], wanted: &str) -> Option<Vec<u8>> {
-    let (start, end) = version_value(manifest)?;
-    let mut content = manifest.get(..start)?.to_vec();
-    content.extend_from_slice(format!("\"{wanted}\"").as_bytes());
-    content.extend_from_slice(manifest.get(end..)?);
+/// The manifest with the values of its own name and version replaced and nothing else touched.
+fn replaced(manifest: &[u8], written: Written<'_>) -> Option<Vec<u8>> {
+    let mut content = manifest.to_vec();
+    for (key, value) in written.fields() {
+        let (start, end) = value_of(&content, key)?;
+        let quoted = serde_json::to_vec(value).ok()?;
+        content.splice(start..end, quoted);
+    }
     Some(content)
 }
 
-/// The manifest as npm writes it after `npm version`.
-fn rewritten(manifest: &[u8], wanted: &str) -> Option<Vec<u8>> {
+/// The manifest as npm writes it after `npm version` or `npm pkg set`.
+fn rewritten(manifest: &[u8], written: Written<'_>) -> Option<Vec<u8>> {
     printed(manifest, |fields| {
-        fields.insert("version".to_owned(), Value::from(wanted));
+        for (key, value) in written.fields() {
+            fields.insert(key.to_owned(), Value::from(value));
+        }
     })
 }
 
@@ -193,8 +211,8 @@ pub(crate) fn printed(
     Some(text.replace('\n', newline).into_bytes())
 }
 
-/// Where the value of the top-level `version` stands, quotes included. Of two such keys the last one counts.
-fn version_value(manifest: &[u8]) -> Option<(usize, usize)> {
+/// Where the text of a top-level key stands, quotes included. Of two such keys the last one counts.
+fn value_of(manifest: &[u8], key: &str) -> Option<(usize, usize)> {
     let mut depth = 0_usize;
     let mut at = 0;
     let mut found = None;
@@ -218,7 +236,7 @@ fn version_value(manifest: &[u8]) -> Option<(usize, usize)> {
                 let end = end_of_string(manifest, at)?;
                 let content = manifest.get(at + 1..end - 1)?;
                 if depth == 1 && is_key {
-                    expected = content == b"version";
+                    expected = content == key.as_bytes();
                 } else if depth == 1 && expected {
                     found = Some((at, end));
                 }
@@ -251,6 +269,11 @@ mod tests {
     use super::*;
     use crate::npm::testing::{pin, survey, tree};
 
+    const VERSION: Written<'static> = Written {
+        name: None,
+        version: Some("1.2.3"),
+    };
+
     #[test]
     fn only_the_value_of_the_manifests_own_version_changes() {
         for (before, after) in [
@@ -272,7 +295,7 @@ mod tests {
             ("{\"version\":", None),
             ("", None),
         ] {
-            let found = replaced(before.as_bytes(), "1.2.3").map(|c| String::from_utf8(c).unwrap());
+            let found = replaced(before.as_bytes(), VERSION).map(|c| String::from_utf8(c).unwrap());
             assert_eq!(found.as_deref(), after, "{before}");
         }
     }
@@ -282,22 +305,34 @@ mod tests {
         let before = "{\n  \"version\": \"0.1.0\",\n  \"files\": [\"dist\"]\n}\n";
         let textual = "{\n  \"version\": \"1.2.3\",\n  \"files\": [\"dist\"]\n}\n";
         let printed = "{\n  \"version\": \"1.2.3\",\n  \"files\": [\n    \"dist\"\n  ]\n}\n";
-        for (published, expect, confirmed) in [
-            (textual, textual, true),
-            (printed, printed, true),
-            ("{}", textual, false),
-        ] {
+        for (published, expect) in [(textual, textual), (printed, printed), ("{}", textual)] {
             let tree = tree(&[("package.json", before)]);
             let project = Project::find(&tree, &pin(None)).unwrap();
-            let stamping = stamp(
-                &project,
-                &survey(&[("package.json", published)]),
-                Some("0.1.0"),
-                "1.2.3",
-            );
-            assert_eq!(stamping.confirmed, confirmed);
-            assert_eq!(stamping.edits.first().unwrap().content, expect.as_bytes());
+            let survey = survey(&[("package.json", published)]);
+            let edit = manifest(&project, &survey, VERSION).unwrap();
+            assert_eq!(edit.content, expect.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_name_is_written_with_or_without_a_version() {
+        let tree = tree(&[(
+            "package.json",
+            "{\"name\":\"x\",\"bin\":{\"name\":\"x\"},\"version\":\"0.1.0\"}",
+        )]);
+        let project = Project::find(&tree, &pin(None)).unwrap();
+        for (version, expect) in [(None, "0.1.0"), (Some("1.2.3"), "1.2.3")] {
+            let written = Written {
+                name: Some("@scope/x"),
+                version,
+            };
+            let edit = manifest(&project, &survey(&[]), written).unwrap();
+            let expect = format!(
+                "{{\"name\":\"@scope/x\",\"bin\":{{\"name\":\"x\"}},\"version\":\"{expect}\"}}"
+            );
+            assert_eq!(String::from_utf8(edit.content).unwrap(), expect);
+        }
+        assert_eq!(manifest(&project, &survey(&[]), Written::default()), None);
     }
 
     #[test]
@@ -314,20 +349,16 @@ mod tests {
             ("server.json", "{\"version\":\"9.9.9\"}"),
             ("README.md", "0.1.0"),
         ]);
-        let stamping = stamp(&project, &survey, Some("0.1.0"), "1.2.3");
-        let paths: Vec<_> = stamping
-            .edits
-            .iter()
-            .map(|edit| edit.path.as_str())
-            .collect();
-        assert_eq!(paths, ["package.json", "jsr.json"]);
+        let edits = companions(&project, &survey, "0.1.0", "1.2.3");
+        let paths: Vec<_> = edits.iter().map(|edit| edit.path.as_str()).collect();
+        assert_eq!(paths, ["jsr.json"]);
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            drop(replaced(&bytes, "1.2.3"));
-            drop(rewritten(&bytes, "1.2.3"));
+            drop(replaced(&bytes, VERSION));
+            drop(rewritten(&bytes, VERSION));
         }
     }
 }

@@ -44,6 +44,7 @@ pub(crate) fn pin(folder: Option<&str>) -> SourcePin {
         found_by: FoundBy::Tag,
         candidates: Vec::new(),
         stamp: None,
+        renamed: None,
         reachable: true,
         previous_repository: None,
     }

@@ -3,7 +3,7 @@
 use remint_ecosystem::{Interpreter, PlanError, PlanRequest, Platform, ToolHints, plan};
 use remint_model::{
     Action, ArtifactFormat, BuildPlan, CommitId, Ecosystem, EntryPath, FoundBy, GzipHeader, Lock,
-    PackageName, Sha1, Sha256, SourcePin, SourceTree, Stamp, Survey, SurveyEntry, Target,
+    PackageName, Renaming, Sha1, Sha256, SourcePin, SourceTree, Stamp, Survey, SurveyEntry, Target,
     TreeEntry,
 };
 
@@ -53,6 +53,7 @@ impl Project {
                 found_by: FoundBy::Tag,
                 candidates: Vec::new(),
                 stamp: None,
+                renamed: None,
                 reachable: true,
                 previous_repository: None,
             },
@@ -113,6 +114,17 @@ impl Project {
             found: Some(found.to_owned()),
             wanted: "1.2.3".parse().unwrap(),
             because: "tag v1.2.3".to_owned(),
+        });
+        self
+    }
+
+    /// The manifest carries another name than the released one.
+    pub(crate) fn renamed(mut self, found: &str, wanted: &str) -> Self {
+        let name = |name| PackageName::parse(Ecosystem::Npm, name).unwrap();
+        self.pin.renamed = Some(Renaming {
+            found: name(found),
+            wanted: name(wanted),
+            named_in: "README.md".parse().unwrap(),
         });
         self
     }

@@ -156,3 +156,24 @@ fn a_script_deleted_before_publishing_is_deleted_again() {
             .any(|assumption| assumption.kind == AssumptionKind::WorkflowStep)
     );
 }
+
+#[test]
+fn a_scope_is_written_into_the_manifest_and_listed() {
+    let source = MANIFEST.replace("0.0.0", "1.2.3");
+    let project = Project::new(&[("package.json", &source)]).renamed("a", "@scope/thing");
+    let plan = project.best();
+    let edit = plan
+        .edits
+        .iter()
+        .find(|edit| edit.path.as_str() == "package.json")
+        .unwrap();
+    let written = String::from_utf8(edit.content.clone()).unwrap();
+    assert!(written.contains("\"name\": \"@scope/thing\""), "{written}");
+    assert!(written.contains("\"version\": \"1.2.3\""), "{written}");
+    let assumption = plan
+        .assumptions
+        .iter()
+        .find(|assumption| assumption.kind == AssumptionKind::NameStamp)
+        .unwrap();
+    assert_eq!(assumption.value, "@scope/thing");
+}

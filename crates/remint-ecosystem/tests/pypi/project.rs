@@ -48,6 +48,7 @@ impl Project {
                 found_by: FoundBy::Tag,
                 candidates: Vec::new(),
                 stamp: None,
+                renamed: None,
                 reachable: true,
                 previous_repository: None,
             },

@@ -14,6 +14,7 @@ mod neighbours;
 mod overrides;
 mod pin;
 mod previous;
+mod renamed;
 mod repository;
 mod tagged;
 mod tags;
@@ -80,7 +81,8 @@ pub fn find_source(
     repository::each(request, user, |opened, settings| {
         let mut found = match &request.overrides.reference {
             Some(reference) => overrides::pin(request, &opened, reference)?,
-            None => ladder::climb(request, &opened)?,
+            None => ladder::climb(request, &opened)
+                .or_else(|refused| renamed::climb(request, &opened, refused))?,
         };
         if opened.trace != Trace::User
             && let Some(commit) = oid(&found.pin.commit)

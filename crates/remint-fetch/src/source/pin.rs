@@ -93,6 +93,7 @@ pub(super) fn conclude(
         found_by: conclusion.found_by,
         candidates,
         stamp: conclusion.stamp,
+        renamed: None,
         reachable: conclusion.reachable,
         previous_repository: None,
     };

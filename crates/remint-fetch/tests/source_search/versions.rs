@@ -209,6 +209,44 @@ fn a_merge_request_alone_is_taken_for_a_perfect_fit_and_called_unreachable() {
 }
 
 #[test]
+fn a_scope_that_release_tooling_writes_in_is_taken_where_the_repository_says_so() {
+    let search = |name: &str, readme: &str| {
+        let world = World::new();
+        let repository = world.repository("owner/name");
+        let tagged = repository.commit(&[
+            ("package.json", &manifest("thing", "1.2.3")),
+            ("README.md", readme),
+        ]);
+        repository.tag("v1.2.3");
+        (world.find(&Wanted::npm(name, "1.2.3")), tagged)
+    };
+    let (found, tagged) = search("@owner/thing", "Run `npx @owner/thing`.\n");
+    let found = found.unwrap();
+    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &tagged));
+    let renamed = found.pin.renamed.unwrap();
+    assert_eq!(renamed.found.as_str(), "thing");
+    assert_eq!(renamed.wanted.as_str(), "@owner/thing");
+    assert_eq!(renamed.named_in.as_str(), "README.md");
+
+    for (name, readme) in [
+        ("@thief/thing", "Run `npx @owner/thing`.\n"),
+        (
+            "@owner/thing",
+            "Run `npx thing` or `npx @owner/thing-server`.\n",
+        ),
+        ("@owner/other", "Run `npx @owner/other`.\n"),
+    ] {
+        let (refused, _) = search(name, readme);
+        assert!(
+            matches!(refused, Err(SourceError::NoSource { .. })),
+            "{name}, {readme}"
+        );
+    }
+    let (own, _) = search("thing", "Run `npx thing`.\n");
+    assert_eq!(own.unwrap().pin.renamed, None);
+}
+
+#[test]
 fn a_removed_package_is_found_in_the_past() {
     let world = World::new();
     let repository = world.repository("owner/name");

@@ -1,4 +1,4 @@
-//! The hints for the commit contradict each other, or the tag and the manifest name different versions.
+//! The hints for the commit contradict each other, or the manifest states another version or name than was released.
 
 use remint_model::{Axis, Candidate, Finding, FoundBy, Severity};
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::Check;
 use crate::evidence::Evidence;
 
 pub(super) const CHECK: Check = Check {
-    ids: &["source-hints-disagree", "version-stamped"],
+    ids: &["name-stamped", "source-hints-disagree", "version-stamped"],
     run: source_disagreement,
 };
 
@@ -60,6 +60,18 @@ fn source_disagreement(evidence: &Evidence) -> Vec<Finding> {
                 ),
             },
             evidence: json!({ "stamp": stamp }),
+        });
+    }
+    if let Some(renamed) = &pin.renamed {
+        findings.push(Finding {
+            id: "name-stamped",
+            axis: Axis::Source,
+            severity: Severity::Info,
+            message: format!(
+                "the source calls itself {}; {} was written in for the build, because `{}` names it",
+                renamed.found, renamed.wanted, renamed.named_in
+            ),
+            evidence: json!({ "renamed": renamed }),
         });
     }
     findings

@@ -40,6 +40,8 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("link-entry"),
     page!("malformed"),
     page!("mode-bits"),
+    page!("name-stamp"),
+    page!("name-stamped"),
     page!("no-source"),
     page!("not-built"),
     page!("not-found"),

@@ -7,7 +7,7 @@ use remint_judge::ResultEvidence;
 use remint_model::{
     Assumption, Basis, BuildPlan, Candidate, CommitId, Comparison, Content, Difference, Erasure,
     Failure, Fetched, Finding, FoundBy, InconclusiveReason, NetworkAttempt, Outcome,
-    RefusedRequest, Sha256, Stamp,
+    RefusedRequest, Renaming, Sha256, Stamp,
 };
 use serde::Serialize;
 
@@ -72,6 +72,7 @@ struct SourceV1<'a> {
     reachable: bool,
     candidates: &'a [Candidate],
     stamp: Option<&'a Stamp>,
+    renamed: Option<&'a Renaming>,
 }
 
 #[derive(Serialize)]
@@ -164,6 +165,7 @@ fn source(report: &TargetReport) -> Option<SourceV1<'_>> {
         reachable: pin.reachable,
         candidates: &pin.candidates,
         stamp: pin.stamp.as_ref(),
+        renamed: pin.renamed.as_ref(),
     })
 }
 
