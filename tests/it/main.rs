@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod client_config;
 #[cfg(target_os = "linux")]
 mod elsewhere;
 #[cfg(target_os = "linux")]

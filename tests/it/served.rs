@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::registry::{Registry, Release};
 use crate::world::{Answer, World, commit};
 
-const NAME: &str = "@fixture/note-server";
+pub(crate) const NAME: &str = "@fixture/note-server";
 const SPEC: &str = "npm:@fixture/note-server@1.0.0";
 const REPOSITORY: &str = "https://git.example.invalid/fixture/note-server";
 
@@ -19,7 +19,7 @@ fn manifest(more: &str) -> String {
 }
 
 /// A world whose git leads the public address to a repository with this manifest, and what that builds.
-fn world(more: &str, tag: &str) -> (World, PathBuf) {
+pub(crate) fn world(more: &str, tag: &str) -> (World, PathBuf) {
     let world = World::new();
     let repository = world.repository("npm/plain", &[("package.json", &manifest(more))], tag);
     let rewrite = format!(
@@ -30,7 +30,7 @@ fn world(more: &str, tag: &str) -> (World, PathBuf) {
     (world, repository)
 }
 
-fn build(world: &World, repository: &Path) -> Vec<u8> {
+pub(crate) fn build(world: &World, repository: &Path) -> Vec<u8> {
     let stand_in = crate::npm::stand_in(world, "fixture-note-server-1.0.0.tgz", NAME);
     fs_err::read(world.build(SPEC, repository, &stand_in)).unwrap()
 }
@@ -41,7 +41,7 @@ fn verify(world: &World, release: &Release<'_>) -> Answer {
     world.verify(&[SPEC])
 }
 
-fn release(tarball: Vec<u8>) -> Release<'static> {
+pub(crate) fn release(tarball: Vec<u8>) -> Release<'static> {
     Release {
         name: NAME,
         version: "1.0.0",

@@ -90,6 +90,9 @@ pub(crate) enum Command {
 /// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file
 /// (`./NAME-VERSION.tgz`). Without a version the latest is taken and named in the report.
 ///
+/// With --config, every server that an MCP client's configuration starts is verified (Claude, Cursor,
+/// Windsurf, VS Code, Zed); what it starts otherwise is reported as inconclusive.
+///
 /// Exit code: 0 every target verified, 1 at least one failed, 2 wrong usage, 3 none failed and at least one
 /// inconclusive, 4 remint could not work on this machine.
 ///
@@ -97,12 +100,17 @@ pub(crate) enum Command {
 ///   remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10
 ///   remint verify-build pypi:mcp-server-git@2026.7.10 --all-files
 ///   remint verify-build npm:my-server@1.4.0 --artifact ./my-server-1.4.0.tgz --source . --ref v1.4.0
+///   remint verify-build --config ~/.cursor/mcp.json --format sarif --output remint.sarif
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct VerifyBuild {
     /// What to verify
-    #[arg(required = true, value_name = "SPEC")]
+    #[arg(required_unless_present = "config", value_name = "SPEC")]
     pub(crate) specs: Vec<Spec>,
+
+    /// Verify every server of this MCP client configuration, such as `claude_desktop_config.json` or `.vscode/mcp.json`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["artifact", "reference", "subdir"])]
+    pub(crate) config: Vec<PathBuf>,
 
     /// Judge this file instead of what the registry serves
     #[arg(long, value_name = "FILE")]

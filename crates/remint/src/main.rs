@@ -1,5 +1,6 @@
 //! The `remint` command.
 
+mod asked;
 mod attempts;
 mod build;
 mod cli;

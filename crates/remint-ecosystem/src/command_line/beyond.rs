@@ -103,6 +103,15 @@ pub enum Origin {
 }
 
 impl Beyond {
+    /// Whether the entry itself cannot be understood, rather than judged.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed(_) | Self::NoCommand | Self::NoPackage(_) | Self::NotAName(_)
+        )
+    }
+
     /// What to do about it, where something can be done in the configuration.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use remint_fetch::source::Overrides;
 use remint_model::Spec;
 
+use crate::asked::{self, Asked};
 use crate::build::Builder;
 use crate::cli::VerifyBuild;
 use crate::exit::Exit;
@@ -25,6 +26,13 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
         failure::Usage("`--artifact` goes with one SPEC".to_owned())
     );
     let from_sdist = arguments.source.source.as_deref() == Some("sdist");
+    anyhow::ensure!(
+        arguments.config.is_empty() || from_sdist || arguments.source.source.is_none(),
+        failure::Usage(
+            "`--source` belongs to one server: name it as SPEC, without `--config`".to_owned()
+        )
+    );
+    let asked = asked::all(arguments)?;
     let request = Request {
         overrides: Overrides {
             source: arguments.source.source.clone().filter(|_| !from_sdist),
@@ -50,7 +58,7 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     let cancel = Arc::new(AtomicBool::new(false));
     interrupt::watch(Arc::clone(&cancel));
     let builder = Builder::new(settings, cancel)?;
-    let (report, exit) = judge_all(&arguments.specs, &wish, &request, &builder, &progress).await;
+    let (report, exit) = judge_all(&asked, &wish, &request, &builder, &progress).await;
     progress.clear();
     let settings = &builder.settings;
     if !report.targets.is_empty() {
@@ -60,10 +68,10 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     Ok(exit)
 }
 
-/// Judges the specs, some at once, reported in their order; what was finished is reported whatever happens to the
+/// Judges what is asked for, some at once, reported in its order; what was finished is reported whatever happens to the
 /// rest.
 pub(crate) async fn judge_all(
-    specs: &[Spec],
+    asked: &[Asked],
     wish: &Wish,
     request: &Request,
     builder: &Builder,
@@ -76,11 +84,19 @@ pub(crate) async fn judge_all(
         exit: Exit::Verified,
     };
     let mut exit = Exit::Verified;
-    let judging = specs.iter().map(|spec| async move {
+    let judging = asked.iter().map(|asked| async move {
+        let (spec, notes) = match asked {
+            Asked::Answered(report) => return Ok(vec![TargetReport::clone(report)]),
+            Asked::Spec(spec, notes) => (spec, notes),
+        };
         let progress = progress.another();
         let judged = judge_spec(spec, wish, request, builder, &progress).await;
         progress.clear();
-        (spec, judged)
+        let mut targets = judged.map_err(|error| (spec, error))?;
+        for target in &mut targets {
+            target.notes.splice(0..0, notes.iter().cloned());
+        }
+        Ok(targets)
     });
     let mut judged = pin!(stream::iter(judging).buffered(builder.settings.jobs));
     let mut interrupted = pin!(interrupt::cancelled_and_settled(&builder.cancel));
@@ -90,8 +106,8 @@ pub(crate) async fn judge_all(
             () = &mut interrupted => break,
         };
         match next {
-            Some((_, Ok(targets))) => report.targets.extend(targets),
-            Some((spec, Err(error))) => {
+            Some(Ok(targets)) => report.targets.extend(targets),
+            Some(Err((spec, error))) => {
                 exit = exit.and(failure::exit(&error));
                 if exit == Exit::Interrupted {
                     break;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use remint_fetch::source::Overrides;
-use remint_model::{Outcome, Spec};
+use remint_model::Outcome;
 
+use crate::asked::Asked;
 use crate::build::{Builder, Scratch, Workspace};
 use crate::commands::verify_build::judge_all;
 use crate::exit::Exit;
@@ -49,9 +50,10 @@ pub(crate) async fn run(mut settings: Settings) -> anyhow::Result<Exit> {
     settings.user.directory = directory.path().to_owned();
     let builder = Builder::new(settings, cancel)?;
 
-    let specs: Vec<Spec> = ["1.0.0", "1.0.1"]
+    let specs: Vec<Asked> = ["1.0.0", "1.0.1"]
         .iter()
         .map(|version| format!("npm:{}@{version}", server::NAME).parse())
+        .map(|spec| spec.map(|spec| Asked::Spec(spec, Vec::new())))
         .collect::<Result<_, _>>()?;
     let request = Request {
         overrides: Overrides {

@@ -1,0 +1,171 @@
+//! What a run is asked about: specs, and the servers of clients' configurations.
+//!
+//! Nothing of a configuration is shown but its path, the names of its servers, and packages with their versions.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use remint_ecosystem::client_config::{self, Server};
+use remint_ecosystem::command_line::{Beyond, Part, Wanted};
+use remint_model::{InconclusiveReason, Spec};
+
+use crate::cli::VerifyBuild;
+use crate::failure::Usage;
+use crate::report::TargetReport;
+use crate::resolve::Unresolved;
+
+/// One thing that is to be reported on.
+#[derive(Debug, Clone)]
+pub(crate) enum Asked {
+    /// To be judged, with what is to be told beside the judgement.
+    Spec(Spec, Vec<String>),
+    /// A server that leads to nothing that could be judged: its report stands already.
+    Answered(Box<TargetReport>),
+}
+
+/// Everything that the command line asks for: its specs, then the servers of its configurations, in their order. A
+/// release that several servers start stands there once.
+///
+/// # Errors
+/// A configuration cannot be read or names no server.
+pub(crate) fn all(arguments: &VerifyBuild) -> anyhow::Result<Vec<Asked>> {
+    let mut asked = Vec::new();
+    for spec in &arguments.specs {
+        add(&mut asked, spec.clone(), None);
+    }
+    for path in &arguments.config {
+        let servers = read(path)?;
+        for server in servers {
+            add_server(&mut asked, server, path);
+        }
+    }
+    Ok(asked)
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Vec<Server>> {
+    let unusable = || Usage(format!("cannot take servers from `{}`", path.display()));
+    let mut content = Vec::new();
+    let limit = client_config::LARGEST as u64 + 1;
+    fs_err::File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut content))
+        .map_err(|error| anyhow::Error::new(error).context(unusable()))?;
+    client_config::servers(&content).map_err(|error| anyhow::Error::new(error).context(unusable()))
+}
+
+fn add_server(asked: &mut Vec<Asked>, server: Server, path: &Path) {
+    let place = format!("`{}`", path.display());
+    for part in server.parts {
+        match part {
+            Part::Release(wanted) => {
+                let note = started_by(&server.name, &place, &wanted);
+                add(asked, wanted.spec(), Some(note));
+            }
+            Part::Beyond(beyond) => {
+                let report = answered(&server.name, &place, &beyond);
+                asked.push(Asked::Answered(Box::new(report)));
+            }
+        }
+    }
+}
+
+fn add(asked: &mut Vec<Asked>, spec: Spec, note: Option<String>) {
+    let known = asked.iter_mut().find_map(|one| match one {
+        Asked::Spec(known, notes) if *known == spec => Some(notes),
+        Asked::Spec(..) | Asked::Answered(_) => None,
+    });
+    match known {
+        Some(notes) => notes.extend(note),
+        None => asked.push(Asked::Spec(spec, note.into_iter().collect())),
+    }
+}
+
+fn started_by(server: &str, place: &str, wanted: &Wanted) -> String {
+    let runner = wanted.runner;
+    let start = format!("the server `{server}` of {place} starts it with `{runner}`");
+    match wanted.version {
+        Some(_) => start,
+        None => {
+            format!("{start}, without an exact version: from day to day that is another release")
+        }
+    }
+}
+
+fn answered(server: &str, place: &str, beyond: &Beyond) -> TargetReport {
+    let reason = if beyond.is_malformed() {
+        InconclusiveReason::Malformed
+    } else {
+        InconclusiveReason::Unsupported
+    };
+    let unresolved = Unresolved {
+        target: None,
+        reason,
+        detail: beyond.to_string(),
+        integrity: None,
+    };
+    let mut report = TargetReport::unresolved(format!("server:{server}"), unresolved);
+    report.notes = vec![format!("the server `{server}` of {place}")];
+    report.next = beyond.hint().map(str::to_owned).into_iter().collect();
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    /// What these arguments ask for: `spec | note | note`, or `server:name! detail`.
+    fn check(arguments: &[&str], config: &str) -> Vec<String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mcp.json");
+        fs_err::write(&path, config).unwrap();
+        let line = ["remint", "verify-build", "--config"].map(str::to_owned);
+        let line = line
+            .into_iter()
+            .chain([path.display().to_string()])
+            .chain(arguments.iter().map(|argument| (*argument).to_owned()));
+        let Command::VerifyBuild(arguments) = Cli::try_parse_from(line).unwrap().command else {
+            unreachable!("another command was typed");
+        };
+        let shown = |text: &str| text.replace(&path.display().to_string(), "mcp.json");
+        all(&arguments)
+            .unwrap()
+            .iter()
+            .map(|asked| match asked {
+                Asked::Spec(spec, notes) => {
+                    let notes: Vec<String> = notes.iter().map(|note| shown(note)).collect();
+                    [&[spec.to_string()], &*notes].concat().join(" | ")
+                }
+                Asked::Answered(report) => format!(
+                    "{}! {}",
+                    report.label,
+                    report.judgement.detail.as_deref().unwrap_or_default()
+                ),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn specs_come_first_and_a_release_stands_there_once() {
+        assert_eq!(
+            check(
+                &["npm:name@1.2.3", "pypi:other@1.0"],
+                r#"{"mcpServers": {
+                    "one": {"command": "npx", "args": ["name@1.2.3"]},
+                    "box": {"command": "docker", "args": ["run", "image"]},
+                    "two": {"command": "npx", "args": ["-y", "name@1.2.3"]},
+                    "any": {"command": "npx", "args": ["name"]}
+                }}"#,
+            ),
+            [
+                "npm:name@1.2.3 | the server `one` of `mcp.json` starts it with `npx` \
+                 | the server `two` of `mcp.json` starts it with `npx`",
+                "pypi:other@1.0",
+                "server:box! `docker` runs a container image: only npm and PyPI releases can be judged",
+                "npm:name | the server `any` of `mcp.json` starts it with `npx`, without an exact version: \
+                 from day to day that is another release",
+            ]
+        );
+    }
+}
