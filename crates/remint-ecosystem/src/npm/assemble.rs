@@ -67,6 +67,8 @@ pub(crate) enum Extra {
     StaleLockfile,
     /// bun is the newest of its time, whatever the project names: it does not insist on itself.
     NewestBun,
+    /// Tools are those of the commit's time, not of the release's.
+    ToolsOfCommit,
 }
 
 /// What runs between install and pack.
@@ -148,7 +150,11 @@ impl Assembler<'_> {
             );
         }
         let newest_bun = variant.extras.contains(&Extra::NewestBun);
-        let (tools, guesses) = toolchain::tools(&self.circumstances, &managers, newest_bun);
+        let mut circumstances = self.circumstances;
+        if variant.extras.contains(&Extra::ToolsOfCommit) {
+            circumstances.moment = self.request.pin.commit_time;
+        }
+        let (tools, guesses) = toolchain::tools(&circumstances, &managers, newest_bun);
         assumptions.extend(guesses);
         if variant.build_path != crate::npm::plan::BUILD_PATH {
             assumptions.push(Assumption {

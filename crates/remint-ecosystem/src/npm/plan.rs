@@ -17,6 +17,9 @@ use crate::request::{PlanError, PlanRequest};
 /// The most plans that are proposed; each may cost a whole build.
 const MOST: usize = 6;
 
+/// How long after its commit a release is so late that a mirror's time may have been taken for it, in seconds.
+const LATE: i64 = 30 * 86_400;
+
 /// Where the tree lies when nothing says otherwise. Tools that leave out `**/build/**` would leave out all of a tree
 /// at `/build`.
 pub(crate) const BUILD_PATH: &str = "/remint";
@@ -121,7 +124,22 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         variants.push(newest_bun.clone());
     }
     variants.push(first.clone());
-    variants.push(newest_bun);
+    variants.push(newest_bun.clone());
+    let uses_bun = assembler.installer.manager == Manager::Bun
+        || lifecycle::called_managers(project).contains("bun");
+    let late = assembler
+        .circumstances
+        .moment
+        .saturating_sub(assembler.request.pin.commit_time)
+        > LATE;
+    if uses_bun && late {
+        // The release may be much younger than the commit, and then so is its time at a mirror.
+        variants.push(Variant {
+            name: "with the newest bun of the commit's time".to_owned(),
+            extras: BTreeSet::from([Extra::NewestBun, Extra::ToolsOfCommit]),
+            ..newest_bun
+        });
+    }
     if history {
         variants.push(with("before the tag existed", &|variant| {
             variant.shape = CloneShape::HistoryWithoutTag;

@@ -1,6 +1,6 @@
 //! Which package manager installs and packs, from which lockfile, with which settings.
 
-use crate::project::{Project, lock, tools};
+use crate::project::{MOMENT, Project, lock, tools};
 use remint_ecosystem::PlanError;
 
 const BUILDS: &str = r#"{"name":"a","version":"1.2.3","scripts":{"build":"tsc"},"devDependencies":{"typescript":"^5"}}"#;
@@ -182,4 +182,26 @@ fn the_path_in_published_source_maps_is_built_at() {
     assert_eq!(project.best().build_path, "/Users/me/code/a");
     let hostile = Project::new(&files).built_at("/usr/lib/src");
     assert_eq!(hostile.best().build_path, "/remint");
+}
+
+#[test]
+fn a_release_long_after_its_commit_may_have_been_made_by_the_bun_of_that_time() {
+    for (lockfile, text, days, expect) in [
+        ("bun.lock", BUN_LOCK, 3, None),
+        ("bun.lock", BUN_LOCK, 90, Some(MOMENT)),
+        ("package-lock.json", PACKAGE_LOCK, 90, None),
+    ] {
+        let plans = Project::new(&[("package.json", BUILDS), (lockfile, text)])
+            .published_after(days)
+            .plans()
+            .unwrap();
+        let found = plans
+            .iter()
+            .find(|plan| plan.variant == "with the newest bun of the commit's time")
+            .map(|plan| plan.tools.iter().find(|tool| tool.name == "bun").unwrap());
+        assert_eq!(found.map(|tool| tool.as_of), expect.map(Some), "{lockfile}");
+        if let Some(tool) = found {
+            assert_eq!(tool.version.as_deref(), Some("latest"));
+        }
+    }
 }

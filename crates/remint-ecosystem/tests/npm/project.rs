@@ -8,13 +8,14 @@ use remint_model::{
 };
 
 /// 2026-07-01: node 24 is the newest long-term line.
-const MOMENT: i64 = 1_782_864_000;
+pub(crate) const MOMENT: i64 = 1_782_864_000;
 
 /// A project, what was published of it, and how its source was found.
 pub(crate) struct Project {
     tree: SourceTree,
     survey: Survey,
     pin: SourcePin,
+    uploaded: Option<i64>,
 }
 
 impl Project {
@@ -57,6 +58,7 @@ impl Project {
                 reachable: true,
                 previous_repository: None,
             },
+            uploaded: None,
         }
         .publishing(&[("dist/index.js", "made")])
     }
@@ -129,6 +131,12 @@ impl Project {
         self
     }
 
+    /// It was published so many days after the commit.
+    pub(crate) const fn published_after(mut self, days: i64) -> Self {
+        self.uploaded = Some(MOMENT + days * 86_400);
+        self
+    }
+
     /// Every plan.
     pub(crate) fn plans(&self) -> Result<Vec<BuildPlan>, PlanError> {
         let target = Target {
@@ -145,7 +153,7 @@ impl Project {
             pin: &self.pin,
             tree: &self.tree,
             survey: &self.survey,
-            uploaded: None,
+            uploaded: self.uploaded,
             hints: &ToolHints::default(),
             platform: Platform {
                 system: "linux",
