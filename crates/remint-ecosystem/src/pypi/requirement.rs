@@ -160,7 +160,11 @@ impl Marker {
             .matches(" and ")
             .count()
             .saturating_add(text.matches(" or ").count());
-        if text.matches('(').count() > MOST_PARENTHESES || clauses > MOST_CLAUSES {
+        // The crate counts characters where it slices bytes: text beyond ASCII makes it panic.
+        if !text.is_ascii()
+            || text.matches('(').count() > MOST_PARENTHESES
+            || clauses > MOST_CLAUSES
+        {
             return Some(Self::Opaque(text));
         }
         let mut warnings = Warnings(0);
@@ -433,6 +437,21 @@ mod tests {
             Requirement::parse(&long).unwrap().marker,
             Some(Marker::Opaque(_))
         ));
+    }
+
+    #[test]
+    fn markers_that_the_crate_trips_over_are_kept_as_text() {
+        for text in [
+            "name; 梟梟梟",
+            "name; '' == 'é'梟",
+            "name; \u{a0}extra =='é",
+        ] {
+            let requirement = Requirement::parse(text).unwrap();
+            assert!(
+                matches!(requirement.marker, Some(Marker::Opaque(_))),
+                "{text}"
+            );
+        }
     }
 
     #[test]
