@@ -183,18 +183,36 @@ fn is_invisible(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// What one entry starts.
+/// What one entry starts, on any platform.
 fn parts(entry: &Value<'_>) -> Result<Vec<Part>, Beyond> {
     let Value::Object(entry) = entry else {
         return Err(Beyond::Malformed("it is no object"));
     };
-    let address = ["url", "serverUrl", "httpUrl"]
-        .into_iter()
-        .filter_map(|key| one(entry, key).transpose())
-        .next()
-        .transpose()?;
-    let command = one(entry, "command")?;
-    match (command, address) {
+    let mut parts = parts_of(entry, entry)?;
+    for platform in PLATFORMS {
+        if let Some(Value::Object(own)) = one(entry, platform)? {
+            let own = parts_of(own, entry).unwrap_or_else(|beyond| vec![Part::Beyond(beyond)]);
+            for part in own {
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+        }
+    }
+    Ok(parts)
+}
+
+/// Some clients let an entry say other things for one platform; which one will read the file is not known here.
+const PLATFORMS: [&str; 5] = ["windows", "linux", "osx", "macos", "darwin"];
+
+/// What an entry starts where `own` says it, and `entry` what `own` leaves out.
+fn parts_of(own: &Object<'_>, entry: &Object<'_>) -> Result<Vec<Part>, Beyond> {
+    let said = |key| Ok(one(own, key)?.or(one(entry, key)?));
+    let mut address = None;
+    for key in ["url", "serverUrl", "httpUrl"] {
+        address = address.or(said(key)?);
+    }
+    match (said("command")?, address) {
         (Some(_), Some(_)) => Err(Beyond::Malformed("it has a command and an address")),
         (None, Some(address)) => Err(Beyond::Remote {
             host: host(address),
@@ -204,20 +222,17 @@ fn parts(entry: &Value<'_>) -> Result<Vec<Part>, Beyond> {
         // Zed's older form: `"command": { "path": …, "args": …, "env": … }`.
         (Some(Value::Object(command)), None) => {
             let path = one(command, "path")?.ok_or(Beyond::NoCommand)?;
-            start(&[text(path)?], command)
+            start(&[text(path)?], command, command)
         }
         // The whole line in one list.
-        (Some(Value::Array(line)), None) => {
-            let words = texts(&line.elements)?;
-            start(&words, entry)
-        }
-        (Some(command), None) => start(&[text(command)?], entry),
+        (Some(Value::Array(line)), None) => start(&texts(&line.elements)?, own, entry),
+        (Some(command), None) => start(&[text(command)?], own, entry),
     }
 }
 
 /// Reads a command with what stands beside it.
-fn start(command: &[&str], beside: &Object<'_>) -> Result<Vec<Part>, Beyond> {
-    let arguments = match one(beside, "args")? {
+fn start(command: &[&str], own: &Object<'_>, entry: &Object<'_>) -> Result<Vec<Part>, Beyond> {
+    let arguments = match one(own, "args")?.or(one(entry, "args")?) {
         Some(Value::Array(arguments)) => texts(&arguments.elements)?,
         Some(Value::NullKeyword(_)) | None => Vec::new(),
         Some(_) => return Err(Beyond::Malformed("`args` is no list")),
@@ -226,14 +241,16 @@ fn start(command: &[&str], beside: &Object<'_>) -> Result<Vec<Part>, Beyond> {
     let program = words.next().ok_or(Beyond::NoCommand)?;
     let arguments: Vec<&str> = words.collect();
     let mut variables = Vec::new();
-    for key in ["env", "environment"] {
-        match one(beside, key)? {
-            // The names alone: what stands behind them is nobody's business.
-            Some(Value::Object(set)) => {
-                variables.extend(set.properties.iter().map(|variable| variable.name.as_str()));
+    for set in [own, entry] {
+        for key in ["env", "environment"] {
+            match one(set, key)? {
+                // The names alone: what stands behind them is nobody's business.
+                Some(Value::Object(set)) => {
+                    variables.extend(set.properties.iter().map(|variable| variable.name.as_str()));
+                }
+                Some(Value::NullKeyword(_)) | None => {}
+                Some(_) => return Err(Beyond::Malformed("its environment is no object")),
             }
-            Some(Value::NullKeyword(_)) | None => {}
-            Some(_) => return Err(Beyond::Malformed("its environment is no object")),
         }
     }
     Ok(command_line::read(program, &arguments, &variables))

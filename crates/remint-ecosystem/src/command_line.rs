@@ -183,7 +183,7 @@ fn behind_cmd<'a>(arguments: &[&'a str]) -> Result<Vec<&'a str>, Beyond> {
         words
             if words
                 .iter()
-                .any(|word| word.contains(['&', '|', '<', '>', '%', '^', '"', '!'])) =>
+                .any(|word| word.contains(['&', '|', '<', '>', '%', '^'])) =>
         {
             Err(Beyond::Shell)
         }

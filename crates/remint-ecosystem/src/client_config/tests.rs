@@ -98,6 +98,31 @@ fn zed_is_read_in_both_forms_and_its_extensions_are_named() {
 }
 
 #[test]
+fn what_starts_on_another_platform_counts_too() {
+    check(
+        r#"{"mcpServers": {
+            "same": {
+                "command": "npx", "args": ["-y", "name@1.2.3"],
+                "windows": {"command": "cmd", "args": ["/c", "npx", "-y", "name@1.2.3", "{\"quoted\": 1}"]}
+            },
+            "other": {
+                "command": "npx", "args": ["name@1.2.3"],
+                "linux": {"args": ["other@1.0.0"]}, "osx": {"env": {"npm_config_registry": "x"}}, "windows": null
+            }
+        }}"#,
+        &[
+            "same: npm:name@1.2.3",
+            "other: npm:name@1.2.3; npm:other@1.0.0; ! `npm_config_registry` sends it to another registry, so what it \
+             starts may be another file than remint would fetch",
+        ],
+    );
+    check(
+        r#"{"servers": {"a": {"command": "npx", "args": ["one@1.0.0"], "linux": {"args": ["two@2.0.0"]}}}}"#,
+        &["a: npm:one@1.0.0; npm:two@2.0.0"],
+    );
+}
+
+#[test]
 fn several_lists_and_equal_names_all_count() {
     check(
         r#"{

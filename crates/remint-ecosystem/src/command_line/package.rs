@@ -163,11 +163,15 @@ fn npm_version(asked: &str) -> Option<Asked> {
 }
 
 fn pypi(text: &str, at_is_version: bool) -> Option<(PackageName, Asked)> {
+    // A marker could make the requirement one that does not apply.
+    if text.contains(';') {
+        return None;
+    }
     if at_is_version && let Some((name, asked)) = text.split_once('@') {
         // `name[extra]@1.2.3`
         let name = Requirement::parse(name)?;
         let plain = matches!(&name.source, Source::Versions(specifiers) if specifiers.is_empty());
-        if !plain || name.marker.is_some() {
+        if !plain {
             return None;
         }
         let asked = asked.trim();
@@ -180,10 +184,6 @@ fn pypi(text: &str, at_is_version: bool) -> Option<(PackageName, Asked)> {
     }
     let requirement = Requirement::parse(text)?;
     let name = name_of(Ecosystem::Pypi, &requirement.name)?;
-    // Read loosely elsewhere: here a marker that is no marker would hide what stands before it.
-    if text.contains(';') {
-        return None;
-    }
     let Source::Versions(specifiers) = &requirement.source else {
         return None;
     };

@@ -124,7 +124,7 @@ const YARN_OPTIONS: &[Opt] = &[
 
 const BUN_OPTIONS: &[Opt] = &[
     switch(&["--bun", "-b", "-y", "--yes"]),
-    switch(&["--silent", "--verbose", "--no-install"]),
+    switch(&["--silent", "--verbose", "--no-install", "--no-cache"]),
     matters(&["--package", "-p"], Effect::Package),
     matters(&["--registry"], Effect::Elsewhere),
     matters(&["--config", "-c"], Effect::Elsewhere),
