@@ -48,7 +48,7 @@ impl Assembler<'_> {
     /// Whether the build script has to be called because no lifecycle script does it.
     fn has_to_build(&self) -> bool {
         let manifest = &self.project.manifest;
-        lifecycle::needs_build(self.project, self.request.survey)
+        lifecycle::build_script_matters(self.project, self.request.survey)
             && !lifecycle::pack_builds(manifest)
             && !lifecycle::builds(manifest, "prepublishOnly")
             && !lifecycle::builds(manifest, "prepublish")

@@ -36,6 +36,12 @@ pub(crate) fn build_script(manifest: &Manifest) -> Option<&'static str> {
     .find(|name| manifest.script(name).is_some())
 }
 
+/// Whether the build script can make published files. Also where all of them are committed: a committed result may
+/// not be what its source gives.
+pub(crate) fn build_script_matters(project: &Project<'_>, survey: &Survey) -> bool {
+    build_script(&project.manifest).is_some_and(|name| !does_nothing(project, survey, name))
+}
+
 /// Whether packing alone builds.
 pub(crate) fn pack_builds(manifest: &Manifest) -> bool {
     PACK_SCRIPTS.iter().any(|name| builds(manifest, name))
@@ -266,8 +272,7 @@ pub(crate) fn sibling_build(member: &Member) -> Option<&'static str> {
 /// A build that exists is always run: a committed result may not be what its source gives. The manifest is not
 /// compared: packers and stamps change it, and the rebuild will show in what way.
 pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
-    let runs_something = build_script(&project.manifest)
-        .is_some_and(|name| !does_nothing(project, survey, name))
+    let runs_something = build_script_matters(project, survey)
         || [
             "prepublish",
             "prepublishOnly",
@@ -337,37 +342,9 @@ fn writes_aside(project: &Project<'_>, survey: &Survey, command: &Command) -> bo
     }
 }
 
-/// Whether some published file is not in the tree as it is.
-pub(crate) fn needs_build(project: &Project<'_>, survey: &Survey) -> bool {
-    survey.entries.is_empty()
-        || survey.entries.iter().any(|entry| {
-            let path = entry.path.as_str();
-            let found = project.tree.entries.get(project.folder.path(path).as_str());
-            path != "package.json"
-                && !is_licence(path)
-                && (found.is_none_or(|found| found.blob != entry.blob) || looks_made(project, path))
-        })
-}
-
 fn is_licence(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     !lower.contains('/') && (lower.starts_with("license") || lower.starts_with("licence"))
-}
-
-/// Whether a committed file is by its place or name what a build makes: then the build has to show it.
-fn looks_made(project: &Project<'_>, path: &str) -> bool {
-    const OUTPUTS: [&str; 14] = [
-        "dist", "build", "lib", "out", "esm", "cjs", "es", "umd", "bundle", "bundles", "output",
-        "compiled", "_esm", "_cjs",
-    ];
-    let top = path.split('/').next().filter(|top| top.len() < path.len());
-    let has = |path: &str| project.tree.has(&project.folder.path(path));
-    let typescript = ["js", "mjs", "cjs", "d.ts"].iter().any(|ending| {
-        path.strip_suffix(ending)
-            .and_then(|stem| stem.strip_suffix('.'))
-            .is_some_and(|stem| has(&format!("{stem}.ts")) || has(&format!("{stem}.tsx")))
-    });
-    top.is_some_and(|top| OUTPUTS.contains(&top)) || path.contains(".min.") || typescript
 }
 
 /// The programs that scripts of the project and its siblings call by name.

@@ -1,5 +1,7 @@
 //! What publish workflows tell.
 
+use remint_model::BuildPlan;
+
 use crate::project::{Project, steps, tools};
 
 const MANIFEST: (&str, &str) = (
@@ -208,4 +210,37 @@ fn what_the_packer_runs_again_is_run_once_and_twice_only_later() {
             "pack .: npm pack --pack-destination /out"
         ]
     );
+}
+
+#[test]
+fn a_committed_result_is_built_again_wherever_it_lies_and_whoever_publishes_without_a_build() {
+    let manifest = |build: &str| {
+        format!(
+            r#"{{"name":"a","version":"1.2.3","files":["app"],"scripts":{{"build":"{build}"}}}}"#
+        )
+    };
+    let workflow = "on: release
+jobs:
+  release:
+    steps:
+      - run: npm publish
+";
+    let plans = |build: &str, workflow: Option<&str>| {
+        let manifest = manifest(build);
+        let committed = [
+            ("package.json", manifest.as_str()),
+            ("app/index.js", "made"),
+        ];
+        let mut files = committed.to_vec();
+        files.extend(workflow.map(|text| (".github/workflows/release.yml", text)));
+        Project::new(&files)
+            .publishing_only(&committed)
+            .plans()
+            .unwrap()
+    };
+    let builds = |plan: &BuildPlan| steps(plan).contains(&"build .: npm run build".to_owned());
+    for workflow in [None, Some(workflow)] {
+        assert!(plans("tsc --outDir app", workflow).iter().all(builds));
+        assert!(!builds(plans("echo no", workflow).first().unwrap()));
+    }
 }
