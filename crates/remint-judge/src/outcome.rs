@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use remint_model::{
-    Basis, Comparison, Content, Finding, InconclusiveReason, Judgement, Outcome, Severity,
+    Basis, Comparison, Content, Difference, Finding, InconclusiveReason, Judgement, Outcome,
+    Severity, SourceGap,
 };
 
 use crate::checks;
@@ -11,7 +12,8 @@ use crate::evidence::{Evidence, ResultEvidence};
 
 /// Runs every check and applies the outcome rules.
 ///
-/// 1. Content is what the comparison says; without one it is inconclusive.
+/// 1. Content is what the comparison says; without one it is inconclusive, and so it is where all that differs
+///    belongs to parts of the source that could not be had.
 /// 2. The outcome is failed when content is different or a finding is high or critical.
 /// 3. Else it is inconclusive when content is, or when only the sdist stood in for the source.
 /// 4. Else it is verified.
@@ -24,6 +26,17 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     findings.sort_by_key(|finding| (Reverse(finding.severity), finding.id));
 
     let (content, basis, reason, detail) = match &evidence.result {
+        ResultEvidence::Compared {
+            basis,
+            comparison: Comparison::Different { differences, .. },
+        } if let Some(gap) = only_gap(evidence, differences) => (
+            Content::Inconclusive,
+            Some(*basis),
+            Some(gap.reason()),
+            Some(format!(
+                "all that differs belongs to a part of the source that could not be had: {gap}"
+            )),
+        ),
         ResultEvidence::Compared { basis, comparison } => {
             let content = match comparison {
                 Comparison::Identical => Content::Identical,
@@ -50,6 +63,12 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         ),
     };
 
+    let detail = match (reason, detail) {
+        (Some(InconclusiveReason::NotBuilt), Some(detail)) => {
+            Some(with_gaps(detail, gaps(evidence)))
+        }
+        (_, detail) => detail,
+    };
     let serious = findings
         .iter()
         .any(|finding| finding.severity >= Severity::High);
@@ -68,4 +87,33 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         detail,
         findings,
     }
+}
+
+fn gaps(evidence: &Evidence) -> &[SourceGap] {
+    evidence.build.as_ref().map_or(&[], |build| &build.gaps)
+}
+
+/// A gap that may explain a difference, where every difference has one.
+fn only_gap<'e>(evidence: &'e Evidence, differences: &[Difference]) -> Option<&'e SourceGap> {
+    let subdirectory = evidence
+        .source
+        .as_ref()
+        .and_then(|pin| pin.subdirectory.as_ref());
+    let explained = |difference: &Difference| {
+        gaps(evidence)
+            .iter()
+            .find(|gap| gap.may_explain(subdirectory, difference))
+    };
+    let mut found = differences.iter().map(explained);
+    let first = found.next()??;
+    found.all(|gap| gap.is_some()).then_some(first)
+}
+
+/// A build without all of its source may have failed for that.
+fn with_gaps(mut detail: String, gaps: &[SourceGap]) -> String {
+    if let Some(gap) = gaps.first() {
+        detail.push_str("; ");
+        detail.push_str(&gap.to_string());
+    }
+    detail
 }

@@ -5,9 +5,9 @@
 use remint_judge::{Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity, judge};
 use remint_model::{
     Anomaly, AnomalyKind, Basis, BuildRecord, Candidate, Change, Class, Comparison, Content,
-    Dependency, DependencyKind, Difference, Ecosystem, FoundBy, InconclusiveReason, InstallHook,
-    Integrity, ManifestFacts, NetworkAttempt, Outcome, PackageName, Phase, RefusedRequest,
-    Renaming, Severity, Sha1, Sha512, SourcePin, Target,
+    Dependency, DependencyKind, Difference, Ecosystem, FoundBy, GapKind, InconclusiveReason,
+    InstallHook, Integrity, ManifestFacts, NetworkAttempt, Outcome, PackageName, Phase,
+    RefusedRequest, Renaming, Severity, Sha1, Sha512, SourceGap, SourcePin, Target,
 };
 
 const COMMIT: &str = "1111111111111111111111111111111111111111";
@@ -415,4 +415,161 @@ fn hidden_characters_in_added_lines_are_named() {
         assert!(judgement.findings.is_empty(), "{harmless}");
         assert_eq!(judgement.outcome, Outcome::Failed);
     }
+}
+
+/// Differences at these paths, built from a source that lacks a part.
+fn with_gap(kind: GapKind, gap: &str, differences: &[(&str, Change)]) -> Evidence {
+    let mut evidence = sound();
+    evidence.build.as_mut().unwrap().gaps = vec![SourceGap {
+        path: gap.to_owned(),
+        kind,
+        detail: "`example.org` does not resolve".to_owned(),
+    }];
+    evidence.result = ResultEvidence::Compared {
+        basis: Basis::Rebuild,
+        comparison: Comparison::Different {
+            erased: Vec::new(),
+            differences: differences
+                .iter()
+                .map(|(path, change)| Difference {
+                    path: path.parse().unwrap(),
+                    change: *change,
+                    class: Class::Executable,
+                    hunks: Vec::new(),
+                    lines: (0, 0),
+                    explanation: None,
+                })
+                .collect(),
+        },
+    };
+    evidence
+}
+
+#[test]
+fn what_is_missing_of_the_source_leaves_open_only_what_it_may_explain() {
+    use Change::{Added, Changed};
+    use GapKind::{AbsentFile, LargeFile, RefusedSubmodule, UnavailableSubmodule};
+    use InconclusiveReason::{Unavailable, Unsupported};
+    type Case<'a> = (
+        GapKind,
+        &'a str,
+        &'a [(&'a str, Change)],
+        Option<InconclusiveReason>,
+    );
+    let cases: &[Case<'_>] = &[
+        (
+            UnavailableSubmodule,
+            "src/pkg/inner",
+            &[("pkg/inner/a.py", Added)],
+            Some(Unavailable),
+        ),
+        (
+            UnavailableSubmodule,
+            "inner",
+            &[("inner/a.js", Added)],
+            Some(Unavailable),
+        ),
+        (
+            RefusedSubmodule,
+            "src/pkg/inner",
+            &[("src/pkg/inner/a.py", Added)],
+            Some(Unsupported),
+        ),
+        (
+            AbsentFile,
+            "data/big.json",
+            &[("data/big.json", Added)],
+            Some(Unavailable),
+        ),
+        (
+            LargeFile,
+            "src/pkg/model.bin",
+            &[("pkg/model.bin", Changed)],
+            Some(Unsupported),
+        ),
+        // What the gap does not explain is judged as ever.
+        (
+            UnavailableSubmodule,
+            "src/pkg/inner",
+            &[("pkg/inner/a.py", Added), ("pkg/server.py", Changed)],
+            None,
+        ),
+        (
+            UnavailableSubmodule,
+            "src/pkg/inner",
+            &[("inner/a.py", Added)],
+            None,
+        ),
+        (
+            UnavailableSubmodule,
+            "src/pkg/inner",
+            &[("pkg/inner2/a.py", Added)],
+            None,
+        ),
+        (
+            UnavailableSubmodule,
+            "src/pkg/inner",
+            &[("pkg/inner/a.py", Changed)],
+            None,
+        ),
+        (
+            AbsentFile,
+            "data/big.json",
+            &[("data/big.json/x.js", Added)],
+            None,
+        ),
+        (
+            LargeFile,
+            "assets/logo.png",
+            &[("dist/index.js", Changed)],
+            None,
+        ),
+        (
+            LargeFile,
+            "assets/logo.png",
+            &[("assets/logo.png", Added)],
+            None,
+        ),
+    ];
+    for (kind, gap, differences, expected) in cases {
+        let judgement = judge(&with_gap(*kind, gap, differences));
+        let name = format!("{kind:?} {gap} {differences:?}");
+        match expected {
+            Some(reason) => {
+                assert_eq!(judgement.outcome, Outcome::Inconclusive, "{name}");
+                assert_eq!(judgement.content, Content::Inconclusive, "{name}");
+                assert_eq!(judgement.reason, Some(*reason), "{name}");
+                assert!(judgement.detail.unwrap().contains(gap), "{name}");
+            }
+            None => {
+                assert_eq!(judgement.outcome, Outcome::Failed, "{name}");
+                assert_eq!(judgement.content, Content::Different, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_submodule_excuses_no_finding() {
+    let mut evidence = with_gap(
+        GapKind::UnavailableSubmodule,
+        "inner",
+        &[("inner/a.js", Change::Added)],
+    );
+    published(&mut evidence)
+        .dependencies
+        .insert(dependency("plain-crypto-js", "4.2.1"));
+    assert_eq!(judge(&evidence).outcome, Outcome::Failed);
+}
+
+#[test]
+fn a_failed_build_names_what_it_lacked() {
+    let mut evidence = with_gap(GapKind::UnavailableSubmodule, "inner", &[]);
+    evidence.result = ResultEvidence::NotCompared {
+        reason: InconclusiveReason::NotBuilt,
+        detail: "the source did not build".to_owned(),
+    };
+    let judgement = judge(&evidence);
+    assert_eq!(judgement.reason, Some(InconclusiveReason::NotBuilt));
+    assert!(judgement.detail.unwrap().contains("submodule `inner`"));
 }

@@ -1,11 +1,15 @@
 //! What came of executing a plan.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
 use crate::artifact::{Artifact, Rebuilt};
+use crate::comparison::{Change, Difference};
 use crate::digest::Sha256;
+use crate::judgement::InconclusiveReason;
+use crate::path::EntryPath;
 use crate::plan::{Assumption, Phase};
 
 /// The result of a build. A build that fails is an answer, not an error.
@@ -81,10 +85,88 @@ pub struct BuildRecord {
     pub seconds: BTreeMap<&'static str, f64>,
     /// Whether the dependencies came from the snapshot of an earlier install.
     pub snapshot: bool,
-    /// What of the source could not be laid out as a clone with everything would have been.
-    pub source_notes: Vec<String>,
+    /// What of the source was not there for the build.
+    pub gaps: Vec<SourceGap>,
     /// SHA-256 of the complete build log as kept.
     pub log: Option<Sha256>,
+}
+
+/// A part of the source that the commit names and the build did not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceGap {
+    /// A directory (of a submodule) or a file, below the repository's root; with `/` between its parts.
+    pub path: String,
+    /// What it would have been.
+    pub kind: GapKind,
+    /// Why it is not there, where there is more to say than the kind does.
+    pub detail: String,
+}
+
+/// The kinds of gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapKind {
+    /// A submodule whose host did not answer, or does not have the commit.
+    UnavailableSubmodule,
+    /// A submodule that is not followed: its address is not public, or there are too many.
+    RefusedSubmodule,
+    /// A file that the repository's own host does not have.
+    AbsentFile,
+    /// A file in Git LFS, of which git has a pointer alone.
+    LargeFile,
+}
+
+impl SourceGap {
+    /// Why a question that needs this part stays open.
+    #[must_use]
+    pub const fn reason(&self) -> InconclusiveReason {
+        match self.kind {
+            GapKind::UnavailableSubmodule | GapKind::AbsentFile => InconclusiveReason::Unavailable,
+            GapKind::RefusedSubmodule | GapKind::LargeFile => InconclusiveReason::Unsupported,
+        }
+    }
+
+    /// Whether this difference may be nothing but the missing part: it concerns the very file, or a file of the
+    /// submodule that only the published archive has.
+    ///
+    /// Packers strip leading directories (`src/`, the package's folder), so the last parts of the gap's path are
+    /// looked for; at least two of them, or the one that there is below `subdirectory`. Anything beyond the gap
+    /// stays a difference, whatever is missing elsewhere.
+    #[must_use]
+    pub fn may_explain(&self, subdirectory: Option<&EntryPath>, difference: &Difference) -> bool {
+        let below = subdirectory
+            .and_then(|directory| {
+                self.path
+                    .strip_prefix(directory.as_str())?
+                    .strip_prefix('/')
+            })
+            .unwrap_or(&self.path);
+        let parts: Vec<&str> = below.split('/').collect();
+        let least = parts.len().min(2);
+        let path: Vec<&str> = difference.path.as_str().split('/').collect();
+        let begins = (0..=parts.len() - least).any(|from| path.starts_with(&parts[from..]));
+        let whole = (0..=parts.len() - least).any(|from| path == parts[from..]);
+        match self.kind {
+            GapKind::UnavailableSubmodule | GapKind::RefusedSubmodule => {
+                begins && difference.change == Change::Added
+            }
+            GapKind::AbsentFile => whole && difference.change == Change::Added,
+            GapKind::LargeFile => whole && difference.change == Change::Changed,
+        }
+    }
+}
+
+impl fmt::Display for SourceGap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.path;
+        match self.kind {
+            GapKind::UnavailableSubmodule | GapKind::RefusedSubmodule => {
+                write!(f, "submodule `{path}` is left empty: {}", self.detail)
+            }
+            GapKind::AbsentFile => write!(f, "the repository's host does not have `{path}`"),
+            GapKind::LargeFile => write!(f, "`{path}` is in Git LFS: the build sees a pointer"),
+        }
+    }
 }
 
 /// One response that the proxy passed on.

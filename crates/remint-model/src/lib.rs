@@ -20,7 +20,8 @@ mod target;
 pub use archive::{Anomaly, AnomalyKind, GzipHeader, Survey, SurveyEntry};
 pub use artifact::{Artifact, ArtifactFormat, Published, Rebuilt};
 pub use build::{
-    BuildOutcome, BuildRecord, Failure, FailureReason, Fetched, NetworkAttempt, RefusedRequest,
+    BuildOutcome, BuildRecord, Failure, FailureReason, Fetched, GapKind, NetworkAttempt,
+    RefusedRequest, SourceGap,
 };
 pub use comparison::{Change, Class, Comparison, Difference, Erasure};
 pub use digest::{CommitId, DigestError, Integrity, Sha1, Sha256, Sha512};

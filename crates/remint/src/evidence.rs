@@ -7,7 +7,9 @@ use remint_ecosystem::{
 };
 use remint_fetch::source::FoundSource;
 use remint_judge::{Evidence, Manifests, ResultEvidence, StatedIdentity};
-use remint_model::{Artifact, Ecosystem, InconclusiveReason, Rebuilt, RepositoryUrl, Survey};
+use remint_model::{
+    Artifact, Comparison, Ecosystem, InconclusiveReason, Rebuilt, RepositoryUrl, Survey,
+};
 
 use crate::build::chain;
 use crate::open;
@@ -88,6 +90,31 @@ pub(crate) fn add_rebuilt(evidence: &mut Evidence, case: &Case, artifact: &Artif
             published_facts(case.target.ecosystem, &survey).map_err(|error| chain(&error))
         });
     evidence.manifests.rebuilt = Some(facts);
+}
+
+/// Says of differences that nothing else explains which missing part of the source may be behind them.
+pub(crate) fn explain_by_gaps(evidence: &mut Evidence) {
+    let Some(build) = &evidence.build else { return };
+    let ResultEvidence::Compared {
+        comparison: Comparison::Different { differences, .. },
+        ..
+    } = &mut evidence.result
+    else {
+        return;
+    };
+    let subdirectory = evidence
+        .source
+        .as_ref()
+        .and_then(|pin| pin.subdirectory.as_ref());
+    for difference in differences {
+        if difference.explanation.is_none() {
+            difference.explanation = build
+                .gaps
+                .iter()
+                .find(|gap| gap.may_explain(subdirectory, difference))
+                .map(ToString::to_string);
+        }
+    }
 }
 
 /// The published file cannot be read as an archive.

@@ -11,7 +11,7 @@ use crate::build::Builder;
 use crate::locate::locate;
 use crate::open::{self, Unreadable};
 use crate::progress::Progress;
-use crate::report::{FileSummary, TargetReport, plan_words};
+use crate::report::{FileSummary, TargetReport, gap_notes, plan_words};
 use crate::resolve::Case;
 use crate::{evidence, keep, planning};
 
@@ -90,10 +90,11 @@ pub(crate) async fn verify(
             evidence::add_rebuilt(&mut gathered, case, artifact);
         }
         report.seconds.extend(executed.record.seconds.clone());
-        report.notes.extend(executed.record.source_notes.clone());
+        report.notes.extend(gap_notes(&executed.record.gaps));
         gathered.build = Some(executed.record);
     }
     gathered.result = attempted.result;
+    evidence::explain_by_gaps(&mut gathered);
     gathered.rebuilt_anomalies = attempted.rebuilt_anomalies;
     report.seconds.push(("compare", attempted.compare_seconds));
     report.plan = attempted.plan;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use git2::Oid;
-use remint_model::{CloneShape, EntryPath};
+use remint_model::{CloneShape, EntryPath, GapKind, SourceGap};
 
 use super::error::GitError;
 use super::remote::AdvertisedRef;
@@ -18,7 +18,7 @@ use crate::source::SourceError;
 pub struct Checkout {
     pinned: Arc<Pinned>,
     /// Files whose content in git is a pointer to Git LFS: the build sees the pointer.
-    pub lfs_pointers: Vec<EntryPath>,
+    lfs_pointers: Vec<EntryPath>,
     /// Submodules of the commit.
     pub submodules: Vec<EntryPath>,
 }
@@ -33,15 +33,6 @@ pub(crate) struct Pinned {
     pub(crate) branch: String,
     /// The tags that a build may see.
     pub(crate) tags: Vec<AdvertisedRef>,
-}
-
-/// What could not be laid out as a clone with everything would have been.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LaidOut {
-    /// Submodules that were left empty, and why.
-    pub empty_submodules: Vec<(EntryPath, String)>,
-    /// Files that the repository's host does not have, though the commit names them.
-    pub absent: Vec<String>,
 }
 
 impl Checkout {
@@ -59,10 +50,15 @@ impl Checkout {
 
     /// Writes the working tree into the empty or absent directory `into`, as `git checkout` on Linux with
     /// default settings and umask 022 would; all times are the commit's. Then, below `.git`, what `shape` asks for.
+    /// Returns what is not there as a clone with everything would have it.
     ///
     /// # Errors
     /// The commit cannot be fetched whole, a name in it is hostile, or the disk does not take it.
-    pub fn materialise(&self, shape: CloneShape, into: &Path) -> Result<LaidOut, SourceError> {
+    pub fn materialise(
+        &self,
+        shape: CloneShape,
+        into: &Path,
+    ) -> Result<Vec<SourceGap>, SourceError> {
         fs_err::create_dir_all(into).map_err(GitError::disk(into))?;
         let pinned = &*self.pinned;
         let layout = Layout {
@@ -71,18 +67,27 @@ impl Checkout {
             tags: &pinned.tags,
             time: pinned.time,
         };
-        let lay_out = || -> Result<LaidOut, GitError> {
+        let lay_out = || -> Result<Vec<SourceGap>, GitError> {
             let absent = worktree::lay_out(&pinned.store, pinned.commit, &layout, into)?;
-            let empty_submodules =
-                submodules::fill(&pinned.store, pinned.commit, into, pinned.time)?;
+            let mut gaps = submodules::fill(&pinned.store, pinned.commit, into, pinned.time)?;
             worktree::finish(&pinned.store, &layout, into)?;
-            Ok(LaidOut {
-                empty_submodules,
-                absent: absent
+            let gap = |kind: GapKind, path: String| SourceGap {
+                path,
+                kind,
+                detail: String::new(),
+            };
+            gaps.extend(
+                absent
                     .iter()
                     .map(|path| String::from_utf8_lossy(path).into_owned())
-                    .collect(),
-            })
+                    .map(|path| gap(GapKind::AbsentFile, path)),
+            );
+            gaps.extend(
+                self.lfs_pointers
+                    .iter()
+                    .map(|path| gap(GapKind::LargeFile, path.to_string())),
+            );
+            Ok(gaps)
         };
         lay_out().map_err(|error| SourceError::from_git(pinned.store.canonical(), error))
     }

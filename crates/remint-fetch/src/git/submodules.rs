@@ -7,24 +7,56 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use git2::Oid;
-use remint_model::{CloneShape, EntryPath, RepositoryUrl};
+use remint_model::{CloneShape, EntryPath, GapKind, RepositoryUrl, SourceGap};
 
 use super::command::GitCommand;
 use super::error::GitError;
-use super::remote::{Remote, Will, remotes_for};
+use super::remote::{Remote, Unreachable, Will, remotes_for};
 use super::store::{Snapshot, Store};
 use super::worktree::{self, Layout, MOST_FILES};
 
 const DEEPEST: usize = 3;
 const MOST: usize = 64;
 
-/// Fills the submodule directories below `into`; returns those left empty, with the reason.
+/// Why a submodule was left empty.
+enum LeftEmpty {
+    /// Its host does not answer, or does not have the commit.
+    Unavailable(String),
+    /// What the repository says of it is not followed.
+    Refused(String),
+}
+
+impl LeftEmpty {
+    fn gap(self, path: String) -> SourceGap {
+        let (kind, detail) = match self {
+            Self::Unavailable(detail) => (GapKind::UnavailableSubmodule, detail),
+            Self::Refused(detail) => (GapKind::RefusedSubmodule, detail),
+        };
+        SourceGap { path, kind, detail }
+    }
+
+    /// Sorts an error; what is this machine's fault stays one.
+    fn sort(error: GitError) -> Result<Self, GitError> {
+        match error {
+            GitError::Failed { .. }
+            | GitError::Deadline { .. }
+            | GitError::TooLarge { .. }
+            | GitError::Unexpected { .. } => Ok(Self::Unavailable(error.to_string())),
+            GitError::Object { .. }
+            | GitError::TooManyEntries(_)
+            | GitError::HostileName { .. } => Ok(Self::Refused(error.to_string())),
+            GitError::Program(_) | GitError::Stopped | GitError::Disk { .. } => Err(error),
+        }
+    }
+}
+
+/// Fills the submodule directories below `into`; returns those left empty.
 pub(super) fn fill(
     store: &Store,
     commit: Oid,
     into: &Path,
     time: i64,
-) -> Result<Vec<(EntryPath, String)>, GitError> {
+) -> Result<Vec<SourceGap>, GitError> {
     let mut work = Filling {
         time,
         budget: MOST,
@@ -37,7 +69,7 @@ pub(super) fn fill(
 struct Filling {
     time: i64,
     budget: usize,
-    empty: Vec<(EntryPath, String)>,
+    empty: Vec<SourceGap>,
 }
 
 impl Filling {
@@ -67,29 +99,27 @@ impl Filling {
         for (path, pinned) in links {
             let directory = into.join(path.as_str());
             let shown = format!("{prefix}{path}");
-            let outcome = match urls.get(path.as_str()) {
-                _ if depth >= DEEPEST => Err("nested too deeply".to_owned()),
-                _ if self.budget == 0 => Err("too many submodules".to_owned()),
-                None => Err("`.gitmodules` does not name it".to_owned()),
+            let fetched = match urls.get(path.as_str()) {
+                _ if depth >= DEEPEST => refused("nested too deeply"),
+                _ if self.budget == 0 => refused("too many submodules"),
+                None => refused("`.gitmodules` does not name it"),
                 Some(url) => {
                     self.budget -= 1;
-                    fetch(store, url, pinned)
+                    fetch(store, url, pinned)?
                 }
             };
-            let outcome = outcome.and_then(|inner| {
-                self.lay_out(&inner, pinned, &directory)
-                    .map(|()| inner)
-                    .map_err(|error| error.to_string())
-            });
-            match outcome {
+            let laid_out = match fetched {
+                Ok(inner) => match self.lay_out(&inner, pinned, &directory) {
+                    Ok(()) => Ok(inner),
+                    Err(error) => Err(LeftEmpty::sort(error)?),
+                },
+                Err(reason) => Err(reason),
+            };
+            match laid_out {
                 Ok(inner) => {
                     self.fill(&inner, pinned, &directory, &format!("{shown}/"), depth + 1)?;
                 }
-                Err(reason) => {
-                    if let Ok(shown) = shown.parse() {
-                        self.empty.push((shown, reason));
-                    }
-                }
+                Err(reason) => self.empty.push(reason.gap(shown)),
             }
         }
         Ok(())
@@ -154,25 +184,33 @@ fn declared(
         .collect())
 }
 
-fn fetch(parent: &Store, url: &str, commit: Oid) -> Result<Store, String> {
-    let url = absolute(parent.canonical(), url)
-        .ok_or_else(|| format!("`{}` leads out of its host", url.escape_debug()))?;
-    let url: RepositoryUrl = url.parse().map_err(|error| format!("{error}"))?;
-    let remotes =
-        remotes_for(parent.settings(), &url, Will::Metadata).map_err(|reason| match reason {
-            super::remote::Unreachable::Refused(reason)
-            | super::remote::Unreachable::Unresolved(reason) => reason,
-        })?;
-    let mut last = format!("`{url}` is not offered over https");
+fn refused(reason: &str) -> Result<Store, LeftEmpty> {
+    Err(LeftEmpty::Refused(reason.to_owned()))
+}
+
+fn fetch(parent: &Store, url: &str, commit: Oid) -> Result<Result<Store, LeftEmpty>, GitError> {
+    let Some(url) = absolute(parent.canonical(), url) else {
+        let shown = url.escape_debug();
+        return Ok(refused(&format!("`{shown}` leads out of its host")));
+    };
+    let url: RepositoryUrl = match url.parse() {
+        Ok(url) => url,
+        Err(error) => return Ok(refused(&format!("{error}"))),
+    };
+    let remotes = match remotes_for(parent.settings(), &url, Will::Metadata) {
+        Ok(remotes) => remotes,
+        Err(Unreachable::Refused(reason)) => return Ok(Err(LeftEmpty::Refused(reason))),
+        Err(Unreachable::Unresolved(reason)) => return Ok(Err(LeftEmpty::Unavailable(reason))),
+    };
+    let mut last = LeftEmpty::Refused(format!("`{url}` is not offered over https"));
     for remote in remotes.into_iter().filter(Remote::is_private_or_chosen) {
-        let store = Store::remote(parent.settings(), remote, parent.cache())
-            .map_err(|error| error.to_string())?;
+        let store = Store::remote(parent.settings(), remote, parent.cache())?;
         match store.fetch_snapshots(&[Snapshot::Commit(commit)]) {
-            Ok(()) => return Ok(store),
-            Err(error) => last = error.to_string(),
+            Ok(()) => return Ok(Ok(store)),
+            Err(error) => last = LeftEmpty::sort(error)?,
         }
     }
-    Err(last)
+    Ok(Err(last))
 }
 
 /// Resolves `./x` and `../x` against the parent's URL, as `git submodule` does.

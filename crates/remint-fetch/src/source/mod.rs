@@ -26,8 +26,8 @@ use remint_model::{SourcePin, SourceTree, Survey, Target};
 pub use error::{LookedAt, SourceError};
 
 use crate::configuration::UserConfiguration;
+pub use crate::git::Checkout;
 use crate::git::oid;
-pub use crate::git::{Checkout, LaidOut};
 use repository::Trace;
 
 /// What is known about a release before its source is looked for.

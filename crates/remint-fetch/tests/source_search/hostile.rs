@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use remint_fetch::source::{FoundSource, SourceError};
-use remint_model::CloneShape;
+use remint_model::{CloneShape, GapKind};
 
 use crate::fixture::{Repository, Wanted, World, manifest};
 
@@ -155,7 +155,12 @@ fn hooks_filters_and_helpers_of_the_user_do_not_run() {
     let out = world.path("out/filters");
     for shape in [CloneShape::History, CloneShape::Tip] {
         let out = out.join(format!("{shape:?}"));
-        found.checkout.materialise(shape, &out).unwrap();
+        let gaps = found.checkout.materialise(shape, &out).unwrap();
+        let named: Vec<_> = gaps
+            .iter()
+            .map(|gap| (gap.kind, gap.path.as_str()))
+            .collect();
+        assert_eq!(named, [(GapKind::LargeFile, "big.bin")]);
         assert_eq!(
             std::fs::read_to_string(out.join("big.bin")).unwrap(),
             pointer
@@ -166,13 +171,6 @@ fn hooks_filters_and_helpers_of_the_user_do_not_run() {
         );
     }
     assert!(!mark.exists());
-    let pointers: Vec<_> = found
-        .checkout
-        .lfs_pointers
-        .iter()
-        .map(|path| path.as_str())
-        .collect();
-    assert_eq!(pointers, ["big.bin"]);
 }
 
 #[test]
@@ -241,17 +239,16 @@ fn public_submodules_are_filled_and_others_are_left_empty_and_named() {
     let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
     assert_eq!(found.checkout.submodules.len(), 5);
     let out = world.path("out/submodules");
-    let laid_out = found.checkout.materialise(CloneShape::Tip, &out).unwrap();
+    let gaps = found.checkout.materialise(CloneShape::Tip, &out).unwrap();
     assert_eq!(
         std::fs::read_to_string(out.join("good/inner.txt")).unwrap(),
         "inner\n"
     );
     let reason = |path: &str| {
-        laid_out
-            .empty_submodules
-            .iter()
-            .find(|(empty, _)| empty.as_str() == path)
-            .map(|(_, reason)| reason.as_str())
+        gaps.iter()
+            .find(|gap| gap.path == path)
+            .inspect(|gap| assert_eq!(gap.kind, GapKind::RefusedSubmodule, "{path}"))
+            .map(|gap| gap.detail.as_str())
     };
     assert_eq!(reason("good"), None);
     assert!(reason("helper").unwrap().contains("characters"));
@@ -286,7 +283,11 @@ fn a_host_that_misses_an_object_gives_the_rest_and_the_gap_is_named() {
     std::fs::remove_file(object).unwrap();
     let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
     let out = world.path("out/gap");
-    let laid_out = found.checkout.materialise(CloneShape::Tip, &out).unwrap();
-    assert_eq!(laid_out.absent, ["film.mp4"]);
+    let gaps = found.checkout.materialise(CloneShape::Tip, &out).unwrap();
+    let named: Vec<_> = gaps
+        .iter()
+        .map(|gap| (gap.kind, gap.path.as_str()))
+        .collect();
+    assert_eq!(named, [(GapKind::AbsentFile, "film.mp4")]);
     assert!(out.join("package.json").exists() && !out.join("film.mp4").exists());
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use remint_ecosystem::Platform;
-use remint_fetch::source::{FoundSource, LaidOut};
+use remint_fetch::source::FoundSource;
 use remint_fetch::{ProvidedTool, Proxy, ProxyRules, Registries, Tokens, ToolStore, Withheld};
 use remint_model::{
     BuildOutcome, BuildPlan, BuildRecord, Failure, FailureReason, InconclusiveReason, Lock,
@@ -22,7 +22,6 @@ use remint_model::{
 
 use crate::cli::BuildNetwork;
 use crate::progress::Stage;
-use crate::report::count_words;
 use crate::room::{self, Shortage};
 use crate::settings::Settings;
 use crate::unfetched::{self, Unfetched};
@@ -151,9 +150,8 @@ impl Builder {
         let checkout = source.checkout.clone();
         let shape = plan.clone_shape;
         let target = tree.clone();
-        let laid_out =
+        record.gaps =
             tokio::task::spawn_blocking(move || checkout.materialise(shape, &target)).await??;
-        record.source_notes = source_notes(source, &laid_out);
         workspace.apply_edits(&plan.edits)?;
         workspace.hand_over()?;
 
@@ -216,33 +214,6 @@ impl Builder {
             workspace,
         })
     }
-}
-
-/// What the build will not find as a user's clone would have it.
-fn source_notes(source: &FoundSource, laid_out: &LaidOut) -> Vec<String> {
-    let mut notes = Vec::new();
-    let pointers = source.checkout.lfs_pointers.len();
-    if pointers > 0 {
-        notes.push(format!(
-            "{} in Git LFS: the build sees pointers",
-            count_words(pointers, "file")
-        ));
-    }
-    for (path, reason) in laid_out.empty_submodules.iter().take(10) {
-        notes.push(format!("submodule `{path}` is left empty: {reason}"));
-    }
-    if let Some(first) = laid_out.absent.first() {
-        let more = laid_out.absent.len() - 1;
-        notes.push(format!(
-            "the host does not have `{first}`{}",
-            if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            }
-        ));
-    }
-    notes
 }
 
 /// An install that failed because a registry had no answer is told as such, not as an exit code.

@@ -2,7 +2,8 @@
 
 use remint_judge::{Evidence, IntegrityCheck, ResultEvidence};
 use remint_model::{
-    Basis, BuildPlan, Content, DependencyKind, InconclusiveReason, Judgement, Outcome, Target,
+    Basis, BuildPlan, Content, DependencyKind, GapKind, InconclusiveReason, Judgement, Outcome,
+    SourceGap, Target,
 };
 
 use super::{FileSummary, TargetReport, count_words};
@@ -177,6 +178,27 @@ fn next(
         }
         (Outcome::Inconclusive, _) => Vec::new(),
     }
+}
+
+/// What the build did not have of the source, for people; bounded.
+pub(crate) fn gap_notes(gaps: &[SourceGap]) -> Vec<String> {
+    const MOST: usize = 10;
+    let (large, others): (Vec<&SourceGap>, Vec<&SourceGap>) =
+        gaps.iter().partition(|gap| gap.kind == GapKind::LargeFile);
+    let mut notes: Vec<String> = others.iter().take(MOST).map(ToString::to_string).collect();
+    if others.len() > MOST {
+        let parts = count_words(others.len() - MOST, "more part");
+        notes.push(format!("{parts} of the source could not be had"));
+    }
+    match large.as_slice() {
+        [] => {}
+        [one] => notes.push(one.to_string()),
+        more => notes.push(format!(
+            "{} are in Git LFS: the build sees pointers",
+            count_words(more.len(), "file")
+        )),
+    }
+    notes
 }
 
 /// The plans, for people (`--explain`).

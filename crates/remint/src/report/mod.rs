@@ -12,7 +12,7 @@ pub(crate) mod json;
 mod markdown;
 mod sarif;
 
-pub(crate) use compose::plan_words;
+pub(crate) use compose::{gap_notes, plan_words};
 
 /// Everything that a report can tell about one target.
 #[derive(Debug, Clone)]
