@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use remint_model::{
-    Basis, Comparison, Content, Difference, Finding, InconclusiveReason, Judgement, Outcome,
-    Severity, SourceGap,
+    Assumption, AssumptionKind, Basis, Comparison, Content, Difference, Finding,
+    InconclusiveReason, Judgement, Outcome, Severity, SourceGap,
 };
 
 use crate::checks;
@@ -12,8 +12,8 @@ use crate::evidence::{Evidence, ResultEvidence};
 
 /// Runs every check and applies the outcome rules.
 ///
-/// 1. Content is what the comparison says; without one it is inconclusive, and so it is where all that differs
-///    belongs to parts of the source that could not be had.
+/// 1. Content is what the comparison says; without one it is inconclusive. So it is where all that differs belongs
+///    to parts of the source that could not be had, and where a build that was not the project's differs.
 /// 2. The outcome is failed when content is different or a finding is high or critical.
 /// 3. Else it is inconclusive when content is, or when only the sdist stood in for the source.
 /// 4. Else it is verified.
@@ -35,6 +35,18 @@ pub fn judge(evidence: &Evidence) -> Judgement {
             Some(gap.reason()),
             Some(format!(
                 "all that differs belongs to a part of the source that could not be had: {gap}"
+            )),
+        ),
+        ResultEvidence::Compared {
+            basis,
+            comparison: Comparison::Different { .. },
+        } if let Some(substitute) = substitute(evidence) => (
+            Content::Inconclusive,
+            Some(*basis),
+            Some(InconclusiveReason::Unsupported),
+            Some(format!(
+                "interpreter unavailable: {}; built with {}, it differs",
+                substitute.from, substitute.value
             )),
         ),
         ResultEvidence::Compared { basis, comparison } => {
@@ -63,11 +75,19 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         ),
     };
 
-    let detail = match (reason, detail) {
-        (Some(InconclusiveReason::NotBuilt), Some(detail)) => {
-            Some(with_gaps(detail, gaps(evidence)))
-        }
-        (_, detail) => detail,
+    let (reason, detail) = match (reason, detail, substitute(evidence)) {
+        (Some(InconclusiveReason::NotBuilt), Some(detail), Some(substitute)) => (
+            Some(InconclusiveReason::Unsupported),
+            Some(format!(
+                "interpreter unavailable: {}; with {}, {detail}",
+                substitute.from, substitute.value
+            )),
+        ),
+        (Some(InconclusiveReason::NotBuilt), Some(detail), None) => (
+            Some(InconclusiveReason::NotBuilt),
+            Some(with_gaps(detail, gaps(evidence))),
+        ),
+        (reason, detail, _) => (reason, detail),
     };
     let serious = findings
         .iter()
@@ -91,6 +111,16 @@ pub fn judge(evidence: &Evidence) -> Judgement {
 
 fn gaps(evidence: &Evidence) -> &[SourceGap] {
     evidence.build.as_ref().map_or(&[], |build| &build.gaps)
+}
+
+/// The interpreter that stood in for one that the project allows.
+fn substitute(evidence: &Evidence) -> Option<&Assumption> {
+    evidence
+        .build
+        .as_ref()?
+        .assumptions
+        .iter()
+        .find(|made| made.kind == AssumptionKind::SubstituteInterpreter)
 }
 
 /// A gap that may explain a difference, where every difference has one.

@@ -4,10 +4,11 @@
 
 use remint_judge::{Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity, judge};
 use remint_model::{
-    Anomaly, AnomalyKind, Basis, BuildRecord, Candidate, Change, Class, Comparison, Content,
-    Dependency, DependencyKind, Difference, Ecosystem, FoundBy, GapKind, InconclusiveReason,
-    InstallHook, Integrity, ManifestFacts, NetworkAttempt, Outcome, PackageName, Phase,
-    RefusedRequest, Renaming, Severity, Sha1, Sha512, SourceGap, SourcePin, Target,
+    Anomaly, AnomalyKind, Assumption, AssumptionKind, Basis, BuildRecord, Candidate, Change, Class,
+    Comparison, Content, Dependency, DependencyKind, Difference, Ecosystem, FoundBy, GapKind,
+    InconclusiveReason, InstallHook, Integrity, ManifestFacts, NetworkAttempt, Outcome,
+    PackageName, Phase, RefusedRequest, Renaming, Severity, Sha1, Sha512, SourceGap, SourcePin,
+    Target,
 };
 
 const COMMIT: &str = "1111111111111111111111111111111111111111";
@@ -572,4 +573,47 @@ fn a_failed_build_names_what_it_lacked() {
     let judgement = judge(&evidence);
     assert_eq!(judgement.reason, Some(InconclusiveReason::NotBuilt));
     assert!(judgement.detail.unwrap().contains("submodule `inner`"));
+}
+
+#[test]
+fn a_substitute_interpreter_proves_by_a_match_alone() {
+    let substituted = |result: ResultEvidence| {
+        let mut evidence = sound();
+        evidence.build.as_mut().unwrap().assumptions = vec![Assumption {
+            kind: AssumptionKind::SubstituteInterpreter,
+            value: "python 3.11.2".to_owned(),
+            from: "the project requires Python >=3.13, which this machine has not".to_owned(),
+        }];
+        evidence.result = result;
+        evidence
+    };
+    let compared = |comparison| ResultEvidence::Compared {
+        basis: Basis::Rebuild,
+        comparison,
+    };
+    let matched = judge(&substituted(compared(Comparison::Identical)));
+    assert_eq!(matched.outcome, Outcome::Verified);
+
+    let differs = with_gap(GapKind::LargeFile, "x", &[("server.py", Change::Changed)]).result;
+    let mut differs = substituted(differs);
+    let judgement = judge(&differs);
+    assert_eq!(judgement.outcome, Outcome::Inconclusive);
+    assert_eq!(judgement.content, Content::Inconclusive);
+    assert_eq!(judgement.reason, Some(InconclusiveReason::Unsupported));
+    assert!(
+        judgement
+            .detail
+            .unwrap()
+            .starts_with("interpreter unavailable")
+    );
+    published(&mut differs)
+        .dependencies
+        .insert(dependency("plain-crypto-js", "4.2.1"));
+    assert_eq!(judge(&differs).outcome, Outcome::Failed);
+
+    let not_built = judge(&substituted(ResultEvidence::NotCompared {
+        reason: InconclusiveReason::NotBuilt,
+        detail: "the source did not build".to_owned(),
+    }));
+    assert_eq!(not_built.reason, Some(InconclusiveReason::Unsupported));
 }

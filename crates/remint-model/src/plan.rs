@@ -247,6 +247,9 @@ pub enum AssumptionKind {
     SeededLockfile,
     /// A tool version that nothing in the source names.
     ToolchainGuess,
+    /// An interpreter outside the range that the project states: a match proves as much as ever, anything else
+    /// proves nothing.
+    SubstituteInterpreter,
     /// A step that only the publish workflow names.
     WorkflowStep,
     /// Dependencies resolved as of a moment.

@@ -1,4 +1,5 @@
-//! The command line, as people type it. The doc comments are the manual.
+//! The command line, as people type it. The doc comments are the manual; a paragraph is one line, which clap wraps to
+//! the terminal.
 
 use std::path::PathBuf;
 
@@ -14,8 +15,7 @@ const STYLES: Styles = Styles::styled()
 
 /// Is the MCP server you run what its source builds?
 ///
-/// remint rebuilds a published MCP server from its source tag in a clean sandbox, compares the result with
-/// what was published, and says what it found.
+/// remint rebuilds a published MCP server from its source tag in a clean sandbox, compares the result with what was published, and says what it found.
 ///
 /// Examples:
 ///   remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10
@@ -84,17 +84,13 @@ pub(crate) enum Command {
 
 /// Rebuild published servers from source and compare
 ///
-/// Finds the source of each SPEC, builds it in a sandbox, compares the result with what the registry serves,
-/// and reports what differs. Needs no setup.
+/// Finds the source of each SPEC, builds it in a sandbox, compares the result with what the registry serves, and reports what differs. Needs no setup.
 ///
-/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file
-/// (`./NAME-VERSION.tgz`). Without a version the latest is taken and named in the report.
+/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file (`./NAME-VERSION.tgz`). Without a version the latest is taken and named in the report.
 ///
-/// With --config, every server that an MCP client's configuration starts is verified (Claude, Cursor,
-/// Windsurf, VS Code, Zed); what it starts otherwise is reported as inconclusive.
+/// With --config, every server that an MCP client's configuration starts is verified (Claude, Cursor, Windsurf, VS Code, Zed); what it starts otherwise is reported as inconclusive.
 ///
-/// Exit code: 0 every target verified, 1 at least one failed, 2 wrong usage, 3 none failed and at least one
-/// inconclusive, 4 remint could not work on this machine.
+/// Exit code: 0 every target verified, 1 at least one failed, 2 wrong usage, 3 none failed and at least one inconclusive, 4 remint could not work on this machine.
 ///
 /// Examples:
 ///   remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10
@@ -228,9 +224,7 @@ pub(crate) enum ReportFormat {
 
 /// See an honest and a compromised release judged, in a few minutes
 ///
-/// Takes a small TypeScript MCP server, makes a tagged git repository and two releases of it in a registry on
-/// the loopback interface: an honest one, and one with an added line and an added dependency. The real pipeline
-/// then judges both. Needs the npm registry and git, and leaves nothing behind.
+/// Takes a small TypeScript MCP server, makes a tagged git repository and two releases of it in a registry on the loopback interface: an honest one, and one with an added line and an added dependency. The real pipeline then judges both. Needs the npm registry and git, and leaves nothing behind.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     #[command(flatten)]

@@ -13,6 +13,9 @@ use crate::pypi::{metadata, poetry};
 use crate::request::{Interpreter, PlanError, PlanRequest};
 
 /// The interpreter, as a tool of the plan, and what was guessed about it.
+///
+/// Where none of the machine's is in the project's range, the newest has to do: a backend that packs pure Python
+/// does the same on each of them, and what differs then is held against the interpreter, not the publisher.
 pub(crate) fn choose(
     request: &PlanRequest<'_>,
     manifest: &Pyproject,
@@ -28,21 +31,6 @@ pub(crate) fn choose(
                 .is_ok_and(|version| range.as_ref().is_none_or(|range| range.contains(&version)))
         })
         .collect();
-    if fitting.is_empty() {
-        let known: Vec<&str> = request
-            .interpreters
-            .iter()
-            .map(|interpreter| interpreter.version.as_str())
-            .collect();
-        let known = if known.is_empty() {
-            "no Python".to_owned()
-        } else {
-            known.join(", ")
-        };
-        return Err(PlanError::Unsupported(format!(
-            "interpreter unavailable: the project requires Python {stated}; this machine has {known}"
-        )));
-    }
     let tool = |interpreter: &Interpreter, because: String| Tool {
         name: "python".to_owned(),
         version: Some(interpreter.version.clone()),
@@ -50,6 +38,20 @@ pub(crate) fn choose(
         origin: ToolOrigin::System,
         because,
     };
+    if fitting.is_empty() {
+        let Some(newest) = newest(request.interpreters) else {
+            return Err(PlanError::Unsupported(format!(
+                "interpreter unavailable: the project requires Python {stated}; this machine has no Python"
+            )));
+        };
+        let because = format!("the project requires Python {stated}, which this machine has not");
+        let assumption = Assumption {
+            kind: AssumptionKind::SubstituteInterpreter,
+            value: format!("python {}", newest.version),
+            from: because.clone(),
+        };
+        return Ok((tool(newest, because), Some(assumption)));
+    }
     for (wanted, because) in wishes(request, publishing) {
         let found = fitting.iter().find(|interpreter| {
             interpreter.version == wanted
@@ -76,6 +78,12 @@ pub(crate) fn choose(
         from: because.to_owned(),
     };
     Ok((tool(interpreter, because.to_owned()), Some(assumption)))
+}
+
+fn newest(interpreters: &[Interpreter]) -> Option<&Interpreter> {
+    interpreters
+        .iter()
+        .max_by_key(|interpreter| Version::from_str(&interpreter.version).ok())
 }
 
 /// The range of versions that the project allows, and its text.

@@ -301,15 +301,37 @@ fn the_interpreter_is_the_one_that_the_source_names_or_one_that_was_out() {
 }
 
 #[test]
+fn the_newest_interpreter_stands_in_where_none_is_allowed_and_the_plan_says_so() {
+    for range in [">=3.99", "<3.9"] {
+        let manifest = HATCHLING.replace(">=3.10", range);
+        let plan = Project::new(&[("pyproject.toml", &manifest)]).first_plan();
+        let python = plan.tools.iter().find(|tool| tool.name == "python");
+        assert_eq!(
+            python.and_then(|tool| tool.version.as_deref()),
+            Some("3.13.0")
+        );
+        let made = plan
+            .assumptions
+            .iter()
+            .find(|made| made.kind == AssumptionKind::SubstituteInterpreter)
+            .unwrap();
+        assert_eq!(made.value, "python 3.13.0");
+        assert!(made.from.contains(range), "{}", made.from);
+    }
+}
+
+#[test]
 fn what_cannot_be_rebuilt_is_said_with_its_reason() {
     let check = |project: &Project, expect: &str| match project.plans() {
         Err(PlanError::Unsupported(why)) => assert!(why.contains(expect), "{why}"),
         other => panic!("{other:?}"),
     };
     let future = HATCHLING.replace(">=3.10", ">=3.99");
+    let mut bare = Project::new(&[("pyproject.toml", &future)]);
+    bare.interpreters.clear();
     check(
-        &Project::new(&[("pyproject.toml", &future)]),
-        "interpreter unavailable: the project requires Python >=3.99; this machine has 3.13.0, 3.12.1, 3.11.7",
+        &bare,
+        "interpreter unavailable: the project requires Python >=3.99; this machine has no Python",
     );
     check(
         &Project::new(&[("pyproject.toml", HATCHLING)])

@@ -61,6 +61,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("source-map-paths"),
     page!("special-file"),
     page!("special-mode-bits"),
+    page!("substitute-interpreter"),
     page!("suffix-bytes"),
     page!("tar-header-encoding"),
     page!("timestamps"),
