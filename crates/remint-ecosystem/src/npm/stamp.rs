@@ -73,7 +73,13 @@ pub(crate) fn companions(
         {
             return None;
         }
-        let content = text.replace(found, wanted).into_bytes();
+        let name = project.manifest.text("name").unwrap_or_default();
+        let content = if is_program(path) {
+            literals_replaced(text, found, wanted)
+        } else {
+            mentions_replaced(text, name, found, wanted)
+        }
+        .into_bytes();
         (blob_id(&content) == *published).then_some(content)
     };
     project
@@ -111,11 +117,64 @@ pub(crate) fn version_files(project: &Project<'_>, found: &str, wanted: &str) ->
             let stated = stated_version(text, found)?;
             Some(Edit {
                 path: path.clone(),
-                content: text.replace(stated, wanted).into_bytes(),
+                content: literals_replaced(text, stated, wanted).into_bytes(),
                 because: format!("the version {wanted} in a file named for it"),
             })
         })
         .collect()
+}
+
+/// Whether a change in this file can change what runs.
+fn is_program(path: &EntryPath) -> bool {
+    !matches!(
+        path.extension(),
+        Some("json" | "jsonc" | "md" | "mdx" | "txt" | "yaml" | "yml" | "toml" | "xml" | "html")
+    )
+}
+
+/// The text with the version replaced where it is a whole literal: in a program, anything else that looks like it
+/// may be an address, another package's version, or half of a longer number.
+fn literals_replaced(text: &str, found: &str, wanted: &str) -> String {
+    ['"', '\'', '`']
+        .into_iter()
+        .fold(text.to_owned(), |text, quote| {
+            text.replace(
+                &format!("{quote}{found}{quote}"),
+                &format!("{quote}{wanted}{quote}"),
+            )
+        })
+}
+
+/// The text with the version replaced where it stands alone or as this package's own, `name@1.2.3`.
+fn mentions_replaced(text: &str, name: &str, found: &str, wanted: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(found) {
+        replaced.push_str(before);
+        let continues = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_');
+        let alone = match replaced.strip_suffix('@') {
+            Some(owner) => owner.strip_suffix(name).is_some_and(|outside| {
+                !name.is_empty()
+                    && !outside.ends_with(|c: char| {
+                        c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '@')
+                    })
+            }),
+            None => {
+                // `v1.2.3` is the version as well; a letter before the `v` makes it something else.
+                let outside = replaced.strip_suffix('v').unwrap_or(&replaced);
+                !outside.ends_with(continues)
+            }
+        };
+        let ends = !after
+            .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '_'))
+            && !after
+                .strip_prefix('.')
+                .is_some_and(|after| after.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        replaced.push_str(if alone && ends { wanted } else { found });
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
 }
 
 /// The version in quotes in a text: the expected one, or the only one that there is, such as a placeholder of its
@@ -352,6 +411,37 @@ mod tests {
         let edits = companions(&project, &survey, "0.1.0", "1.2.3");
         let paths: Vec<_> = edits.iter().map(|edit| edit.path.as_str()).collect();
         assert_eq!(paths, ["jsr.json"]);
+    }
+
+    #[test]
+    fn a_stamp_changes_no_address_and_no_other_packages_version() {
+        let literals = |text: &str| literals_replaced(text, "0.0.0", "9.9.9");
+        assert_eq!(
+            literals("v = '0.0.0'; w = \"0.0.0\""),
+            "v = '9.9.9'; w = \"9.9.9\""
+        );
+        for kept in [
+            "listen('0.0.0.0')",
+            "`npx helper@0.0.0`",
+            "'10.0.0.0'",
+            "x = 0.0.0",
+        ] {
+            assert_eq!(literals(kept), kept);
+        }
+        let mentions = |text: &str| mentions_replaced(text, "@o/a", "0.0.0", "9.9.9");
+        assert_eq!(mentions("v0.0.0, 0.0.0."), "v9.9.9, 9.9.9.");
+        assert_eq!(mentions("[\"@o/a@0.0.0\"]"), "[\"@o/a@9.9.9\"]");
+        for kept in [
+            "helper@0.0.0",
+            "x@o/a@0.0.0",
+            "0.0.0.0",
+            "10.0.0.0",
+            "0.0.0-beta",
+            "rev0.0.0",
+            "0.0.01",
+        ] {
+            assert_eq!(mentions(kept), kept);
+        }
     }
 
     proptest! {
