@@ -6,10 +6,10 @@ use pep440_rs::{Version, VersionSpecifiers};
 use remint_model::{Assumption, AssumptionKind, SourceTree, Tool, ToolOrigin};
 
 use crate::pypi::file_name::minor_version;
+use crate::pypi::poetry;
 use crate::pypi::publish::Publishing;
 use crate::pypi::pyproject::Pyproject;
 use crate::pypi::setup_cfg::SetupCfg;
-use crate::pypi::{metadata, poetry};
 use crate::request::{Interpreter, PlanError, PlanRequest};
 
 /// The interpreter, as a tool of the plan, and what was guessed about it.
@@ -22,7 +22,7 @@ pub(crate) fn choose(
     setup_cfg: &SetupCfg,
     publishing: &Publishing,
 ) -> Result<(Tool, Option<Assumption>), PlanError> {
-    let (range, stated) = requires_python(request, manifest, setup_cfg);
+    let (range, stated) = requires_python(manifest, setup_cfg);
     let fitting: Vec<&Interpreter> = request
         .interpreters
         .iter()
@@ -86,9 +86,9 @@ fn newest(interpreters: &[Interpreter]) -> Option<&Interpreter> {
         .max_by_key(|interpreter| Version::from_str(&interpreter.version).ok())
 }
 
-/// The range of versions that the project allows, and its text.
+/// The range of versions that the project allows, and its text. By the source alone: a range that only the published
+/// file states would let its publisher choose which interpreters may judge it.
 fn requires_python(
-    request: &PlanRequest<'_>,
     manifest: &Pyproject,
     setup_cfg: &SetupCfg,
 ) -> (Option<VersionSpecifiers>, String) {
@@ -96,9 +96,6 @@ fn requires_python(
         .text(&["tool", "poetry", "dependencies", "python"])
         .and_then(poetry::specifiers)
         .map(|specifiers| specifiers.join(","));
-    let published = metadata::of_survey(request.survey)
-        .ok()
-        .and_then(|metadata| metadata.all("Requires-Python").next().map(str::to_owned));
     [
         manifest
             .text(&["project", "requires-python"])
@@ -107,7 +104,6 @@ fn requires_python(
         setup_cfg
             .get("options", "python_requires")
             .map(str::to_owned),
-        published,
     ]
     .into_iter()
     .flatten()
