@@ -236,6 +236,46 @@ fn a_build_that_calls_home_is_seen_although_it_hides_it() {
 }
 
 #[test]
+fn a_committed_result_does_not_vouch_for_itself() {
+    const EVIL: &str = "console.log('committed, and made by nothing');\n";
+    let manifest = r#"{
+  "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib", "dist"],
+  "scripts": { "build": "node -e 1", "prepack": "node make.js" }
+}
+"#;
+    let make =
+        "import { writeFileSync } from 'node:fs';\nwriteFileSync('dist/index.js', '// made\\n');\n";
+    let release = release(&[
+        ("package.json", manifest),
+        ("make.js", make),
+        ("dist/index.js", EVIL),
+    ]);
+    let honest = release.verify(&release.file);
+    assert_eq!(honest.outcome(), ("verified", "identical"), "{honest:?}");
+
+    // Packed without scripts, and with the manifest that says that there are none.
+    let unbuilt = |entries: &mut Vec<Entry>| {
+        for entry in entries {
+            if entry.path == "package/dist/index.js" {
+                entry.content = EVIL.into();
+            }
+        }
+    };
+    let answer = release.tampered(unbuilt);
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
+    let answer = release.tampered(|entries| {
+        unbuilt(entries);
+        let text = manifest.replace(", \"prepack\": \"node make.js\"", "");
+        for entry in entries {
+            if entry.path == "package/package.json" {
+                entry.content = text.clone().into_bytes();
+            }
+        }
+    });
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
+}
+
+#[test]
 fn a_build_that_needs_the_network_says_so() {
     let world = World::new();
     let manifest = r#"{

@@ -48,6 +48,9 @@ pub enum Worth {
     Always,
     /// Only when none of the plans before it made an artifact.
     WhenNothingBuilt,
+    /// Whatever came of the plans before it; but it leaves out steps that the source names, so its match counts only
+    /// where a plan with these steps was built and wrote none of the committed files that were published.
+    Shortcut,
 }
 
 /// A program that a plan needs.

@@ -1,12 +1,13 @@
 //! Tries the plans in order until one reproduces the published file, and keeps the result that came closest.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
-    Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Comparison,
-    Edit, Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Step, Tool, Worth,
+    Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Change, Class,
+    Comparison, Edit, EntryPath, Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt,
+    SourceTree, Step, Survey, Tool, Worth,
 };
 
 use crate::build::{Builder, Executed};
@@ -46,9 +47,71 @@ struct Candidate {
     comparison: Option<Match>,
 }
 
+/// What plans with all steps of the source made of the published paths.
+#[derive(Default)]
+struct Fuller {
+    built: bool,
+    /// Files that run and came out otherwise than they were published.
+    written: BTreeSet<EntryPath>,
+}
+
+impl Fuller {
+    fn learn(&mut self, comparison: &Comparison) {
+        self.built = true;
+        if let Comparison::Different { differences, .. } = comparison {
+            let runs = |class: Class| {
+                matches!(
+                    class,
+                    Class::Startup | Class::InstallScript | Class::Native | Class::Executable
+                )
+            };
+            // A version written at another moment, for example, is no other program.
+            let other = differences.iter().filter(|difference| {
+                difference.change == Change::Changed
+                    && runs(difference.class)
+                    && difference.explanation.is_none()
+            });
+            self.written
+                .extend(other.map(|difference| difference.path.clone()));
+        }
+    }
+
+    /// Why the match of a plan that leaves out steps proves nothing: committed build results would vouch for
+    /// themselves.
+    fn objects(&self, survey: &Survey, located: &Located) -> Option<String> {
+        if !self.built {
+            return Some(
+                "it leaves out steps that the source names, and with them nothing was built"
+                    .to_owned(),
+            );
+        }
+        let folder = located.found.pin.subdirectory.as_ref();
+        survey
+            .entries
+            .iter()
+            .filter(|entry| self.written.contains(&entry.path))
+            .find(|entry| {
+                let path = SourceTree::path_in(folder, entry.path.as_str());
+                located
+                    .found
+                    .tree
+                    .entries
+                    .get(path.as_str())
+                    .is_some_and(|found| found.blob == entry.blob)
+            })
+            .map(|entry| {
+                format!(
+                    "`{}` is as it was committed, and the steps of the source that it leaves out make something else of it",
+                    entry.path
+                )
+            })
+    }
+}
+
 /// Tries the plans; at least one.
 pub(crate) async fn attempt(
     case: &Case,
+    survey: &Survey,
     plans: &[BuildPlan],
     located: &Located,
     builder: &Builder,
@@ -58,6 +121,7 @@ pub(crate) async fn attempt(
     let mut tried = Vec::new();
     let mut compare_seconds = 0.0;
     let mut failed_installs: Vec<Install> = Vec::new();
+    let mut fuller = Fuller::default();
     let mut queue: VecDeque<BuildPlan> = plans.iter().cloned().collect();
     while let Some(plan) = queue.pop_front() {
         let built = best.as_ref().is_some_and(|best| best.comparison.is_some());
@@ -77,7 +141,7 @@ pub(crate) async fn attempt(
             .execute(&plan, &located.found, Some(withheld(case)), &stage)
             .await?;
         let commands = count_words(executed.record.commands.len(), "command");
-        let (distance, words, comparison) = match &executed.outcome {
+        let (mut distance, mut words, mut comparison) = match &executed.outcome {
             BuildOutcome::Failed(failure) => (usize::MAX, failure_words(failure), None),
             BuildOutcome::Built(artifact) => {
                 let (compared, seconds) = compare(case, artifact).await?;
@@ -92,6 +156,19 @@ pub(crate) async fn attempt(
                 }
             }
         };
+        if let Some(Match {
+            comparison: found, ..
+        }) = &comparison
+        {
+            if plan.worth != Worth::Shortcut {
+                fuller.learn(found);
+            } else if distance <= 1
+                && let Some(why) = fuller.objects(survey, located)
+            {
+                words = format!("{words}; not taken: {why}");
+                (distance, comparison) = (usize::MAX, None);
+            }
+        }
         stage.end(&format!("{}: {words} ({commands})", plan.variant));
         tried.push(Tried {
             variant: plan.variant.clone(),

@@ -79,7 +79,7 @@ pub(crate) async fn verify(
         progress.note(&plan_words(&plans));
     }
 
-    let attempted = attempt(case, &plans, &located, builder, progress).await?;
+    let attempted = attempt(case, &survey, &plans, &located, builder, progress).await?;
     if let Some(directory) = &request.keep {
         keep::keep(case, &attempted, directory)?;
     }

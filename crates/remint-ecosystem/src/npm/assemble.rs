@@ -52,6 +52,8 @@ pub(crate) struct Variant {
     pub(crate) lifecycle: bool,
     /// What is done besides, or otherwise.
     pub(crate) extras: BTreeSet<Extra>,
+    /// Whether it leaves out steps that the source names and that may write published files.
+    pub(crate) shortcut: bool,
 }
 
 /// A deviation that a variant may try.
@@ -167,6 +169,8 @@ impl Assembler<'_> {
             variant: variant.name.clone(),
             worth: if variant.extras.contains(&Extra::StaleLockfile) {
                 Worth::WhenNothingBuilt
+            } else if variant.shortcut {
+                Worth::Shortcut
             } else {
                 Worth::Always
             },

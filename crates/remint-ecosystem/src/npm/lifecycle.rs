@@ -18,6 +18,24 @@ const DEEPEST: usize = 8;
 /// Scripts that `npm pack` and its relatives run themselves.
 pub(crate) const PACK_SCRIPTS: [&str; 4] = ["preprepack", "prepack", "prepare", "preprepare"];
 
+/// Scripts that installing, packing or publishing runs without being told to.
+pub(crate) const IMPLICIT_SCRIPTS: [&str; 14] = [
+    "preinstall",
+    "install",
+    "postinstall",
+    "preprepare",
+    "prepare",
+    "postprepare",
+    "prepublish",
+    "prepublishOnly",
+    "preprepack",
+    "prepack",
+    "postprepack",
+    "postpack",
+    "publish",
+    "postpublish",
+];
+
 /// The script that builds a package, by its usual names.
 pub(crate) fn build_script(manifest: &Manifest) -> Option<&'static str> {
     [
@@ -304,25 +322,69 @@ pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
 
 /// Whether a script, with those that run around it, is absent or cannot write a published file, to the letter:
 /// it only talks, sets up git hooks, or compiles into a folder of which nothing is published.
-fn does_nothing(project: &Project<'_>, survey: &Survey, name: &str) -> bool {
-    const HOOKS: [&str; 7] = [
-        "husky",
-        "husky install",
-        "husky || true",
-        "is-ci || husky",
-        "is-ci || husky install",
-        "lefthook install",
-        "simple-git-hooks",
-    ];
+pub(crate) fn does_nothing(project: &Project<'_>, survey: &Survey, name: &str) -> bool {
     [format!("pre{name}"), name.to_owned(), format!("post{name}")]
         .iter()
         .filter_map(|name| project.manifest.script(name))
         .all(|text| {
             let harmless = matches!(split(text), Script::Commands(commands)
                 if commands.iter().all(|command| only_talks(command) || writes_aside(project, survey, command)));
-            harmless || HOOKS.contains(&text.trim())
+            harmless || GIT_HOOKS.contains(&text.trim())
         })
 }
+
+/// Whether packing or publishing makes more than the build script alone does: a script on the way does something else
+/// than to call it, to check, to talk, or to set up git hooks.
+pub(crate) fn packing_adds_to_build(project: &Project<'_>, survey: &Survey) -> bool {
+    let manifest = &project.manifest;
+    let build = build_script(manifest);
+    [
+        "prepublish",
+        "prepublishOnly",
+        "prepack",
+        "prepare",
+        "postpack",
+    ]
+    .into_iter()
+    .filter(|name| !does_nothing(project, survey, name))
+    .any(|name| {
+        let around = [format!("pre{name}"), format!("post{name}")];
+        let own = manifest.script(name).unwrap_or_default();
+        let Script::Commands(commands) = split(own) else {
+            return true;
+        };
+        around.iter().any(|name| manifest.script(name).is_some())
+            || !commands.iter().all(|command| {
+                only_talks(command)
+                    || GIT_HOOKS.contains(&command.text.trim())
+                    || match classify(command) {
+                        Kind::Script(called) => {
+                            is_check(&called)
+                                || (plain_script(command).is_some()
+                                    && build == Some(called.as_str()))
+                        }
+                        Kind::Directory(_)
+                        | Kind::Install(_)
+                        | Kind::Tool(_, _)
+                        | Kind::Publish(_)
+                        | Kind::Stamp
+                        | Kind::Nothing
+                        | Kind::Other => false,
+                    }
+            })
+    })
+}
+
+/// Whole scripts that only set up git hooks.
+const GIT_HOOKS: [&str; 7] = [
+    "husky",
+    "husky install",
+    "husky || true",
+    "is-ci || husky",
+    "is-ci || husky install",
+    "lefthook install",
+    "simple-git-hooks",
+];
 
 fn only_talks(command: &Command) -> bool {
     matches!(command.word(0), "echo" | "true" | ":")

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use remint_model::{BuildPlan, CloneShape, EntryPath};
+use remint_model::{BuildPlan, CloneShape, EntryPath, Worth};
 
 use crate::npm::assemble::{Assembler, Building, Extra, StampAt, Variant};
 use crate::npm::build_path;
@@ -67,15 +67,12 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
     for variant in variants {
         match assembler.plan(&variant) {
             Ok(plan) => {
-                let same = |other: &BuildPlan| {
-                    BuildPlan {
-                        variant: String::new(),
-                        ..other.clone()
-                    } == BuildPlan {
-                        variant: String::new(),
-                        ..plan.clone()
-                    }
+                let deeds = |plan: &BuildPlan| BuildPlan {
+                    variant: String::new(),
+                    worth: Worth::Always,
+                    ..plan.clone()
                 };
+                let same = |other: &BuildPlan| deeds(other) == deeds(&plan);
                 if !plans.iter().any(same) {
                     plans.push(plan);
                 }
@@ -110,11 +107,22 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         variant
     };
     let mut variants = Vec::new();
-    if lifecycle::is_source_only(project, assembler.request.survey) {
-        variants.push(with("files of the tag, nothing built", &|variant| {
+    let replays = recipe.is_some_and(|recipe| {
+        recipe
+            .steps
+            .iter()
+            .any(|step| matches!(step, Replay::Run { .. }))
+    });
+    let source_only = lifecycle::is_source_only(project, assembler.request.survey).then(|| {
+        with("files of the tag, nothing built", &|variant| {
             variant.building = Building::Nothing;
             variant.lifecycle = false;
-        }));
+            variant.shortcut = replays;
+        })
+    });
+    // What a workflow does before it publishes may write what is committed as well.
+    if !replays {
+        variants.extend(source_only.clone());
     }
     // Nothing makes a person who publishes by hand use the bun that the project names.
     let newest_bun = with("with the newest bun of the time", &|variant| {
@@ -187,13 +195,19 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
     if recipe.is_some() {
         variants.push(with("by the manifest's scripts alone", &|variant| {
             variant.building = Building::Manifest;
+            variant.shortcut = replays;
         }));
     }
     if lifecycle::build_script(&project.manifest).is_some() {
+        let adds = lifecycle::packing_adds_to_build(project, assembler.request.survey);
         variants.push(with("built, then packed without scripts", &|variant| {
             variant.building = Building::Plain;
             variant.lifecycle = false;
+            variant.shortcut = replays || adds;
         }));
+    }
+    if replays {
+        variants.extend(source_only);
     }
     if learnt.is_some() {
         variants.push(with("at a neutral path", &|variant| {
@@ -246,6 +260,7 @@ fn first_choice(assembler: &Assembler<'_>, learnt: Option<&str>) -> Variant {
         packer: assembler.packer.manager,
         lifecycle: true,
         extras: BTreeSet::new(),
+        shortcut: false,
     }
 }
 

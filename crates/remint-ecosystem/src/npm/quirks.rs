@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use remint_model::Survey;
 use serde_json::Value;
 
+use crate::npm::lifecycle;
 use crate::npm::manifest::Manifest;
 use crate::npm::project::Project;
 use crate::npm::stamp::{blob_id, printed, published_blob};
@@ -39,6 +40,12 @@ pub(crate) fn deleted_scripts(
             published
                 .object("scripts")
                 .is_none_or(|scripts| !scripts.contains_key(*name))
+        })
+        // A script that installing, packing or publishing runs is deleted only where it does nothing: the published
+        // file must not decide what of its build is left out, nor which hooks the source seems to have.
+        .filter(|name| {
+            !lifecycle::IMPLICIT_SCRIPTS.contains(&name.as_str())
+                || lifecycle::does_nothing(project, survey, name)
         })
         // What npm itself would read as a path into the object is no plain name.
         .filter(|name| !name.contains(['.', '[', ']']) && !name.starts_with('-'))
@@ -125,6 +132,25 @@ mod tests {
             Vec::<String>::new()
         );
         assert_eq!(deleted("{}"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_script_that_builds_or_installs_is_never_deleted() {
+        for (name, command, expect) in [
+            ("prepack", "node gen.js", false),
+            ("prepare", "husky && node gen.js", false),
+            ("postinstall", "node guard.js", false),
+            ("preinstall", "echo hello", true),
+            ("prepack", "echo hello", true),
+            ("watch", "tsc -w", true),
+        ] {
+            let source = SOURCE.replace("prepare", name).replace("husky", command);
+            let without = SOURCE.replace(",\n    \"prepare\": \"husky\"", "");
+            let tree = tree(&[("package.json", &source)]);
+            let project = Project::find(&tree, &pin(None)).unwrap();
+            let found = deleted_scripts(&project, &survey(&[("package.json", &without)]), "1.0.0");
+            assert_eq!(found, if expect { vec![name] } else { vec![] }, "{name}");
+        }
     }
 
     #[test]

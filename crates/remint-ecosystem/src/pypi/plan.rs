@@ -105,7 +105,11 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                     source: *source,
                     preparation,
                 };
-                plans.push(variant(&base, &project, &pins, &way, request));
+                let mut plan = variant(&base, &project, &pins, &way, request);
+                if replay.is_some() && preparation.is_none() {
+                    plan.worth = Worth::Shortcut;
+                }
+                plans.push(plan);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::project::{MOMENT, Project, lock, tools};
 use remint_ecosystem::PlanError;
+use remint_model::Worth;
 
 const BUILDS: &str = r#"{"name":"a","version":"1.2.3","scripts":{"build":"tsc"},"devDependencies":{"typescript":"^5"}}"#;
 
@@ -203,5 +204,42 @@ fn a_release_long_after_its_commit_may_have_been_made_by_the_bun_of_that_time() 
         if let Some(tool) = found {
             assert_eq!(tool.version.as_deref(), Some("latest"));
         }
+    }
+}
+
+#[test]
+fn a_plan_that_leaves_out_a_step_that_may_write_is_a_shortcut() {
+    let worth = |scripts: &str| {
+        let manifest = format!(r#"{{"name":"a","version":"1.2.3","scripts":{scripts}}}"#);
+        Project::new(&[("package.json", &manifest)])
+            .plans()
+            .unwrap()
+            .into_iter()
+            .find(|plan| plan.variant == "built, then packed without scripts")
+            .map(|plan| plan.worth)
+    };
+    let build = r#""build":"tsc","test":"vitest""#;
+    for (more, expect) in [
+        (r#""prepack":"node make.js""#, Worth::Shortcut),
+        (r#""prepare":"husky && node make.js""#, Worth::Shortcut),
+        (
+            r#""prepack":"npm run build","preprepack":"node make.js""#,
+            Worth::Shortcut,
+        ),
+        (
+            r#""prepublishOnly":"npm run other","other":"node make.js""#,
+            Worth::Shortcut,
+        ),
+        (r#""prepare":"npm run build""#, Worth::Always),
+        (
+            r#""prepublishOnly":"npm run test && npm run build","prepare":"husky""#,
+            Worth::Always,
+        ),
+    ] {
+        assert_eq!(
+            worth(&format!("{{{build},{more}}}")),
+            Some(expect),
+            "{more}"
+        );
     }
 }
