@@ -20,6 +20,8 @@ use crate::{evidence, keep, planning};
 pub(crate) struct Request {
     /// What the user said about the source.
     pub(crate) overrides: Overrides,
+    /// The file that the user gave instead of the registry's.
+    pub(crate) artifact: Option<std::path::PathBuf>,
     /// Let the registry's source archive stand in, whatever the repository says.
     pub(crate) from_sdist: bool,
     /// Show the plans.

@@ -45,6 +45,7 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
                 .transpose()
                 .map_err(|error| failure::Usage(format!("`--subdir`: {error}")))?,
         },
+        artifact: arguments.artifact.clone(),
         from_sdist,
         explain: arguments.explain,
         keep: arguments.keep.clone(),

@@ -52,8 +52,15 @@ impl TargetReport {
             notes: Vec::new(),
             next: Vec::new(),
         };
+        if unresolved.reason == InconclusiveReason::Unavailable {
+            report
+                .next
+                .push("Try again later; `remint doctor` shows what can be reached.".to_owned());
+        }
         if let (Some(target), Some(integrity)) = (unresolved.target, unresolved.integrity) {
             report.judgement = mismatch(target, integrity, unresolved.reason, unresolved.detail);
+            report.next =
+                vec!["Do not run this version before somebody has looked at it.".to_owned()];
         }
         report
     }
@@ -143,14 +150,18 @@ fn limits(evidence: &Evidence, basis: Option<Basis>) -> Vec<String> {
     limits
 }
 
-/// The command that leads further.
+/// The command that leads further: it asks the same question as this run did.
 fn next(
     report: &TargetReport,
     evidence: &Evidence,
     judgement: &Judgement,
     request: &Request,
 ) -> Vec<String> {
-    let spec = evidence.target.short();
+    let command = |more: &str| {
+        let spec = evidence.target.short();
+        format!("remint verify-build {spec}{}{more}", repeated(request))
+    };
+    let overrides = &request.overrides;
     match (judgement.outcome, judgement.reason) {
         (Outcome::Verified, _) => Vec::new(),
         (Outcome::Failed, _) => {
@@ -158,25 +169,67 @@ fn next(
                 vec!["Do not run this version before somebody has looked at it.".to_owned()];
             if request.keep.is_none() && report.rebuilt.is_some() {
                 next.push(format!(
-                    "To look closer:  remint verify-build {spec} --keep ./evidence"
+                    "To look closer:  {}",
+                    command(" --keep ./evidence")
                 ));
             }
             next
         }
-        (Outcome::Inconclusive, Some(InconclusiveReason::NoSource)) => {
-            vec![format!(
-                "If you know the commit:  remint verify-build {spec} --ref COMMIT"
-            )]
+        (Outcome::Inconclusive, Some(InconclusiveReason::NoSource))
+            if overrides.source.is_none() && overrides.reference.is_none() =>
+        {
+            let named = evidence.source.is_some();
+            let more = if named {
+                " --ref COMMIT"
+            } else {
+                " --source URL --ref COMMIT"
+            };
+            vec![format!("If you know the commit:  {}", command(more))]
         }
         (Outcome::Inconclusive, Some(InconclusiveReason::Unavailable)) => {
-            vec![format!("To try again:  remint verify-build {spec}")]
+            vec![format!("To try again:  {}", command(""))]
         }
         (Outcome::Inconclusive, Some(InconclusiveReason::NotBuilt)) if request.keep.is_none() => {
             vec![format!(
-                "For the whole build log:  remint verify-build {spec} --keep ./evidence"
+                "For the whole build log:  {}",
+                command(" --keep ./evidence")
             )]
         }
         (Outcome::Inconclusive, _) => Vec::new(),
+    }
+}
+
+/// The options of this run that decide what is asked, as a shell takes them.
+fn repeated(request: &Request) -> String {
+    let overrides = &request.overrides;
+    let source = if request.from_sdist {
+        Some("sdist".to_owned())
+    } else {
+        overrides.source.clone()
+    };
+    let artifact = request
+        .artifact
+        .as_ref()
+        .map(|path| path.display().to_string());
+    let subdirectory = overrides.subdirectory.as_ref().map(ToString::to_string);
+    [
+        ("--artifact", artifact),
+        ("--source", source),
+        ("--ref", overrides.reference.clone()),
+        ("--subdir", subdirectory),
+    ]
+    .into_iter()
+    .filter_map(|(option, value)| Some(format!(" {option} {}", quoted(&value?))))
+    .collect()
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,~".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
@@ -238,4 +291,23 @@ pub(crate) fn plan_words(plans: &[BuildPlan]) -> String {
         }
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_command_asks_the_same_question() {
+        let mut request = Request::default();
+        assert_eq!(repeated(&request), "");
+        request.artifact = Some("my files/a.tgz".into());
+        request.overrides.source = Some("https://example.org/o/n".to_owned());
+        request.overrides.reference = Some("it's".to_owned());
+        request.overrides.subdirectory = "packages/a".parse().ok();
+        assert_eq!(
+            repeated(&request),
+            " --artifact 'my files/a.tgz' --source https://example.org/o/n --ref 'it'\\''s' --subdir packages/a"
+        );
+    }
 }

@@ -9,6 +9,7 @@ use remint_model::{
     Severity, SourcePin,
 };
 
+use super::foreign::harmless;
 use super::{RunReport, TargetReport, count_words, outcome_word};
 
 /// Columns where there is no terminal that says.
@@ -92,7 +93,7 @@ impl Page<'_> {
             &format!(
                 "{style}{sign} {}{style:#}  {BOLD}{}{BOLD:#}{file}",
                 outcome_word(judgement.outcome),
-                report.label
+                harmless(&report.label)
             ),
         );
         self.paragraph(&headline(report));
@@ -114,7 +115,7 @@ impl Page<'_> {
         if !report.next.is_empty() {
             self.blank();
             for next in &report.next {
-                line(self.text, &format!("  {next}"));
+                line(self.text, &format!("  {}", harmless(next)));
             }
         }
     }
@@ -130,7 +131,7 @@ impl Page<'_> {
             .initial_indent("  ")
             .subsequent_indent("  ")
             .break_words(false);
-        for wrapped in textwrap::wrap(paragraph, options) {
+        for wrapped in textwrap::wrap(&harmless(paragraph), options) {
             line(self.text, &wrapped);
         }
     }
@@ -154,7 +155,10 @@ impl Page<'_> {
                 .initial_indent(&head)
                 .subsequent_indent(&continued)
                 .break_words(false);
-            for (at, wrapped) in textwrap::wrap(&finding.message, options).iter().enumerate() {
+            for (at, wrapped) in textwrap::wrap(&harmless(&finding.message), options)
+                .iter()
+                .enumerate()
+            {
                 let wrapped = if at == 0 {
                     wrapped.replacen(word, &format!("{style}{word}{style:#}"), 1)
                 } else {
@@ -196,7 +200,7 @@ impl Page<'_> {
                         }
                         Some(_) | None => "the archive itself".to_owned(),
                     },
-                    [path] => path.clone(),
+                    [path] => harmless(path).into_owned(),
                     paths => count_words(erasure.count.max(paths.len()), "entry")
                         .replace("entrys", "entries"),
                 };
@@ -222,13 +226,13 @@ impl Page<'_> {
                 "  {BOLD}{:>2}{BOLD:#}  {:<15} {:<40} {what}",
                 at + 1,
                 class_word(difference.class),
-                difference.path
+                harmless(difference.path.as_str())
             ),
         );
         if let Some(explanation) = &difference.explanation {
             line(
                 self.text,
-                &format!("      {DIM}because: {explanation}{DIM:#}"),
+                &format!("      {DIM}because: {}{DIM:#}", harmless(explanation)),
             );
         }
         if at >= SHOWN_WITH_HUNKS {
@@ -246,6 +250,7 @@ impl Page<'_> {
                 Some('@') => DIM,
                 _ => Style::new(),
             };
+            let shown = harmless(shown);
             let cut: String = shown.chars().take(self.width.saturating_sub(8)).collect();
             line(self.text, &format!("      {style}{cut}{style:#}"));
         }
@@ -260,8 +265,12 @@ impl Page<'_> {
             return;
         };
         self.blank();
-        line(self.text, &format!("  {BOLD}{}{BOLD:#}", failure.step));
+        line(
+            self.text,
+            &format!("  {BOLD}{}{BOLD:#}", harmless(&failure.step)),
+        );
         for shown in tail(&failure.log_tail, 12) {
+            let shown = harmless(shown);
             let cut: String = shown.chars().take(self.width.saturating_sub(6)).collect();
             line(self.text, &format!("    {DIM}{cut}{DIM:#}"));
         }
@@ -270,7 +279,11 @@ impl Page<'_> {
             for tried in &report.tried {
                 line(
                     self.text,
-                    &format!("  tried     {:<26} {}", tried.variant, tried.result),
+                    &format!(
+                        "  tried     {:<26} {}",
+                        harmless(&tried.variant),
+                        harmless(&tried.result)
+                    ),
                 );
             }
         }

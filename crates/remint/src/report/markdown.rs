@@ -3,6 +3,7 @@
 use remint_judge::ResultEvidence;
 use remint_model::{Comparison, Outcome};
 
+use super::foreign::harmless;
 use super::human::{class_word, push};
 use super::{RunReport, TargetReport, outcome_word};
 
@@ -20,8 +21,8 @@ pub(super) fn render(report: &RunReport) -> String {
         push(
             &mut text,
             format_args!(
-                "| `{}` | **{}** | {} | {source} |\n",
-                target.label,
+                "| {} | **{}** | {} | {source} |\n",
+                code(&target.label),
                 outcome_word(target.judgement.outcome),
                 serde_json::to_value(target.judgement.content)
                     .ok()
@@ -39,9 +40,12 @@ pub(super) fn render(report: &RunReport) -> String {
 }
 
 fn details(text: &mut String, target: &TargetReport) {
-    push(text, format_args!("\n### `{}`\n\n", target.label));
+    push(text, format_args!("\n### {}\n\n", code(&target.label)));
     if let Some(detail) = &target.judgement.detail {
         push(text, format_args!("{}\n\n", escape(detail)));
+    }
+    for note in &target.notes {
+        push(text, format_args!("{}\n\n", escape(note)));
     }
     for finding in &target.judgement.findings {
         push(
@@ -57,7 +61,11 @@ fn details(text: &mut String, target: &TargetReport) {
         for difference in differences.iter().take(50) {
             push(
                 text,
-                format_args!("- {} `{}`\n", class_word(difference.class), difference.path),
+                format_args!(
+                    "- {} {}\n",
+                    class_word(difference.class),
+                    code(difference.path.as_str())
+                ),
             );
             if !difference.hunks.is_empty() {
                 // A fence longer than any run of backticks inside cannot be closed by the content.
@@ -73,18 +81,42 @@ fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
+/// A code span that its content cannot leave (CommonMark 0.31, section 6.1), also as a cell of a table.
+fn code(text: &str) -> String {
+    let text = harmless(text).replace('|', "\\|");
+    let fence = "`".repeat(longest_run(&text) + 1);
+    if fence.len() == 1 {
+        format!("`{text}`")
+    } else {
+        format!("{fence} {text} {fence}")
+    }
+}
+
 /// Text from strangers must not become markup.
 fn escape(text: &str) -> String {
+    let text = harmless(text);
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '@' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            '\n' | '\r' => escaped.push(' '),
-            c => escaped.push(c),
+        if matches!(
+            c,
+            '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '@' | '`' | '~'
+        ) {
+            escaped.push('\\');
         }
+        escaped.push(c);
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_cannot_leave_its_code_span() {
+        assert_eq!(code("lib/a.js"), "`lib/a.js`");
+        assert_eq!(code("lib/a`|<img>.js"), "`` lib/a`\\|<img>.js ``");
+        assert_eq!(code("a\nb"), "`a b`");
+        assert_eq!(escape("`x` <b>"), "\\`x\\` \\<b\\>");
+    }
 }
