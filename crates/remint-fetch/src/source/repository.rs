@@ -205,7 +205,7 @@ fn open_override(
         });
     }
     let refused = |reason: String| SourceError::Refused {
-        url: source.to_owned(),
+        url: without_credentials(source),
         reason,
     };
     // Plain http is upgraded in metadata; here the user means what he says.
@@ -213,10 +213,11 @@ fn open_override(
         let effective = settings
             .rewrite(source)
             .unwrap_or_else(|| source.trim_end_matches('/').to_owned());
-        let remote = chosen_by_user(source, effective).map_err(|reason| match reason {
+        let shown = without_credentials(source);
+        let remote = chosen_by_user(&shown, effective).map_err(|reason| match reason {
             Unreachable::Refused(reason) | Unreachable::Unresolved(reason) => refused(reason),
         })?;
-        first_that_answers(settings, user, source, vec![remote])?
+        first_that_answers(settings, user, &shown, vec![remote])?
     } else {
         let url: RepositoryUrl = source
             .parse()
@@ -231,10 +232,39 @@ fn open_override(
     })
 }
 
+/// The address as it may be told: reports are passed on.
+fn without_credentials(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
 fn unreachable(url: &RepositoryUrl, reason: Unreachable) -> SourceError {
     let url = url.to_string();
     match reason {
         Unreachable::Refused(reason) => SourceError::Refused { url, reason },
         Unreachable::Unresolved(reason) => SourceError::Unavailable { url, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_told_without_its_password() {
+        for (given, told) in [
+            ("http://user:pass@host/o/n", "http://host/o/n"),
+            ("http://user:p@ss@host", "http://host"),
+            ("http://host/o@n/x", "http://host/o@n/x"),
+            ("./here", "./here"),
+        ] {
+            assert_eq!(without_credentials(given), told);
+        }
     }
 }
