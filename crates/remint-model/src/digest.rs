@@ -254,6 +254,8 @@ impl Integrity {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -287,6 +289,27 @@ mod tests {
         assert_eq!(id.short(), "abcdef012345");
         for text in ["abcdef0", "v1.0", "--upload-pack=x", ""] {
             assert!(text.parse::<CommitId>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn digests_are_read_back_as_written(bytes: Vec<u8>, any: String, list in "(sha(1|256|512)-[A-Za-z0-9+/]{0,90}={0,2}[? ]?){0,3}") {
+            let weak = Integrity::Sha1(Sha1::of(&bytes));
+            for integrity in [weak, Integrity::Sha256(Sha256::of(&bytes)), Integrity::Sha512(Sha512::of(&bytes))] {
+                prop_assert!(integrity.matches(&bytes));
+                prop_assert_eq!(integrity.to_string().parse(), Ok(integrity));
+            }
+            prop_assert_eq!(Sha256::of(&bytes).to_string().parse(), Ok(Sha256::of(&bytes)));
+            let id = CommitId::of_blob(&bytes);
+            prop_assert_eq!(id.as_str().to_ascii_uppercase().parse(), Ok(id));
+            for text in [any, list] {
+                if let Ok(integrity) = text.parse::<Integrity>() {
+                    prop_assert_eq!(integrity.to_string().parse(), Ok(integrity));
+                }
+                prop_assert!(text.parse::<Sha512>().is_err());
+                prop_assert!(text.parse::<CommitId>().is_err());
+            }
         }
     }
 }

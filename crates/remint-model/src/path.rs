@@ -69,19 +69,19 @@ impl EntryPath {
     /// This path with `tail` below it; refuses a tail that would leave it.
     ///
     /// # Errors
-    /// The tail is empty, absolute, or climbs.
+    /// The tail is empty, absolute, or climbs, or the whole is too long.
     pub fn join(&self, tail: &str) -> Result<Self, PathError> {
         let tail: Self = tail.parse()?;
-        Ok(Self(format!("{}/{tail}", self.0)))
+        format!("{}/{tail}", self.0).parse()
     }
 
-    /// The rest of this path below `directory`; `None` when it is not below it.
+    /// The rest of this path below `directory`; `None` when it is not below it, or is no relative path by itself.
     #[must_use]
     pub fn below(&self, directory: &Self) -> Option<Self> {
         self.0
             .strip_prefix(directory.as_str())?
             .strip_prefix('/')
-            .map(|rest| Self(rest.to_owned()))
+            .and_then(|rest| rest.parse().ok())
     }
 }
 
@@ -109,9 +109,7 @@ impl FromStr for EntryPath {
         if text.contains(['\0', '\\']) {
             return Err(PathError::ForbiddenByte);
         }
-        let mut bytes = text.bytes();
-        let drive = matches!((bytes.next(), bytes.next()), (Some(letter), Some(b':')) if letter.is_ascii_alphabetic());
-        if text.starts_with('/') || drive {
+        if text.starts_with('/') {
             return Err(PathError::Absolute);
         }
         let mut clean = String::with_capacity(text.len());
@@ -127,7 +125,11 @@ impl FromStr for EntryPath {
                 }
             }
         }
-        if clean.is_empty() {
+        // Also where `./` stands before it.
+        let drive = matches!(clean.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+        if drive {
+            Err(PathError::Absolute)
+        } else if clean.is_empty() {
             Err(PathError::Empty)
         } else {
             Ok(Self(clean))
@@ -151,6 +153,8 @@ impl From<EntryPath> for String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -162,6 +166,8 @@ mod tests {
         check("./", PathError::Empty);
         check("/etc/passwd", PathError::Absolute);
         check("C:/windows", PathError::Absolute);
+        check("./C:/windows", PathError::Absolute);
+        check(".//c:", PathError::Absolute);
         check("a/../../b", PathError::Traversal);
         check("..", PathError::Traversal);
         check("a\\..\\b", PathError::ForbiddenByte);
@@ -176,6 +182,39 @@ mod tests {
             assert_eq!(path.as_str(), "a/b.tar.gz");
             assert_eq!(path.extension(), Some("gz"));
             assert_eq!(path.parent(), Some("a".parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_lies_below_is_a_path_of_its_own_or_nothing() {
+        let path: EntryPath = "a/C:/windows".parse().unwrap();
+        assert_eq!(path.below(&"a".parse().unwrap()), None);
+        let long: EntryPath = "a/".repeat(2000).parse().unwrap();
+        assert_eq!(long.join(long.as_str()), Err(PathError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_leaves_its_directory(
+            any: String,
+            shaped in "(\\.\\.?|[a-zA-Z]:?|/|\\\\|\\PC){0,12}",
+            tail in "(\\.\\.?|[a-zA-Z]:?|/|\\PC){0,8}",
+        ) {
+            for text in [any, shaped] {
+                let Ok(path) = text.parse::<EntryPath>() else {
+                    continue;
+                };
+                prop_assert!(!path.as_str().starts_with('/'));
+                prop_assert!(!path.as_str().contains(['\\', '\0']));
+                prop_assert!(path.as_str().split('/').all(|part| !matches!(part, "" | "." | "..")));
+                prop_assert_eq!(path.as_str().parse(), Ok(path.clone()));
+                if let Some(parent) = path.parent() {
+                    prop_assert_eq!(parent.as_str().parse(), Ok(parent));
+                }
+                if let Ok(joined) = path.join(&tail) {
+                    prop_assert_eq!(joined.below(&path), tail.parse().ok());
+                }
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ use crate::target::{PackageName, Version};
 #[serde(try_from = "String", into = "String")]
 pub struct RepositoryUrl(String);
 
+/// The longest URL accepted, in bytes.
+const LONGEST: usize = 2048;
+
 /// Why a text is no clone URL that we follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RepositoryUrlError {
@@ -72,7 +75,7 @@ impl FromStr for RepositoryUrl {
         let shown = || text.chars().take(200).collect::<String>();
         let text = text.trim();
         let bad = |c: char| c.is_control() || c.is_whitespace() || "\\\"'`<>{}|^$;*".contains(c);
-        if text.len() > 2048 || text.contains(bad) || text.contains("::") {
+        if text.len() > LONGEST || text.contains(bad) || text.contains("::") {
             return Err(RepositoryUrlError::Characters(shown()));
         }
         let expanded = expand_short_form(text);
@@ -96,9 +99,9 @@ impl FromStr for RepositoryUrl {
             None => (None, authority),
         };
         let host = host.to_ascii_lowercase();
-        let host = host.strip_prefix("www.").unwrap_or(&host);
+        let host = host.trim_start_matches("www.");
         let valid_host = !host.is_empty()
-            && !host.starts_with(['-', '.'])
+            && !host.starts_with(['-', '.', ':'])
             && host
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-.:[]_".contains(&b));
@@ -128,15 +131,25 @@ impl FromStr for RepositoryUrl {
         if parts.len() < least {
             return Err(RepositoryUrlError::Shape(shown()));
         }
+        if let Some(last) = parts.last_mut() {
+            *last = last.trim_end_matches(".git");
+            // `...git` is a climb too.
+            if matches!(*last, "" | "." | "..") {
+                return Err(RepositoryUrlError::Characters(shown()));
+            }
+        }
         let path = parts.join("/");
-        let path = path.strip_suffix(".git").unwrap_or(&path);
         let user = match (scheme, user) {
             ("ssh", Some(user)) if user.bytes().all(|b| b.is_ascii_alphanumeric()) => {
                 format!("{user}@")
             }
             _ => String::new(),
         };
-        Ok(Self(format!("{scheme}://{user}{host}/{path}")))
+        let url = format!("{scheme}://{user}{host}/{path}");
+        if url.len() > LONGEST {
+            return Err(RepositoryUrlError::Characters(shown()));
+        }
+        Ok(Self(url))
     }
 }
 
@@ -317,6 +330,8 @@ impl SourceTree {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -379,8 +394,29 @@ mod tests {
             "fd::17/foo",
             "https://host/a b",
             "data:text/plain,x/y",
+            "https://github.com/owner/.git",
+            "https://host/.git",
+            "https://host/owner/...git",
+            "https://www.:80/x",
         ] {
             assert!(text.parse::<RepositoryUrl>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn urls_are_read_back_as_written(
+            any: String,
+            shaped in "((git\\+)?(https?|ssh|git)://|git@|github:|gitlab:)?([a-z]{1,2}@)?(www\\.|github\\.com|gitlab\\.com|[a-z.]{1,4}|\\[::1\\])(:[0-9]{1,2})?([:/](\\.git|-|\\.|%2e|[a-zA-Z_.~@-]{0,3}|\\.\\.)){0,5}(\\.git)?[#?]?",
+        ) {
+            for text in [any, shaped] {
+                let Ok(url) = text.parse::<RepositoryUrl>() else {
+                    continue;
+                };
+                prop_assert_eq!(url.as_str().parse(), Ok(url.clone()), "{}", text);
+                prop_assert!(!url.host().is_empty() && !url.host().starts_with('-'));
+                prop_assert!(!url.as_str().split('/').any(|part| part == ".."));
+            }
         }
     }
 }

@@ -158,6 +158,8 @@ impl fmt::Display for Spec {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(text: &str, expect: &str) {
@@ -188,5 +190,30 @@ mod tests {
         assert!(error("npm:x@1 2").contains("is not a version"));
         assert!(error("pkg:").contains("not a package URL"));
         assert!(error("pkg:cran/x@1").contains("not an ecosystem"));
+    }
+
+    proptest! {
+        #[test]
+        fn specs_are_read_back_as_shown(
+            any: String,
+            shaped in "(npm:|pypi:|pkg:npm/|pkg:pypi/|pkg:|\\.|/)?(@|%40|%2F|==|[a-z0-9A-Z._/-]|\\?file_name=|#){0,14}(\\.tgz)?",
+        ) {
+            for text in [any, shaped] {
+                let Ok(spec) = text.parse::<Spec>() else {
+                    continue;
+                };
+                // The file is named apart.
+                let shown = match &spec {
+                    Spec::Release { ecosystem, name, version, file: _ } => Spec::Release {
+                        ecosystem: *ecosystem,
+                        name: name.clone(),
+                        version: version.clone(),
+                        file: None,
+                    },
+                    Spec::File(path) => Spec::File(path.clone()),
+                };
+                prop_assert_eq!(spec.to_string().parse(), Ok(shown), "{}", text);
+            }
+        }
     }
 }

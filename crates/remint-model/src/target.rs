@@ -300,7 +300,10 @@ impl Serialize for Target {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::spec::Spec;
 
     #[test]
     fn names_follow_their_ecosystem() {
@@ -351,6 +354,42 @@ mod tests {
         }
         for bad in ["", "a/b", "..", "-x", "a\\b", "a\nb"] {
             assert!(bad.parse::<FileName>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_read_back_as_written(any: String, shaped in "@?[a-zA-Z0-9._/~!'()*-]{0,12}") {
+            for text in [any, shaped] {
+                for ecosystem in Ecosystem::ALL.iter().copied() {
+                    if let Ok(name) = PackageName::parse(ecosystem, &text) {
+                        prop_assert_eq!(PackageName::parse(ecosystem, name.as_str()), Ok(name));
+                    }
+                }
+                if let Ok(version) = text.parse::<Version>() {
+                    prop_assert_eq!(version.as_str(), text.as_str());
+                }
+                if let Ok(file) = text.parse::<FileName>() {
+                    prop_assert!(!file.as_str().contains(['/', '\\']) && file.as_str() != "..");
+                }
+            }
+        }
+
+        #[test]
+        fn a_package_url_means_its_target(
+            ecosystem in prop::sample::select(Ecosystem::ALL),
+            name in "(@[a-zA-Z0-9~!'()*][a-z._~!'()*-]{0,4}/)?[a-zA-Z0-9][a-zA-Z0-9._~!'()*-]{0,8}",
+            version in "[a-z0-9][a-zA-Z0-9.+_!-]{0,8}",
+            file in prop::option::of("[^.-][^/\\\\:]{0,12}"),
+        ) {
+            let (Ok(name), Ok(version)) = (PackageName::parse(ecosystem, &name), version.parse()) else {
+                return Ok(());
+            };
+            let file = file.and_then(|file| file.parse().ok());
+            let target = Target { ecosystem, name, version, file };
+            let Target { ecosystem, name, version, file } = target.clone();
+            let meant = Spec::Release { ecosystem, name, version: Some(version), file };
+            prop_assert_eq!(target.purl().parse(), Ok(meant), "{}", target.purl());
         }
     }
 }
