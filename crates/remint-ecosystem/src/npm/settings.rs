@@ -2,10 +2,12 @@
 //! resolves peers stays; registries, credentials, proxies, hooks and programs to run go.
 
 use remint_model::{Edit, EntryPath};
+use serde_json::Value;
 
 use crate::npm::folder::Folder;
 use crate::npm::manager::Manager;
 use crate::npm::project::Project;
+use crate::yaml;
 
 /// Keys of `.npmrc` that may stay, in the spelling with dashes.
 const NPMRC: [&str; 34] = [
@@ -49,7 +51,8 @@ const NPMRC: [&str; 34] = [
 const NPMRC_FAMILIES: [&str; 3] = ["save-", "strict-peer-dep", "hoist-"];
 
 /// Top-level keys of `pnpm-workspace.yaml` that must go.
-const PNPM_WORKSPACE: [&str; 36] = [
+const PNPM_WORKSPACE: [&str; 37] = [
+    "<<",
     "auditConfig",
     "ca",
     "cacheDir",
@@ -153,8 +156,13 @@ fn edit(
     })
 }
 
+/// Lines as the package managers tell them apart: a carriage return alone ends one as well.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('\r'))
+}
+
 fn npmrc(text: &str) -> String {
-    text.lines()
+    lines(text)
         .filter(|line| npmrc_line(line))
         .fold(String::new(), |kept, line| kept + line + "\n")
 }
@@ -185,7 +193,7 @@ fn npmrc_line(line: &str) -> bool {
 fn yaml_without(text: &str, wanted: impl Fn(&str) -> bool) -> String {
     let mut kept = String::new();
     let mut keep = true;
-    for line in text.lines() {
+    for line in lines(text) {
         let top = line
             .chars()
             .next()
@@ -199,19 +207,24 @@ fn yaml_without(text: &str, wanted: impl Fn(&str) -> bool) -> String {
             kept.push('\n');
         }
     }
-    // A flow mapping at the top has no lines to choose from.
-    if text
-        .trim_start()
-        .starts_with(['{', '[', '!', '&', '*', '?', '|', '>'])
-    {
-        kept.clear();
+    // YAML has more ways to write a key than one at the start of a line: quotes with escapes, tags, flow mappings.
+    match yaml::parse(&kept) {
+        Ok(Value::Object(entries)) if entries.keys().all(|key| wanted(key)) => kept,
+        Ok(Value::Null) => kept,
+        Ok(
+            Value::Object(_)
+            | Value::Array(_)
+            | Value::String(_)
+            | Value::Number(_)
+            | Value::Bool(_),
+        )
+        | Err(_) => String::new(),
     }
-    kept
 }
 
 /// yarn 1: only flags that change the layout.
 fn yarnrc_classic(text: &str) -> String {
-    text.lines()
+    lines(text)
         .filter(|line| {
             let key = line.split_whitespace().next().unwrap_or("");
             key.is_empty()
@@ -250,6 +263,8 @@ fn bunfig(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::npm::testing::{pin, tree};
 
@@ -323,5 +338,44 @@ mod tests {
             Some("preload = [\"./p.ts\"]\n\n[install]\nexact = true\n"),
         );
         check("bunfig.toml", Manager::Bun, "not toml [", Some(""));
+    }
+
+    #[test]
+    fn no_spelling_of_a_key_gets_through() {
+        for text in [
+            "packages: []\rpnpmfile: ./x.cjs\n",
+            "\"pnpm\\u0066ile\": ./x.cjs\n",
+            "packages: []\n? pnpmfile\n: ./x.cjs\n",
+            "packages: []\n!!str pnpmfile: ./x.cjs\n",
+            "packages: []\n&a pnpmfile: ./x.cjs\n",
+            "--- {pnpmfile: ./x.cjs}\n",
+            "<<: {pnpmfile: ./x.cjs}\n",
+        ] {
+            let kept = yaml_without(text, |key| !PNPM_WORKSPACE.contains(&key));
+            let kept = yaml::parse(&kept).unwrap_or_default();
+            assert_eq!(kept.get("pnpmfile"), None, "{text}");
+        }
+        assert_eq!(npmrc("# a\rregistry=https://evil.example\r\n"), "# a\n");
+        assert_eq!(yarnrc_classic("# a\ryarn-path ./x.js\n"), "# a\n");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_is_kept_again_and_holds_wanted_keys_only(
+            text in "([\"'a-z?!&*:{}\\[\\],# =/$-]|\r|\n|pnpmfile|packages|registry|omit|nodeLinker|: ){0,60}",
+        ) {
+            for filter in [npmrc, yarnrc_classic, bunfig] {
+                let kept = filter(&text);
+                prop_assert_eq!(filter(&kept), kept.clone());
+            }
+            for line in npmrc(&text).split(['\r', '\n']) {
+                prop_assert!(npmrc_line(line), "{}", line);
+            }
+            let wanted = |key: &str| !PNPM_WORKSPACE.contains(&key);
+            let kept = yaml_without(&text, wanted);
+            let parsed = yaml::parse(&kept).unwrap_or_default();
+            prop_assert!(parsed.as_object().into_iter().flatten().all(|(key, _)| wanted(key)));
+            prop_assert_eq!(yaml_without(&kept, wanted), kept);
+        }
     }
 }
