@@ -10,6 +10,15 @@ use std::collections::BTreeMap;
 use remint_model::{EntryPath, SourceTree};
 use serde_json::Value;
 
+/// No code host runs a larger workflow.
+const LARGEST: usize = 1 << 20;
+/// How many jobs of a workflow are read.
+const MOST_JOBS: usize = 256;
+/// How many steps of a job are read.
+const MOST_STEPS: usize = 1000;
+/// How many bytes of variables or inputs are kept in one place: every job and step gets its own copy.
+const MOST_VALUES: usize = 16 << 10;
+
 /// One workflow file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Workflow {
@@ -70,7 +79,9 @@ pub(crate) fn all(tree: &SourceTree) -> Vec<Workflow> {
     tree.texts
         .keys()
         .filter_map(|path| {
-            let text = tree.text(path.as_str())?;
+            let text = tree
+                .text(path.as_str())
+                .filter(|text| text.len() <= LARGEST)?;
             match kind(path)? {
                 Kind::Github => github::read(path, text, tree),
                 Kind::Gitlab => gitlab::read(path, text),
@@ -107,13 +118,23 @@ fn kind(path: &EntryPath) -> Option<Kind> {
     }
 }
 
-/// A map of plain values; nested ones are left out.
+/// A map of plain values; nested ones are left out, and those for which there is no room.
 fn plain_map(value: Option<&Value>) -> BTreeMap<String, String> {
+    let mut left = MOST_VALUES;
     value
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), plain(value)?)))
+        .filter(
+            |(key, value)| match left.checked_sub(key.len() + value.len()) {
+                Some(rest) => {
+                    left = rest;
+                    true
+                }
+                None => false,
+            },
+        )
         .collect()
 }
 

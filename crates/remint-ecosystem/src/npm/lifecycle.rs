@@ -12,9 +12,6 @@ use crate::npm::recipe::{Kind, classify, is_check};
 use crate::npm::typescript::{self, Writes};
 use crate::workflow::script::{Command, Script, split};
 
-/// How deep scripts may call each other while being read.
-const DEEPEST: usize = 8;
-
 /// Scripts that `npm pack` and its relatives run themselves.
 pub(crate) const PACK_SCRIPTS: [&str; 4] = ["preprepack", "prepack", "prepare", "preprepare"];
 
@@ -67,17 +64,14 @@ pub(crate) fn pack_builds(manifest: &Manifest) -> bool {
 
 /// Whether this script, or one that it calls, makes files that are published.
 pub(crate) fn builds(manifest: &Manifest, name: &str) -> bool {
-    script_builds(manifest, name, DEEPEST)
-}
-
-fn script_builds(manifest: &Manifest, name: &str, depth: usize) -> bool {
-    let (Some(text), Some(depth)) = (manifest.script(name), depth.checked_sub(1)) else {
-        return false;
-    };
-    match split(text) {
+    any_reached(manifest, name, &|text, called| match split(text) {
         Script::Commands(commands) => commands.iter().any(|command| match classify(command) {
-            Kind::Script(called) if is_check(&called) => false,
-            Kind::Script(called) => says_build(&called) || script_builds(manifest, &called, depth),
+            Kind::Script(name) if is_check(&name) => false,
+            Kind::Script(name) => {
+                let says = says_build(&name);
+                called.push(name);
+                says
+            }
             Kind::Other => is_builder(command),
             Kind::Directory(_)
             | Kind::Install(_)
@@ -87,7 +81,27 @@ fn script_builds(manifest: &Manifest, name: &str, depth: usize) -> bool {
             | Kind::Nothing => false,
         }),
         Script::Compound(text) => says_build(&text),
+    })
+}
+
+/// Whether this holds for the text of a script or of one that it reaches; what a text calls is added to the list.
+/// Each script is read once, however many call it.
+fn any_reached(
+    manifest: &Manifest,
+    name: &str,
+    holds: &dyn Fn(&str, &mut Vec<String>) -> bool,
+) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut called = vec![name.to_owned()];
+    while let Some(name) = called.pop() {
+        if let Some(text) = manifest.script(&name)
+            && seen.insert(name)
+            && holds(text, &mut called)
+        {
+            return true;
+        }
     }
+    false
 }
 
 fn is_builder(command: &Command) -> bool {
@@ -142,26 +156,24 @@ fn says_build(text: &str) -> bool {
 pub(crate) fn runs(manifest: &Manifest, callers: &[&str], script: &str) -> bool {
     callers
         .iter()
-        .any(|caller| *caller != script && script_runs(manifest, caller, script, DEEPEST))
+        .any(|caller| *caller != script && script_runs(manifest, caller, script))
 }
 
-fn script_runs(manifest: &Manifest, caller: &str, script: &str, depth: usize) -> bool {
-    let (Some(text), Some(depth)) = (manifest.script(caller), depth.checked_sub(1)) else {
-        return false;
-    };
-    if manifest.script(script).map(str::trim) == Some(text.trim()) {
-        return true;
-    }
-    match split(text) {
-        Script::Commands(commands) => commands.iter().any(|command| {
-            // With options of its own it may do something else.
-            plain_script(command).is_some_and(|called| {
-                called == script
-                    || (!is_check(&called) && script_runs(manifest, &called, script, depth))
-            })
-        }),
-        Script::Compound(_) => false,
-    }
+fn script_runs(manifest: &Manifest, caller: &str, script: &str) -> bool {
+    let own = manifest.script(script).map(str::trim);
+    any_reached(manifest, caller, &|text, called| {
+        if own == Some(text.trim()) {
+            return true;
+        }
+        let Script::Commands(commands) = split(text) else {
+            return false;
+        };
+        // With options of its own it may do something else.
+        let names: Vec<String> = commands.iter().filter_map(plain_script).collect();
+        let runs = names.iter().any(|name| name == script);
+        called.extend(names.into_iter().filter(|name| !is_check(name)));
+        runs
+    })
 }
 
 /// The script that a command runs in the current folder, without options or arguments.

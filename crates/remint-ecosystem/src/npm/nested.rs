@@ -11,12 +11,15 @@ use crate::workflow::script::{Command, Script, split};
 
 /// How deep scripts may call each other while being read.
 const DEEPEST: usize = 8;
+/// How many scripts and folders are looked into.
+const MOST: usize = 500;
 
 /// The folders that the package's build steps into, in path order.
 pub(crate) fn stepped_into(project: &Project<'_>, steps: &[Replay]) -> Vec<Folder> {
     let mut walk = Walk {
         project,
         seen: BTreeSet::new(),
+        noted: BTreeSet::new(),
         found: BTreeSet::new(),
     };
     let names = lifecycle::build_script(&project.manifest)
@@ -38,18 +41,20 @@ struct Walk<'a> {
     project: &'a Project<'a>,
     /// Scripts that have been read, by folder and name.
     seen: BTreeSet<(Folder, String)>,
+    /// Folders that commands work in.
+    noted: BTreeSet<Folder>,
     found: BTreeSet<Folder>,
 }
 
 impl Walk<'_> {
     fn script(&mut self, folder: &Folder, name: &str, depth: usize) {
         for name in [format!("pre{name}"), name.to_owned(), format!("post{name}")] {
-            let Some(text) = manifest_in(self.project.tree, folder)
-                .and_then(|manifest| manifest.script(&name).map(str::to_owned))
-            else {
+            if self.seen.len() >= MOST || !self.seen.insert((folder.clone(), name.clone())) {
                 continue;
-            };
-            if self.seen.insert((folder.clone(), name)) {
+            }
+            if let Some(text) = manifest_in(self.project.tree, folder)
+                .and_then(|manifest| manifest.script(&name).map(str::to_owned))
+            {
                 self.text(folder, &text, depth);
             }
         }
@@ -85,6 +90,8 @@ impl Walk<'_> {
             && *folder != self.project.folder
             && self.project.member_in(folder).is_none();
         if own
+            && self.noted.len() < MOST
+            && self.noted.insert(folder.clone())
             && manifest_in(self.project.tree, folder)
                 .is_some_and(|manifest| manifest.has_dependencies())
         {

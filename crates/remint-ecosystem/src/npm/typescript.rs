@@ -11,6 +11,8 @@ use crate::workflow::script::Command;
 
 /// How many settings files may extend each other.
 const DEEPEST: usize = 8;
+/// How many settings files are read for one run, each as often as it is extended.
+const MOST: usize = 100;
 
 /// Where a compiler run writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +83,8 @@ struct Settings {
     types: Option<Folder>,
     /// A setting that sends some output to a place of its own.
     elsewhere: bool,
+    /// Settings files that have been read.
+    read: usize,
 }
 
 impl Settings {
@@ -92,6 +96,10 @@ impl Settings {
         path: &str,
         depth: usize,
     ) -> Option<()> {
+        self.read += 1;
+        if self.read > MOST {
+            return None;
+        }
         let (folder, name) = match path.rsplit_once('/') {
             Some((folder, name)) => (from.join(folder)?, name),
             None => (from.clone(), path),

@@ -9,7 +9,7 @@ use crate::yaml;
 
 /// Prerequisites are followed so deep.
 const DEEPEST: usize = 6;
-/// No release takes more commands.
+/// No release takes more commands, or more targets.
 const MOST: usize = 200;
 
 /// Where the recipes of a program lie, each with its reader.
@@ -51,7 +51,7 @@ fn rules(
     let Some(deeper) = depth.checked_sub(1) else {
         return;
     };
-    if !visited.insert(target.to_owned()) {
+    if visited.len() >= MOST || !visited.insert(target.to_owned()) {
         return;
     }
     let mut lines = text.lines().peekable();
@@ -99,15 +99,17 @@ fn push(line: &str, found: &mut Vec<String>) {
 fn taskfile(text: &str, target: &str) -> Vec<String> {
     let mut found = Vec::new();
     if let Ok(document) = yaml::parse(text) {
-        tasks(&document, target, DEEPEST, &mut found);
+        let mut left = MOST;
+        tasks(&document, target, DEEPEST, &mut left, &mut found);
     }
     found
 }
 
-fn tasks(document: &Value, target: &str, depth: usize, found: &mut Vec<String>) {
-    let Some(deeper) = depth.checked_sub(1) else {
+fn tasks(document: &Value, target: &str, depth: usize, left: &mut usize, found: &mut Vec<String>) {
+    let (Some(deeper), Some(fewer)) = (depth.checked_sub(1), left.checked_sub(1)) else {
         return;
     };
+    *left = fewer;
     let Some(task) = document.get("tasks").and_then(|tasks| tasks.get(target)) else {
         return;
     };
@@ -119,7 +121,7 @@ fn tasks(document: &Value, target: &str, depth: usize, found: &mut Vec<String>) 
     };
     for needed in list("deps") {
         if let Some(name) = needed.as_str().or_else(|| needed.get("task")?.as_str()) {
-            tasks(document, name, deeper, found);
+            tasks(document, name, deeper, left, found);
         }
     }
     let alone = [task, task.get("cmd").unwrap_or(&Value::Null)];
@@ -128,7 +130,7 @@ fn tasks(document: &Value, target: &str, depth: usize, found: &mut Vec<String>) 
             Value::String(text) => push(&text.replace('$', "$$"), found),
             Value::Object(fields) => {
                 if let Some(name) = fields.get("task").and_then(Value::as_str) {
-                    tasks(document, name, deeper, found);
+                    tasks(document, name, deeper, left, found);
                 } else if let Some(text) = fields.get("cmd").and_then(Value::as_str)
                     && !std::ptr::eq(command, task)
                 {

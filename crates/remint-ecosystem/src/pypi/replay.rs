@@ -16,6 +16,8 @@ use crate::workflow::{Does, Job};
 const MOST: usize = 40;
 /// Recipes that call recipes.
 const DEEPEST: usize = 4;
+/// Calls of recipes that are followed.
+const MOST_RECIPES: usize = 100;
 
 /// What has to be done again, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +62,7 @@ pub(crate) fn find(
                 .collect(),
             entered: vec![&job.id],
             depth: 0,
+            recipes: 0,
             steps: Vec::new(),
             built_in: None,
         };
@@ -80,6 +83,8 @@ struct Walk<'a> {
     jobs: Vec<&'a Job>,
     entered: Vec<&'a str>,
     depth: usize,
+    /// How many recipes have been read.
+    recipes: usize,
     steps: Vec<Replayed>,
     /// Where the package is built, once that is reached.
     built_in: Option<Folder>,
@@ -220,13 +225,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn recipe(&self, program: &str, targets: &[String], folder: &Folder) -> Vec<String> {
+    fn recipe(&mut self, program: &str, targets: &[String], folder: &Folder) -> Vec<String> {
+        self.recipes += 1;
+        if self.recipes > MOST_RECIPES {
+            return Vec::new();
+        }
         recipes::files(program)
             .iter()
             .find_map(|(name, read)| Some((self.tree.text(&folder.path(name))?, read)))
             .map(|(text, read)| {
                 targets
                     .iter()
+                    .take(MOST_RECIPES)
                     .flat_map(|target| read(text, target))
                     .collect()
             })
@@ -388,5 +398,22 @@ mod tests {
         );
         let test = "on: push\njobs:\n  test:\n    steps:\n      - run: cp a b && uv build\n";
         check(&[(".github/workflows/test.yml", test)], ".", &[]);
+    }
+
+    #[test]
+    fn recipes_that_multiply_come_to_an_end() {
+        let steps = workflow("      - run: make a\n      - run: task a");
+        let makefile = format!("a: a b\nb:\n{}", "\tmake a b\n\ttask a\n".repeat(200));
+        let deps = "a, ".repeat(200);
+        let taskfile = format!("tasks: {{a: {{deps: [{deps}], cmds: [make a]}}}}");
+        check(
+            &[
+                (".github/workflows/release.yml", &steps),
+                ("Makefile", &makefile),
+                ("Taskfile.yml", &taskfile),
+            ],
+            ".",
+            &[],
+        );
     }
 }

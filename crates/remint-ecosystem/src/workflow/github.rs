@@ -5,20 +5,30 @@ use std::collections::BTreeMap;
 use remint_model::{EntryPath, SourceTree};
 use serde_json::Value;
 
-use super::{Does, Job, Step, Workflow, list, plain, plain_map};
+use super::{Does, Job, MOST_JOBS, MOST_STEPS, Step, Workflow, list, plain, plain_map};
 use crate::yaml;
 
 /// How deep composite actions may use each other.
 const DEEPEST: usize = 4;
+/// How many uses of composite actions are spelt out in one workflow.
+const MOST_ACTIONS: usize = 100;
+/// How many bytes of inputs are filled in in one workflow.
+const MOST_FILLED: usize = 1 << 20;
 
 pub(super) fn read(path: &EntryPath, text: &str, tree: &SourceTree) -> Option<Workflow> {
     let document = yaml::parse(text).ok()?;
     let environment = plain_map(document.get("env"));
     let directory = default_directory(&document);
+    let mut actions = Actions {
+        tree,
+        left: MOST_ACTIONS,
+        room: MOST_FILLED,
+    };
     let jobs = document
         .get("jobs")?
         .as_object()?
         .iter()
+        .take(MOST_JOBS)
         .map(|(id, job)| {
             let mut environment = environment.clone();
             environment.extend(plain_map(job.get("env")));
@@ -26,7 +36,7 @@ pub(super) fn read(path: &EntryPath, text: &str, tree: &SourceTree) -> Option<Wo
             Job {
                 id: id.clone(),
                 needs: list(job.get("needs")),
-                steps: steps(job, directory.as_deref(), tree, DEEPEST),
+                steps: actions.steps(job, directory.as_deref(), DEEPEST),
                 environment,
                 image: job
                     .get("container")
@@ -48,105 +58,136 @@ fn default_directory(value: &Value) -> Option<String> {
         .and_then(plain)
 }
 
-fn steps(
-    owner: &Value,
-    default_directory: Option<&str>,
-    tree: &SourceTree,
-    depth: usize,
-) -> Vec<Step> {
-    let mut found = Vec::new();
-    for step in owner
-        .get("steps")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        let environment = plain_map(step.get("env"));
-        let condition = step.get("if").and_then(plain);
-        if let Some(run) = step.get("run").and_then(plain) {
-            found.push(Step {
-                does: Does::Run(run),
-                directory: step
-                    .get("working-directory")
-                    .and_then(plain)
-                    .or_else(|| default_directory.map(str::to_owned)),
-                environment,
-                condition,
-            });
-        } else if let Some(action) = step.get("uses").and_then(plain) {
-            let inputs = plain_map(step.get("with"));
-            match action.strip_prefix("./") {
-                Some(local) if depth > 0 => {
-                    found.extend(composite(local, &inputs, tree, depth - 1));
-                }
-                _ => found.push(Step {
-                    does: Does::Use(
-                        action
-                            .split('@')
-                            .next()
-                            .unwrap_or(&action)
-                            .to_ascii_lowercase(),
-                        inputs,
-                    ),
-                    directory: None,
-                    environment,
-                    condition,
-                }),
-            }
-        }
-    }
-    found
+/// Composite actions of the repository, spelt out wherever they are used.
+struct Actions<'a> {
+    tree: &'a SourceTree,
+    /// How many more uses are followed.
+    left: usize,
+    /// How many more bytes of inputs are filled in.
+    room: usize,
 }
 
-/// The steps of an action kept in the repository itself, its inputs filled in.
-fn composite(
-    directory: &str,
-    inputs: &BTreeMap<String, String>,
-    tree: &SourceTree,
-    depth: usize,
-) -> Vec<Step> {
-    let directory = directory.trim_end_matches('/');
-    let Some(document) = ["action.yml", "action.yaml"]
-        .iter()
-        .find_map(|name| tree.text(&format!("{directory}/{name}")))
-        .and_then(|text| yaml::parse(text).ok())
-    else {
-        return Vec::new();
-    };
-    let mut values: BTreeMap<String, String> = document
-        .get("inputs")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, input)| Some((name.clone(), plain(input.get("default")?)?)))
-        .collect();
-    values.extend(inputs.clone());
-    let Some(runs) = document.get("runs") else {
-        return Vec::new();
-    };
-    let fill = |text: &str| {
-        values.iter().fold(text.to_owned(), |text, (name, value)| {
-            text.replace(&format!("${{{{ inputs.{name} }}}}"), value)
-                .replace(&format!("${{{{inputs.{name}}}}}"), value)
-        })
-    };
-    steps(runs, None, tree, depth)
-        .into_iter()
-        .map(|mut step| {
-            step.does = match step.does {
-                Does::Run(run) => Does::Run(fill(&run)),
-                Does::Use(action, inputs) => Does::Use(
-                    action,
-                    inputs
-                        .into_iter()
-                        .map(|(name, value)| (name, fill(&value)))
-                        .collect(),
-                ),
-            };
-            step.directory = step.directory.map(|directory| fill(&directory));
-            step
-        })
-        .collect()
+impl Actions<'_> {
+    fn steps(&mut self, owner: &Value, default_directory: Option<&str>, depth: usize) -> Vec<Step> {
+        let mut found = Vec::new();
+        for step in owner
+            .get("steps")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            if found.len() >= MOST_STEPS {
+                break;
+            }
+            let environment = plain_map(step.get("env"));
+            let condition = step.get("if").and_then(plain);
+            if let Some(run) = step.get("run").and_then(plain) {
+                found.push(Step {
+                    does: Does::Run(run),
+                    directory: step
+                        .get("working-directory")
+                        .and_then(plain)
+                        .or_else(|| default_directory.map(str::to_owned)),
+                    environment,
+                    condition,
+                });
+            } else if let Some(action) = step.get("uses").and_then(plain) {
+                let inputs = plain_map(step.get("with"));
+                match action.strip_prefix("./") {
+                    Some(local) if depth > 0 => {
+                        found.extend(self.composite(local, &inputs, depth - 1));
+                        found.truncate(MOST_STEPS);
+                    }
+                    _ => found.push(Step {
+                        does: Does::Use(
+                            action
+                                .split('@')
+                                .next()
+                                .unwrap_or(&action)
+                                .to_ascii_lowercase(),
+                            inputs,
+                        ),
+                        directory: None,
+                        environment,
+                        condition,
+                    }),
+                }
+            }
+        }
+        found
+    }
+
+    /// The steps of an action kept in the repository itself, its inputs filled in.
+    fn composite(
+        &mut self,
+        directory: &str,
+        inputs: &BTreeMap<String, String>,
+        depth: usize,
+    ) -> Vec<Step> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Vec::new();
+        };
+        self.left = left;
+        let directory = directory.trim_end_matches('/');
+        let Some(document) = ["action.yml", "action.yaml"]
+            .iter()
+            .find_map(|name| self.tree.text(&format!("{directory}/{name}")))
+            .and_then(|text| yaml::parse(text).ok())
+        else {
+            return Vec::new();
+        };
+        let mut values: BTreeMap<String, String> = document
+            .get("inputs")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, input)| Some((name.clone(), plain(input.get("default")?)?)))
+            .collect();
+        values.extend(inputs.clone());
+        let Some(runs) = document.get("runs") else {
+            return Vec::new();
+        };
+        let mut steps = self.steps(runs, None, depth);
+        let mut fill = |text: &mut String| *text = fill(text, &values, &mut self.room);
+        for step in &mut steps {
+            match &mut step.does {
+                Does::Run(run) => fill(run),
+                Does::Use(_, inputs) => inputs.values_mut().for_each(&mut fill),
+            }
+            step.directory.as_mut().map(&mut fill);
+        }
+        steps
+    }
+}
+
+/// A text with the inputs that it names, as far as there is room for them. What stands in an input is not looked into.
+fn fill(text: &str, values: &BTreeMap<String, String>, room: &mut usize) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${{") {
+        let Some((expression, behind)) = after.split_once("}}") else {
+            break;
+        };
+        filled.push_str(before);
+        let value = expression
+            .trim()
+            .strip_prefix("inputs.")
+            .and_then(|name| values.get(name));
+        match value {
+            Some(value) if value.len() <= *room => {
+                *room -= value.len();
+                filled.push_str(value);
+            }
+            Some(_) | None => {
+                filled.push_str("${{");
+                filled.push_str(expression);
+                filled.push_str("}}");
+            }
+        }
+        rest = behind;
+    }
+    filled.push_str(rest);
+    filled
 }
 
 #[cfg(test)]
@@ -199,6 +240,43 @@ jobs:
                 BTreeMap::from([("node-version".into(), "22.x".into())])
             )
         );
+    }
+
+    #[test]
+    fn actions_that_multiply_come_to_an_end() {
+        let uses = "    - uses: ./a\n".repeat(60);
+        let workflow = read_one(&[
+            (
+                ".github/workflows/a.yml",
+                "jobs: {x: {steps: [{uses: ./a}]}}",
+            ),
+            (
+                "a/action.yml",
+                &format!("runs:\n  steps:\n    - run: x\n{uses}"),
+            ),
+        ]);
+        assert!(workflow.jobs.first().unwrap().steps.len() <= MOST_STEPS);
+
+        let inputs: String = (0..30)
+            .map(|at| {
+                format!(
+                    "  i{at:02}: {{default: '{}'}}\n",
+                    format!("${{{{ inputs.i{:02} }}}}", at + 1).repeat(9)
+                )
+            })
+            .collect();
+        let workflow = read_one(&[
+            (
+                ".github/workflows/a.yml",
+                "jobs: {x: {steps: [{uses: ./a}]}}",
+            ),
+            (
+                "a/action.yml",
+                &format!("inputs:\n{inputs}runs:\n  steps:\n    - run: ${{{{ inputs.i00 }}}}\n"),
+            ),
+        ]);
+        let step = workflow.jobs.first().unwrap().steps.first().unwrap();
+        assert!(matches!(&step.does, Does::Run(run) if run.len() < 1000));
     }
 
     #[test]

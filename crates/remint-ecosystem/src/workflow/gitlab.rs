@@ -3,7 +3,7 @@
 use remint_model::EntryPath;
 use serde_json::Value;
 
-use super::{Does, Job, Step, Workflow, list, plain, plain_map};
+use super::{Does, Job, MOST_JOBS, Step, Workflow, list, plain, plain_map};
 use crate::yaml;
 
 /// Top-level keys that are no jobs.
@@ -30,6 +30,7 @@ pub(super) fn read(path: &EntryPath, text: &str) -> Option<Workflow> {
     let jobs = top
         .iter()
         .filter(|(id, job)| !RESERVED.contains(&id.as_str()) && job.get("script").is_some())
+        .take(MOST_JOBS)
         .map(|(id, job)| {
             let mut environment = plain_map(top.get("variables"));
             environment.extend(plain_map(job.get("variables")));

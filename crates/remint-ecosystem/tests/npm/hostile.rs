@@ -27,6 +27,49 @@ fn text() -> impl Strategy<Value = String> {
     .prop_map(|parts| parts.concat())
 }
 
+/// Each calls the next one many times over: followed call by call, this would not end.
+#[test]
+fn scripts_and_settings_that_call_each_other_are_read_once() {
+    let scripts: serde_json::Map<_, _> = (0..12)
+        .map(|at| {
+            let next = format!("npm run s{} && ", (at + 1) % 12).repeat(200);
+            (format!("s{at}"), format!("{next}echo").into())
+        })
+        .chain(
+            ["prepare", "prepack", "prepublishOnly", "release"]
+                .map(|name| (name.to_owned(), "npm run s0".into())),
+        )
+        .chain([("build".to_owned(), "tsc".into())])
+        .collect();
+    let manifest = serde_json::json!({"name": "a", "version": "1.2.3", "scripts": scripts});
+    let workflow = "on: push\njobs: {x: {steps: [{run: npm run s0}, {run: npm run release}, {run: npm publish}]}}";
+    let settings: Vec<(String, String)> = (0..7)
+        .map(|at| {
+            let name = |at: usize| match at {
+                0 => "tsconfig.json".to_owned(),
+                at => format!("tsconfig.{at}.json"),
+            };
+            let parents: Vec<String> = vec![format!("./{}", name(at + 1)); 200];
+            (
+                name(at),
+                serde_json::json!({"extends": parents}).to_string(),
+            )
+        })
+        .chain([("tsconfig.7.json".to_owned(), "{}".to_owned())])
+        .collect();
+    let manifest = manifest.to_string();
+    let mut files = vec![
+        ("package.json", manifest.as_str()),
+        (".github/workflows/publish.yml", workflow),
+    ];
+    files.extend(
+        settings
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str())),
+    );
+    assert!(!Project::new(&files).plans().unwrap().is_empty());
+}
+
 proptest! {
     #[test]
     fn scripts_and_workflows_of_any_text_are_planned_or_refused(

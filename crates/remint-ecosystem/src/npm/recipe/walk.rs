@@ -20,6 +20,8 @@ use crate::yaml;
 
 /// How deep scripts may call each other while being read.
 const DEEPEST: usize = 6;
+/// How many scripts are looked into for one that publishes.
+const MOST: usize = 500;
 
 /// A recipe and how well it fits.
 pub(super) struct Candidate {
@@ -54,6 +56,7 @@ pub(super) fn read(
             tools: BTreeMap::new(),
         },
         published: None,
+        quiet: BTreeSet::new(),
     };
     // What an earlier job built arrives as an artifact; its steps belong to the build.
     if downloads_artifacts(job) {
@@ -89,6 +92,8 @@ struct Walk<'a, 'b> {
     recipe: Recipe,
     /// The text of the command that published.
     published: Option<String>,
+    /// Scripts that are known to publish nothing, by folder and name.
+    quiet: BTreeSet<(Folder, String)>,
 }
 
 impl Walk<'_, '_> {
@@ -323,18 +328,56 @@ impl Walk<'_, '_> {
         let Some(depth) = depth.checked_sub(1) else {
             return false;
         };
+        if !self.publishes(name, folder) {
+            return false;
+        }
         let Some(text) = manifest_in(self.project.tree, folder)
             .and_then(|manifest| manifest.script(name).map(str::to_owned))
         else {
             return false;
         };
-        if !publishes(&text, folder, self.project, depth) {
-            return false;
-        }
         self.recipe.steps.extend(replay.finish());
         let environment = replay.environment.clone();
         self.script(&text, folder, &environment, depth);
         true
+    }
+
+    /// Whether a script of a manifest publishes, directly or through others. Each is read once, however many call it.
+    fn publishes(&mut self, name: &str, folder: &Folder) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut called = vec![(folder.clone(), name.to_owned())];
+        while let Some(next) = called.pop() {
+            if seen.contains(&next)
+                || self.quiet.contains(&next)
+                || self.quiet.len() + seen.len() >= MOST
+            {
+                continue;
+            }
+            let (folder, name) = &next;
+            let text = manifest_in(self.project.tree, folder)
+                .and_then(|manifest| manifest.script(name).map(str::to_owned));
+            let commands = match text.as_deref().map(split) {
+                Some(Script::Commands(commands)) => commands,
+                Some(Script::Compound(_)) | None => Vec::new(),
+            };
+            for command in &commands {
+                match classify(command) {
+                    Kind::Publish(_) => return true,
+                    Kind::Script(name) => {
+                        called.push((script_folder(command, folder, self.project), name));
+                    }
+                    Kind::Directory(_)
+                    | Kind::Install(_)
+                    | Kind::Tool(_, _)
+                    | Kind::Stamp
+                    | Kind::Nothing
+                    | Kind::Other => {}
+                }
+            }
+            seen.insert(next);
+        }
+        self.quiet.extend(seen);
+        false
     }
 
     /// A script with control flow: it is repeated whole when it is about nothing but files, and searched for a
@@ -499,36 +542,6 @@ fn builds_workspace(command: &Command) -> bool {
         .iter()
         .any(|tool| command.words.iter().any(|word| word == tool))
         && command.words.iter().any(|word| word.contains("build"))
-}
-
-/// Whether a script publishes, directly or through others of its manifest.
-fn publishes(script: &str, folder: &Folder, project: &Project<'_>, depth: usize) -> bool {
-    let Some(depth) = depth.checked_sub(1) else {
-        return false;
-    };
-    let commands = match split(script) {
-        Script::Commands(commands) => commands,
-        Script::Compound(_) => return false,
-    };
-    commands.iter().any(|command| match classify(command) {
-        Kind::Publish(_) => true,
-        Kind::Script(name) => {
-            let place = script_folder(command, folder, project);
-            manifest_in(project.tree, &place)
-                .and_then(|manifest| {
-                    manifest
-                        .script(&name)
-                        .map(|text| publishes(text, &place, project, depth))
-                })
-                .unwrap_or(false)
-        }
-        Kind::Directory(_)
-        | Kind::Install(_)
-        | Kind::Tool(_, _)
-        | Kind::Stamp
-        | Kind::Nothing
-        | Kind::Other => false,
-    })
 }
 
 /// Whether a variable is a credential by its name, whatever its value.
