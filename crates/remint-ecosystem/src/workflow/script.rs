@@ -66,7 +66,8 @@ pub(crate) fn split(script: &str) -> Script {
             (Quote::Single, _) => current.push(c),
             (_, '\\') => match characters.next() {
                 // A line that goes on.
-                Some('\n') if quote == Quote::None => current.space(' '),
+                Some('\n') if quote == Quote::None && nested == 0 => current.space(' '),
+                Some('\n') if quote == Quote::None => current.push(' '),
                 Some(next) => current.escaped(next),
                 None => {}
             },
@@ -141,6 +142,8 @@ enum Quote {
 #[derive(Default)]
 struct Current {
     text: String,
+    /// Where the text ends, white space behind it left out.
+    end: usize,
     word: Option<String>,
     words: Vec<String>,
     /// Set after a pipe, a redirection or `||`: what follows belongs to the text, not to the words.
@@ -150,11 +153,13 @@ struct Current {
 impl Current {
     fn push(&mut self, c: char) {
         self.text.push(c);
+        self.end = self.text.len();
         self.word.get_or_insert_default().push(c);
     }
 
     fn quoted(&mut self, c: char) {
         self.text.push(c);
+        self.end = self.text.len();
         self.word.get_or_insert_default();
     }
 
@@ -172,6 +177,7 @@ impl Current {
 
     fn stop_words(&mut self, c: char) {
         self.text.push(c);
+        self.end = self.text.len();
         self.end_word();
         self.stopped = true;
     }
@@ -187,7 +193,9 @@ impl Current {
     fn finish(&mut self, commands: &mut Vec<Command>) {
         self.end_word();
         let mut done = std::mem::take(self);
-        let text = done.text.trim().to_owned();
+        // White space that is quoted or escaped belongs to the command.
+        done.text.truncate(done.end);
+        let text = done.text;
         if text.is_empty() {
             return;
         }
@@ -221,6 +229,8 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(script: &str, expect: &[&[&str]]) {
@@ -287,5 +297,22 @@ mod tests {
         assert_eq!(command.option("-w"), Some("a"));
         assert_eq!(command.option("--x"), None);
         assert!(command.has("--access"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_of_commands_is_the_same_commands(
+            any: String,
+            shaped in "([a-z=]{1,3}| |\n|;|&&?|\\|\\|?|[<>#(){}'\"]|\\$[({]?|\\\\|\\\\\n|A=|é|\t){0,16}",
+        ) {
+            for script in [any, shaped] {
+                let Script::Commands(commands) = split(&script) else {
+                    continue;
+                };
+                let texts: Vec<&str> = commands.iter().map(|command| command.text.as_str()).collect();
+                prop_assert!(texts.iter().all(|text| !text.is_empty()));
+                prop_assert_eq!(split(&texts.join("\n")), Script::Commands(commands.clone()));
+            }
+        }
     }
 }
