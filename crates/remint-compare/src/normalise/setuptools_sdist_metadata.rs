@@ -5,7 +5,7 @@ use super::{File, Normaliser, SDISTS, Subject};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "setuptools-sdist-metadata",
-    version: 1,
+    version: 2,
     hides: "the order and line ends of egg-info's SOURCES.txt, and a `[egg_info]` section that states defaults",
     formats: SDISTS,
     subject: Subject::Content(normalise),
@@ -40,6 +40,8 @@ fn without_default_section(content: &[u8]) -> Option<Vec<u8>> {
     let rest = text
         .strip_suffix(DEFAULT)
         .filter(|rest| rest.is_empty() || rest.ends_with('\n'))
+        // Python refuses a file that has a section twice.
+        .filter(|rest| !rest.lines().any(|line| line.trim_end() == "[egg_info]"))
         .unwrap_or(text);
     Some(rest.trim_end_matches('\n').as_bytes().to_vec())
 }

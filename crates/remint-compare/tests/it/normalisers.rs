@@ -414,6 +414,16 @@ fn adversarial_pairs() -> Vec<Pair> {
             ),
             sdist("setup.cfg", ""),
         ),
+        // Python refuses to read the section twice.
+        pair(
+            "setuptools-sdist-metadata",
+            Sdist,
+            sdist(
+                "setup.cfg",
+                "[egg_info]\ntag_build = \ntag_date = 0\n\n[egg_info]\ntag_build = \ntag_date = 0\n\n",
+            ),
+            sdist("setup.cfg", "[egg_info]\ntag_build = \ntag_date = 0\n\n"),
+        ),
         pair(
             "setuptools-sdist-metadata",
             Sdist,
