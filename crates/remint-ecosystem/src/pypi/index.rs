@@ -14,6 +14,9 @@ use crate::request::{Interpreter, Platform};
 /// No project has more files; a page that lists more is an attack on memory.
 const MOST_FILES: usize = 200_000;
 
+/// A longer `<base>` would be copied into the address of every file.
+const LONGEST_BASE: usize = 2048;
+
 /// A page of an index, as it arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct IndexAnswer<'a> {
@@ -324,6 +327,7 @@ fn integrity(
 
 fn base(page: &str, stated: Option<&str>) -> Option<Url> {
     let page = Url::parse(page).ok();
+    let stated = stated.filter(|stated| stated.len() <= LONGEST_BASE);
     match (page, stated) {
         (Some(page), Some(stated)) => page.join(stated).ok(),
         (None, Some(stated)) => Url::parse(stated).ok(),

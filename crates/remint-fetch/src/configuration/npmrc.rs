@@ -246,6 +246,7 @@ fn global_prefix(user: &UserConfiguration) -> Option<PathBuf> {
 /// `#`, quotes, `${VARIABLE}`.
 fn parse(text: &str, user: &UserConfiguration) -> Vec<(String, String)> {
     let mut settings: Vec<(String, String)> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for line in text.lines() {
         let line = line.trim();
         if line.is_empty() || line.starts_with([';', '#', '[']) {
@@ -257,19 +258,20 @@ fn parse(text: &str, user: &UserConfiguration) -> Vec<(String, String)> {
         };
         let key = expand(unquote(key), user);
         let value = expand(unquote(without_comment(value)), user);
-        if let Some(list) = key.strip_suffix("[]") {
-            match settings.iter_mut().find(|(known, _)| known == list) {
-                Some((_, joined)) => {
-                    joined.push('\n');
-                    joined.push_str(&value);
-                }
-                None => settings.push((list.to_owned(), value)),
+        let list = key.strip_suffix("[]");
+        let name = list.unwrap_or(&key);
+        let known = places.get(name).and_then(|place| settings.get_mut(*place));
+        match known {
+            Some((_, joined)) if list.is_some() => {
+                joined.push('\n');
+                joined.push_str(&value);
             }
-        } else if let Some((_, known)) = settings.iter_mut().find(|(known, _)| *known == key) {
             // Within one file the last word counts.
-            *known = value;
-        } else {
-            settings.push((key, value));
+            Some((_, known)) => *known = value,
+            None => {
+                places.insert(name.to_owned(), settings.len());
+                settings.push((name.to_owned(), value));
+            }
         }
     }
     settings
@@ -302,9 +304,10 @@ fn expand(text: &str, user: &UserConfiguration) -> String {
     while let Some((before, after)) = rest.split_once("${") {
         expanded.push_str(before);
         let Some((name, tail)) = after.split_once('}') else {
+            // Nothing that follows is closed either.
             expanded.push_str("${");
             rest = after;
-            continue;
+            break;
         };
         let (plain, optional) = match name.strip_suffix('?') {
             Some(plain) => (plain, true),
@@ -327,6 +330,7 @@ fn expand(text: &str, user: &UserConfiguration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use remint_model::Ecosystem;
 
     use super::*;
@@ -459,5 +463,39 @@ mod tests {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
         assert_eq!(parsed, expect);
+    }
+
+    #[test]
+    fn large_files_take_no_longer_than_their_size() {
+        let place = tempfile::tempdir().unwrap();
+        let user = user(place.path(), &[]);
+        let open = "${".repeat(1 << 20);
+        assert_eq!(expand(&open, &user), open);
+        let many: String = (0..100_000).map(|at| format!("k{at}=1\n")).collect();
+        assert_eq!(parse(&many, &user).len(), 100_000);
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_panics_and_the_last_word_counts(
+            any: String,
+            shaped in "(registry|@s:registry|//x\\.example/:(_authToken|_auth|username|_password)|ca\\[\\]|=|\n| |[;#\"'\\[\\]]|https://x\\.example(/y)?|\\$\\{(A\\??\\})?|é){0,20}",
+        ) {
+            let user = user(Path::new("/nowhere"), &[("A", "1")]);
+            for text in [any, shaped] {
+                let settings = parse(&text, &user);
+                let keys: std::collections::BTreeSet<&String> = settings.iter().map(|(key, _)| key).collect();
+                prop_assert_eq!(keys.len(), settings.len());
+                let overridden = parse(&format!("{text}\nregistry = https://last.example"), &user);
+                prop_assert!(overridden.contains(&("registry".to_owned(), "https://last.example".to_owned())));
+                let settings = Npmrc(settings.into_iter().collect());
+                if let Ok((registries, _)) = settings.registries() {
+                    for registry in registries.all() {
+                        prop_assert!(matches!(registry.scheme(), "https" | "http") && registry.path().ends_with('/'));
+                        prop_assert!(registry.username().is_empty() && registry.password().is_none());
+                    }
+                }
+            }
+        }
     }
 }

@@ -122,7 +122,7 @@ fn decode(text: &str) -> Option<String> {
     let decoded = percent_encoding::percent_decode_str(text)
         .decode_utf8()
         .ok()?;
-    (!decoded.contains(['\0', '\\'])).then(|| decoded.into_owned())
+    (!decoded.contains(|c: char| c.is_control() || c == '\\')).then(|| decoded.into_owned())
 }
 
 /// Mirrors of everything put their npm registry below a folder, which elsewhere is the package `npm`.
@@ -174,7 +174,12 @@ fn npm(path: &str) -> Asked {
 }
 
 fn is_tarball(file: &str) -> bool {
-    (file.ends_with(".tgz") || file.ends_with(".tar.gz")) && !file.starts_with(['.', '-'])
+    (file.ends_with(".tgz") || file.ends_with(".tar.gz"))
+        && !file.starts_with(['.', '-'])
+        // What stands in an address as it is; registries name their files after packages and versions.
+        && file
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._~+!'()*@".contains(&b))
 }
 
 fn python(path: &str) -> Asked {
@@ -278,6 +283,7 @@ pub(super) fn canonical_python_file(project: &PackageName, name: &str, upstream:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn npm_name(text: &str) -> PackageName {
         PackageName::parse(Ecosystem::Npm, text).unwrap()
@@ -354,6 +360,10 @@ mod tests {
             &Asked::Unknown,
         );
         check("https://registry.npmjs.org/", &Asked::Unknown);
+        check(
+            "https://registry.npmjs.org/a/-/a%3f-1.0.0.tgz",
+            &Asked::Unknown,
+        );
         check("https://registry.npmjs.org/a/b/c/d/e", &Asked::Unknown);
         check(
             "https://registry.npmjs.org/%2e%2e%2fx/-/y.tgz",
@@ -448,6 +458,45 @@ mod tests {
         ] {
             let found = tarball_version(&npm_name(name), file);
             assert_eq!(found.as_ref().map(Version::as_str), expect, "{file}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_means_a_path_and_canonical_ones_mean_the_same(
+            host in prop::sample::select([NPM_HOSTS, PYTHON_HOSTS, &["index.example"]].concat()),
+            path in "(/|/-/|/download/|/simple/|packages/|pypi/|npm/|@[a-z]|[a-z]{1,3}|-1\\.0|\\.\\.|%2e|%2f|%00|%5c|%3f|%23|%|\\PC){0,10}(-1\\.0\\.tgz|-1\\.0\\.tar\\.gz|-1\\.0-py3-none-any\\.whl|\\.metadata)?",
+        ) {
+            let known = [Known {
+                ecosystem: Ecosystem::Pypi,
+                url: "https://index.example/simple/".parse().unwrap(),
+            }];
+            let Ok(url) = format!("https://{host}/{path}").parse::<Url>() else {
+                return Ok(());
+            };
+            let again = |address: String| asked(&address.parse().unwrap(), &[]);
+            match asked(&url, &known) {
+                Asked::Packument(name) => {
+                    prop_assert_eq!(again(canonical_packument(&name)), Asked::Packument(name));
+                }
+                Asked::Tarball(name, file) => {
+                    prop_assert!(!file.contains('/') && !file.starts_with('.'));
+                    let address = canonical_tarball(&name, &file);
+                    prop_assert_eq!(again(address), Asked::Tarball(name, file));
+                }
+                Asked::Project(name) => {
+                    prop_assert_eq!(again(canonical_project(&name)), Asked::Project(name));
+                }
+                Asked::PythonFile(file) => {
+                    prop_assert!(!file.name.contains('/'));
+                    if let Some(path) = file.path {
+                        prop_assert!(path.starts_with("packages/"));
+                        prop_assert!(!path.split('/').any(|part| part == ".."));
+                    }
+                    prop_assert!(split_file_name(&file.name).is_some());
+                }
+                Asked::Manifest(..) | Asked::Audit | Asked::Unknown | Asked::Elsewhere => {}
+            }
         }
     }
 }

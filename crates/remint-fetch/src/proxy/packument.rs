@@ -1,7 +1,7 @@
 //! Rewrites npm metadata for the inside: versions hidden, tarballs at their canonical addresses, and reduced to
 //! what installing needs where a client asks for that. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use nodejs_semver::Version as Semver;
@@ -119,7 +119,7 @@ pub(super) fn reshape(
         }
     }
     let hidden = versions.len() < listed.0.len();
-    let shown: Vec<&str> = versions
+    let shown: BTreeSet<&str> = versions
         .iter()
         .map(|(version, _)| version.as_str())
         .collect();
@@ -291,7 +291,7 @@ fn runs_on_install(fields: &Object<'_>) -> bool {
 /// Tags whose version is still there; `latest` by semantic version where some are hidden.
 fn dist_tags(
     tags: Option<&RawValue>,
-    shown: &[&str],
+    shown: &BTreeSet<&str>,
     hidden: bool,
 ) -> Result<Box<RawValue>, serde_json::Error> {
     let tags: BTreeMap<String, String> = match tags {
@@ -300,7 +300,7 @@ fn dist_tags(
     };
     let mut kept: BTreeMap<String, String> = tags
         .into_iter()
-        .filter(|(_, version)| shown.contains(&version.as_str()))
+        .filter(|(_, version)| shown.contains(version.as_str()))
         .collect();
     if hidden {
         let highest = shown
@@ -316,16 +316,20 @@ fn dist_tags(
     raw(&kept)
 }
 
-fn shown_times<'a>(times: &'a RawValue, shown: &[&str]) -> Result<Object<'a>, serde_json::Error> {
+fn shown_times<'a>(
+    times: &'a RawValue,
+    shown: &BTreeSet<&str>,
+) -> Result<Object<'a>, serde_json::Error> {
     let mut times = Object::read(times)?;
     times.0.retain(|(key, _)| {
-        matches!(key.as_str(), "created" | "modified") || shown.contains(&key.as_str())
+        matches!(key.as_str(), "created" | "modified") || shown.contains(key.as_str())
     });
     Ok(times)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use remint_model::Ecosystem;
     use serde_json::{Value, json};
 
@@ -441,6 +445,67 @@ mod tests {
                 reshape(bytes.as_bytes(), &name, |_| true, Form::Abbreviated).is_err(),
                 "{bytes}"
             );
+        }
+    }
+
+    #[test]
+    fn many_tags_and_times_take_no_longer_than_many_versions() {
+        let (name, _) = sample();
+        let versions: Vec<String> = (0..40_000).map(|at| format!("1.0.{at}")).collect();
+        let all = |value: &dyn Fn(&str) -> Value| -> Value {
+            let pairs = versions
+                .iter()
+                .map(|version| (version.clone(), value(version)));
+            Value::Object(pairs.collect())
+        };
+        let document = json!({
+            "versions": all(&|_| json!({})),
+            "dist-tags": all(&|version| version.into()),
+            "time": all(&|_| "a".into()),
+        });
+        let bytes = serde_json::to_vec(&document).unwrap();
+        reshape(&bytes, &name, |version| version != "1.0.0", Form::Full).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_is_visible_is_shown_and_twice_is_once(
+            versions in prop::collection::btree_map("[0-3]\\.[0-3]\\.[0-3](-b)?", "(https://x\\.example/|/-/|b-1\\.tgz|%2f|\\?|#|\\PC){0,4}", 0..6),
+            tags in prop::collection::btree_map("[a-c]", "[0-3]\\.[0-3]\\.[0-3]", 0..4),
+            latest in "[0-3]\\.[0-3]",
+            bytes: Vec<u8>,
+            text in "([{}\\[\\]:,\"]|\"versions\"|\"dist\"|\"time\"|\"dist-tags\"|1){0,30}",
+        ) {
+            let name = PackageName::parse(Ecosystem::Npm, "@a/b").unwrap();
+            let visible = |version: &str| version < latest.as_str();
+            for bytes in [bytes, text.into_bytes()] {
+                for form in [Form::Full, Form::Abbreviated] {
+                    drop(reshape(&bytes, &name, visible, form));
+                }
+                drop(manifest(&bytes, &name, "latest", visible));
+                drop(tarball_address(&bytes, &name, "b-1.tgz"));
+            }
+            let times: BTreeMap<&str, &str> = versions.keys().map(|version| (version.as_str(), "a")).collect();
+            let documents: serde_json::Map<_, _> = versions
+                .iter()
+                .map(|(version, tarball)| (version.clone(), json!({"dist": {"tarball": tarball}})))
+                .collect();
+            let document = json!({"versions": documents, "dist-tags": tags, "time": times});
+            let bytes = serde_json::to_vec(&document).unwrap();
+            for form in [Form::Full, Form::Abbreviated] {
+                let shaped = reshape(&bytes, &name, visible, form).unwrap();
+                prop_assert_eq!(&reshape(&shaped, &name, visible, form).unwrap(), &shaped);
+                let shaped: Value = serde_json::from_slice(&shaped).unwrap();
+                let shown = shaped["versions"].as_object().unwrap();
+                prop_assert!(shown.keys().all(|version| visible(version)));
+                for tagged in shaped["dist-tags"].as_object().unwrap().values() {
+                    prop_assert!(shown.contains_key(tagged.as_str().unwrap()));
+                }
+                for manifest in shown.values() {
+                    let address = manifest["dist"]["tarball"].as_str().unwrap();
+                    prop_assert!(address.starts_with("https://registry.npmjs.org/@a/b/-/"), "{}", address);
+                }
+            }
         }
     }
 }

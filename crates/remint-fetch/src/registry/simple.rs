@@ -16,6 +16,8 @@ use crate::registry::simple_html;
 pub(crate) const JSON: &str = "application/vnd.pypi.simple.v1+json";
 /// No project has more files; a page that lists more is an attack on memory.
 const MOST_FILES: usize = 200_000;
+/// A longer `<base>` would be copied into the address of every file.
+const LONGEST_BASE: usize = 2048;
 
 /// A project's page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,6 +100,7 @@ impl SimplePage {
         } else if kind.ends_with("html") || kind.ends_with("xhtml+xml") {
             let text = String::from_utf8_lossy(bytes);
             let (stated, page) = simple_html::read(&text);
+            let stated = stated.filter(|stated| stated.len() <= LONGEST_BASE);
             if let Some(stated) = stated.and_then(|stated| url.join(&stated).ok()) {
                 base = stated;
             }
@@ -194,6 +197,7 @@ pub(crate) fn split_file_name(file: &str) -> Option<(PackageName, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn json_and_html_pages_say_the_same() {
@@ -309,6 +313,40 @@ mod tests {
                 .as_ref()
                 .map(|(name, version)| (name.as_str(), *version));
             assert_eq!(found, expect, "{file}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_page_panics_or_names_a_file_elsewhere(
+            content: Vec<u8>,
+            html in "(<(a|base) href=[\"']?(\\.\\./|https://x\\.example/|file:|%2e|[a-z.-]{0,5}){0,3}[\"']?|<!?-{0,2}|-->|>|</a>|&#?x?[0-9a-f]{0,9};?|x-1\\.0\\.whl| ){0,20}",
+            json in "([{}\\[\\]:,]|\"files\"|\"filename\"|\"url\"|\"hashes\"|\"x\"|1|null){0,30}",
+        ) {
+            let url: Url = "https://index.example/simple/x/".parse().unwrap();
+            let project = PackageName::parse(Ecosystem::Pypi, "x").unwrap();
+            for content in [content, html.into_bytes(), json.into_bytes()] {
+                for kind in [JSON, "text/html"] {
+                    let Ok(page) = SimplePage::read(&content, Some(kind), &url) else {
+                        continue;
+                    };
+                    let _plausible = page.times_are_plausible(&project);
+                    for file in &page.files {
+                        prop_assert!(!file.filename.contains(['/', '\\', '\0']));
+                        prop_assert!(file.url.starts_with("https:") || file.url.starts_with("http:"));
+                        let _version = file.version(&project);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn no_file_name_panics(any: String, shaped in "[a-z0-9._é-]{0,12}(\\.whl|\\.tar\\.gz|\\.zip)") {
+            for name in [any, shaped] {
+                if let Some((_, version)) = split_file_name(&name) {
+                    prop_assert!(name.contains(version));
+                }
+            }
         }
     }
 }

@@ -129,9 +129,12 @@ fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
+        // No reference is longer, and text full of `&` must not be searched to its end for each of them.
         let reference = after
-            .split_once(';')
-            .filter(|(name, _)| name.len() <= 8)
+            .char_indices()
+            .take(9)
+            .find(|(_, c)| *c == ';')
+            .and_then(|(end, _)| Some((after.get(..end)?, after.get(end + 1..)?)))
             .and_then(|(name, tail)| Some((character(name)?, tail)));
         match reference {
             Some((character, tail)) => {
@@ -202,5 +205,11 @@ mod tests {
             (file.url.as_str(), file.filename.as_str()),
             ("yes", "yes.whl")
         );
+    }
+
+    #[test]
+    fn text_full_of_ampersands_is_read_once() {
+        let text = format!("<a href=\"{}\">x", "&".repeat(4 << 20));
+        assert_eq!(read(&text).1.files.len(), 1);
     }
 }
