@@ -116,3 +116,37 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn replacing_nothing_changes_no_meaning(
+            bytes: Vec<u8>,
+            text in "([{}\\[\\]:,\"]|\"version\":3|\"mappings\":\"\"|\"sources\":|\"file\":|null|\\\\u0061|/a){0,20}",
+            sources in prop::collection::vec(prop::option::of("\\PC{0,6}"), 0..4),
+            file in prop::option::of("\\PC{0,6}"),
+        ) {
+            for content in [bytes.as_slice(), text.as_bytes()] {
+                if let Some(map) = SourceMap::parse(content) {
+                    drop(map.with_paths(&str::to_uppercase));
+                }
+            }
+            let value = serde_json::json!({
+                "version": 3, "mappings": "AAAA", "sources": sources, "file": file, "x_other": {"sources": ["y"]},
+            });
+            let content = value.to_string();
+            let map = SourceMap::parse(content.as_bytes()).unwrap();
+            prop_assert_eq!(map.paths().count(), sources.iter().flatten().count() + usize::from(file.is_some()));
+            let same = map.with_paths(&str::to_owned).unwrap();
+            prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(&same)?, value);
+            let moved = map.with_paths(&|path| format!("/moved/{path}")).unwrap();
+            let moved = SourceMap::parse(&moved).unwrap();
+            prop_assert!(moved.paths().all(|path| path.starts_with("/moved/")));
+        }
+    }
+}

@@ -201,6 +201,8 @@ impl Report {
 mod tests {
     use std::os::unix::ffi::OsStrExt as _;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::command::{Bind, GeneratedFile, Layer};
 
@@ -237,5 +239,33 @@ mod tests {
 
         wire.pop();
         Orders::read(&mut wire.as_slice()).unwrap_err();
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_orders_are_read_as_written(
+            bytes: Vec<u8>,
+            length in any::<u64>(),
+            argv in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6), 1..4),
+            contents in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6), 0..3),
+        ) {
+            drop(Report::decode(&bytes));
+            drop(Orders::read(&mut bytes.as_slice()));
+            let claimed = [&length.to_le_bytes(), bytes.as_slice()].concat();
+            drop(Orders::read(&mut claimed.as_slice()));
+
+            let argv: Vec<OsString> = argv.into_iter().map(OsString::from_vec).collect();
+            let mut command = Command::new(argv.clone(), Owner::for_test());
+            command.files = contents
+                .iter()
+                .map(|content| GeneratedFile { inside: "/x".into(), content: content.clone() })
+                .collect();
+            let mut wire = Vec::new();
+            Orders::new(&command, 1, 2).write(&mut wire)?;
+            let read = Orders::read(&mut wire.as_slice())?;
+            prop_assert_eq!(read.argv, argv);
+            let found: Vec<Vec<u8>> = read.files.into_iter().map(|file| file.content).collect();
+            prop_assert_eq!(found, contents);
+        }
     }
 }

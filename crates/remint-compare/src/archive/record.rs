@@ -249,6 +249,7 @@ fn fields(line: &str) -> Result<Vec<String>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn lines_are_read_as_csv() {
@@ -257,6 +258,26 @@ mod tests {
         assert_eq!(paths, ["a.py", "b,\"c\".py"]);
         for bad in ["a", "a,b,c,d", "\"a,b,c", "\"a\"b,c,d", "a\"b,c,d"] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_read_as_they_are_written(
+            bytes: Vec<u8>,
+            shaped in "[a,\"\r\n=é]{0,30}",
+            paths in prop::collection::vec("[a-z,\"é ]{0,8}", 0..4),
+        ) {
+            for content in [bytes.as_slice(), shaped.as_bytes()] {
+                let _lines = parse(content);
+            }
+            let written: String = paths
+                .iter()
+                .map(|path| format!("\"{}\",sha256=x,7\r\n", path.replace('"', "\"\"")))
+                .collect();
+            let lines = parse(written.as_bytes()).unwrap();
+            let read: Vec<String> = lines.into_iter().map(|line| line.path).collect();
+            prop_assert_eq!(read, paths);
         }
     }
 }

@@ -101,6 +101,8 @@ fn tree_directory(raw: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(manifest: &Value, expect: &[(&str, &str, Option<&str>)]) {
@@ -181,5 +183,25 @@ mod tests {
                 .first()
                 .is_some_and(|claim| claim.url.is_err())
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_panics_and_no_folder_climbs(
+            url in "(git\\+)?(https://|git@|github:)?(github\\.com[/:])?[a-z./]{0,8}(/tree/main/)?(\\.\\./|/|[a-z]|\\\\){0,5}",
+            directory in "(\\.\\.?|/|[a-zC:]{1,2}){0,6}",
+            homepage: String,
+        ) {
+            let manifest = serde_json::json!({
+                "repository": {"url": url, "directory": directory}, "bugs": url, "homepage": homepage,
+            });
+            let manifest = Manifest::parse("package.json", manifest.to_string().as_bytes()).unwrap();
+            for claim in of(&manifest) {
+                prop_assert!(!claim.raw.is_empty());
+                if let Some(directory) = claim.directory {
+                    prop_assert!(!directory.as_str().split('/').any(|part| part == ".."));
+                }
+            }
+        }
     }
 }

@@ -89,6 +89,8 @@ impl fmt::Display for Folder {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn folder(path: &str) -> Folder {
@@ -112,5 +114,21 @@ mod tests {
         assert_eq!(folder("ab").below(&folder("a")), None);
         let up: Vec<_> = folder("a/b").upwards().map(|f| f.to_string()).collect();
         assert_eq!(up, ["a/b", "a", "."]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_leads_out(start in "(\\.\\.?|/|[a-z$]){0,8}", next in "(\\.\\.?|/|[a-z\\\\]|\\PC){0,8}") {
+            let Some(folder) = Folder::default().join(&start) else {
+                return Ok(());
+            };
+            if let Some(joined) = folder.join(&next) {
+                prop_assert!(!joined.as_str().split('/').any(|part| part == ".."));
+                prop_assert_eq!(Folder::default().join(joined.as_str()), Some(joined.clone()));
+                if let Some(below) = joined.below(&folder) {
+                    prop_assert_eq!(folder.join(below), Some(joined));
+                }
+            }
+        }
     }
 }

@@ -136,6 +136,8 @@ fn stated_version(text: &str) -> StatedVersion {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn version(text: &str) -> StatedVersion {
@@ -183,6 +185,29 @@ mod tests {
         for text in ["", "[]", "null", "{", "{\"a\":}", &deep] {
             let error = Manifest::parse("package.json", text.as_bytes()).unwrap_err();
             assert!(matches!(error, MetadataError::Malformed { .. }), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_manifest_panics(
+            bytes: Vec<u8>,
+            text in "([{}\\[\\]:,\"]|\"name\"|\"version\"|\"scripts\"|\"dependencies\"|\"x\"|1|null){0,30}",
+            stated in "v?[0-9]{0,3}(\\.[0-9x*]{0,3}){0,3}[-+]?\\PC{0,4}",
+        ) {
+            for content in [bytes, text.into_bytes()] {
+                if let Ok(manifest) = Manifest::parse("package.json", &content) {
+                    let _identity = manifest.identity();
+                    prop_assert!(manifest.script("x").is_none_or(|text| !text.trim().is_empty()));
+                    prop_assert_eq!(
+                        manifest.dependencies("dependencies").next().is_some(),
+                        manifest.object("dependencies").is_some_and(|list| !list.is_empty())
+                    );
+                }
+            }
+            if let StatedVersion::Exact(exact) = version(&stated) {
+                prop_assert!(nodejs_semver::Version::parse(&exact).is_ok());
+            }
         }
     }
 }

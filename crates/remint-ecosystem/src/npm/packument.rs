@@ -438,6 +438,8 @@ impl<'de> Visitor<'de> for Versions<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(packument: &Value, version: Option<&str>) -> Result<Release, MetadataError> {
@@ -648,6 +650,40 @@ mod tests {
             b"\xff\xfe",
         ] {
             assert!(release(bytes, None).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_document_panics_and_a_release_is_one_of_its_versions(
+            bytes: Vec<u8>,
+            text in "([{}\\[\\]:,\"]|\"versions\"|\"dist-tags\"|\"time\"|\"dist\"|\"tarball\"|\"1\\.0\\.0\"|1|null){0,30}",
+            versions in prop::collection::btree_map("[0-2]\\.[0-2]\\.[0-2](-b\\.[0-9])?|\\PC{0,4}", "(https?://x\\.example/|file:|/-/|[a-z%]{1,3}|\\.tgz){0,4}", 0..5),
+            latest in "[0-2]\\.[0-2]\\.[0-2]",
+            times in prop::collection::btree_map("created|[0-2]\\.[0-2]\\.[0-2]", "20[0-9]{2}-0[1-9]-[0-9]{2}T00:00:00Z|\\PC{0,4}", 0..5),
+        ) {
+            for document in [bytes, text.into_bytes()] {
+                drop(release(&document, None));
+                drop(publish_times(&document));
+            }
+            let documents: serde_json::Map<_, _> = versions
+                .iter()
+                .map(|(version, tarball)| (version.clone(), serde_json::json!({"dist": {"tarball": tarball}})))
+                .collect();
+            let document = serde_json::json!({
+                "name": "x", "versions": documents, "dist-tags": {"latest": latest}, "time": times,
+            });
+            let document = document.to_string().into_bytes();
+            if let Some(times) = publish_times(&document) {
+                prop_assert!(times.keys().all(|version| versions.contains_key(version)));
+            }
+            if let Ok(release) = release(&document, None) {
+                prop_assert!(versions.contains_key(release.version.as_str()));
+                prop_assert!(release.previous.is_none_or(|previous| previous.version != release.version));
+                for file in release.files {
+                    prop_assert!(file.url.starts_with("https:") || file.url.starts_with("http:"));
+                }
+            }
         }
     }
 }

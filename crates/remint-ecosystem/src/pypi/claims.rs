@@ -179,6 +179,8 @@ fn folder(raw: &str) -> Option<EntryPath> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(metadata: &str, expect: &[(&str, &str, Option<&str>)]) {
@@ -273,5 +275,30 @@ mod tests {
         let claims = of_project(project, "2").unwrap();
         assert_eq!(claims.first().unwrap().field, "project_urls.Source");
         assert!(of_project(b"[]", "1.0").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_metadata_panics_and_no_folder_climbs(
+            bytes: Vec<u8>,
+            json in "([{}\\[\\]:,\"]|\"info\"|\"project_urls\"|\"home_page\"|\"Source\"|\"https://github\\.com/o/n(/tree/main/(\\.\\./|[a-z])+)?\"){0,24}",
+            text in "(Project-URL: |Home-page: |Source, |\n|https://github\\.com/o/n|/tree/main/(\\.\\./|[a-z]){0,3}|,|é){0,16}",
+        ) {
+            let mut claims = Vec::new();
+            for content in [json.as_bytes(), bytes.as_slice()] {
+                claims.extend(of_project(content, "1.0").unwrap_or_default());
+            }
+            for content in [text.as_bytes(), bytes.as_slice()] {
+                if let Ok(metadata) = Metadata::parse("METADATA", content) {
+                    claims.extend(of_metadata(&metadata));
+                }
+            }
+            for claim in claims {
+                prop_assert!(!claim.raw.is_empty());
+                if let Some(directory) = claim.directory {
+                    prop_assert!(!directory.as_str().split('/').any(|part| part == ".."));
+                }
+            }
+        }
     }
 }

@@ -200,6 +200,8 @@ fn is(project: &PackageName, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LINUX: Platform = Platform {
@@ -288,5 +290,21 @@ mod tests {
             vec!["x-1-py2-none-any.whl", "x-1.zip", "x-1-py3-none-any.whl"],
             &["x-1-py3-none-any.whl", "x-1.zip", "x-1-py2-none-any.whl"],
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_panics_and_its_version_is_in_it(
+            any: String,
+            shaped in "(x|X_|mcp)?(-[0-9a-z.!+_]{0,6}){0,6}(\\.whl|\\.tar\\.gz|\\.zip)",
+        ) {
+            for name in [any, shaped] {
+                if let Some(file) = PythonFile::parse(&project("x"), &name) {
+                    prop_assert!(name.contains(&file.version_text));
+                    prop_assert_eq!(file.format == ArtifactFormat::Wheel, !file.tags.is_empty());
+                    let _order = file.order(LINUX, &[]);
+                }
+            }
+        }
     }
 }

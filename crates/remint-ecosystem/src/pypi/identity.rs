@@ -317,6 +317,8 @@ impl<'a> Files<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(file: &str, content: &str, name: Option<&str>, version: &StatedVersion) {
@@ -481,6 +483,27 @@ mod tests {
             "[1]",
         ] {
             assert_eq!(version_in_file(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_manifest_panics_and_no_version_file_lies_outside(
+            bytes: Vec<u8>,
+            pyproject in "(\\[(project|tool\\.(hatch\\.version|setuptools\\.dynamic|pdm\\.version|flit\\.metadata))\\]\n|(name|version|dynamic|path|source|from|module)='(\\.\\./|/|[a-z.]|nodejs){0,4}'\n|version=\\{(file|attr)='(\\.\\.|/|[a-z]){0,5}'\\}\n){0,8}",
+            setup_cfg in "(\\[(metadata|options|options\\.packages\\.find)\\]\n|(version|name|where|package_dir) ?= ?(attr:|file:|=)?(\\.\\.|/|[a-z]){0,5}\n){0,8}",
+        ) {
+            for (file, content) in [("p/pyproject.toml", pyproject.as_bytes()), ("p/setup.cfg", setup_cfg.as_bytes())] {
+                for content in [content, bytes.as_slice()] {
+                    let path: EntryPath = file.parse().unwrap();
+                    drop(of_manifest(&path, content));
+                    let _version = version_in_file(content);
+                    for file in version_files(&path, content) {
+                        prop_assert!(file.as_str().starts_with("p/"));
+                        prop_assert!(!file.as_str().split('/').any(|part| part == ".."));
+                    }
+                }
+            }
         }
     }
 }

@@ -239,6 +239,8 @@ fn python_marker(constraint: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(manifest: &str, expect: &[&str], untranslated: bool) {
@@ -300,5 +302,20 @@ mod tests {
         check("[tool.poetry.dependencies]\na={path='../a'}\n", &[], true);
         check("[tool.poetry.dependencies]\na='^1 || ^2'\n", &[], true);
         check("[tool.poetry.dependencies]\na='^banana'\n", &[], true);
+    }
+
+    proptest! {
+        #[test]
+        fn no_constraint_panics(any: String, shaped in "([~^*!=<>|, ]|[0-9]{1,20}|[.]|[a-z]){0,12}") {
+            for constraint in [any, shaped] {
+                let _specifiers = specifiers(&constraint);
+                let _marker = python_marker(&constraint);
+                let mut table = Table::new();
+                table.insert("version".to_owned(), constraint.clone().into());
+                table.insert("python".to_owned(), constraint.clone().into());
+                table.insert("markers".to_owned(), constraint.into());
+                let _requirement = translate("a", &Value::Table(table), None);
+            }
+        }
     }
 }

@@ -108,6 +108,8 @@ pub(crate) fn list(value: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -134,5 +136,23 @@ mod tests {
     fn a_value_without_a_section_is_malformed() {
         assert!(SetupCfg::parse("setup.cfg", b"name = x\n").is_err());
         assert!(SetupCfg::parse("setup.cfg", b"\xff").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_values_are_read_as_written(
+            bytes: Vec<u8>,
+            text in "(\\[|\\]|metadata|name|[=:;#]|\n|\n +|-|é){0,24}",
+            key in "[a-z][a-z-]{0,5}",
+            lines in prop::collection::vec("[a-z>=.]{1,5}", 1..4),
+        ) {
+            for content in [bytes, text.into_bytes()] {
+                drop(SetupCfg::parse("setup.cfg", &content));
+            }
+            let written = format!("[options]\n{key} =\n    {}\n", lines.join("\n    "));
+            let parsed = SetupCfg::parse("setup.cfg", written.as_bytes()).unwrap();
+            let value = parsed.get("options", &key.replace('-', "_")).unwrap();
+            prop_assert_eq!(list(value).collect::<Vec<_>>(), lines);
+        }
     }
 }

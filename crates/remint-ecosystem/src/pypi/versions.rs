@@ -30,6 +30,8 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -69,6 +71,19 @@ mod tests {
         }
         for text in ["0.0.1", "0.0.0a1", "1.0.dev0"] {
             assert!(!is_placeholder(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_version_is_the_same_as_its_normal_form(any: String, shaped in "v?[0-9]{0,12}!?[0-9]{0,22}([.-][0-9]{0,3}){0,3}[-._]?(a|rc|post|dev)?[0-9]{0,22}(\\+[a-z0-9._-]{0,5})?") {
+            for text in [any, shaped] {
+                prop_assert!(same(&text, &text));
+                if let Some(version) = parse(&text) {
+                    prop_assert!(same(&text, &version.to_string()), "{}", version);
+                }
+                let _placeholder = is_placeholder(&text);
+            }
         }
     }
 }

@@ -192,6 +192,8 @@ fn fill(text: &str, values: &BTreeMap<String, String>, room: &mut usize) -> Stri
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::workflow;
 
@@ -311,5 +313,23 @@ runs:
             )
         );
         assert_eq!(steps[1].directory.as_deref(), Some("web"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_workflow_or_action_panics(
+            any: String,
+            text in "(on: push\n|jobs:\n|  x:\n|    steps:\n|      - (run|uses): |\\./a|inputs:\n|runs:\n|  steps:\n|  - uses: \\./a\n|\\$\\{\\{ ?|\\}\\}|inputs\\.x|[&*][a-z] ?|[\\[\\]{}:,'\"#|-]|\n| |x){0,24}",
+        ) {
+            for text in [any, text] {
+                let mut tree = SourceTree::default();
+                for path in [".github/workflows/a.yml", ".gitlab-ci.yml", "a/action.yml"] {
+                    tree.texts.insert(path.parse().unwrap(), text.as_bytes().to_vec());
+                }
+                for workflow in workflow::all(&tree) {
+                    prop_assert!(workflow.jobs.iter().all(|job| job.steps.len() <= MOST_STEPS));
+                }
+            }
+        }
     }
 }

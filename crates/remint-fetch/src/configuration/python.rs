@@ -363,6 +363,8 @@ fn netrc_entry(text: &str, host: &str) -> Option<(String, String)> {
 mod tests {
     use std::path::Path;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(home: &Path, variables: &[(&str, &str)], expect: &[&str]) -> Credentials {
@@ -443,5 +445,30 @@ mod tests {
         check("b.example", None);
         check("c.example", Some(("you", "two")));
         check("d.example", None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_settings_panic(
+            any: String,
+            pip in "(\\[(global|install)?\\]?|\n|\n +|index-url|extra_index_url|cert|[=:#;]|https://x\\.example/| |é){0,20}",
+            uv in "(\\[\\[?(index|pip)\\]?\\]|\n|index-url|extra-index-url|url|name|default|explicit|=|[\"'\\[\\],]|true|https://x\\.example/){0,20}",
+            words in "(machine|login|password|default|macdef|x\\.example|#| |\n|s3cr3t){0,20}",
+        ) {
+            for text in [&any, &pip, &uv, &words] {
+                for setting in sections(text) {
+                    prop_assert!(!setting.key.contains('\n'));
+                }
+                drop(toml::from_str::<UvFile>(text));
+                if let Ok(url) = index_url(text) {
+                    prop_assert!(url.path().ends_with('/') && url.host_str().is_some());
+                }
+                let (name, address) = split_name(text);
+                prop_assert!(text.ends_with(address) && name != Some(""));
+                // A password is one that stands behind its own machine.
+                prop_assert_eq!(netrc_entry(text, "other.example"), None);
+                let _entry = netrc_entry(text, "x.example");
+            }
+        }
     }
 }

@@ -62,6 +62,7 @@ const fn is_ignored_by_hfs(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn aliases_of_the_git_directory_are_refused() {
@@ -106,5 +107,21 @@ mod tests {
             assert!(check_part(part.as_bytes()).is_ok(), "{part:?}");
         }
         assert!(check_part(b"\xff\xfe").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_accepted_part_leaves_its_directory_or_reaches_into_git(
+            any: Vec<u8>,
+            shaped in "(\\.|git|GIT|~1|:|/|\\\\| |\u{200c}|\u{feff}|a){0,5}",
+        ) {
+            for part in [any, shaped.into_bytes()] {
+                if check_part(&part).is_ok() {
+                    prop_assert!(!part.is_empty() && part != b"." && part != b"..");
+                    prop_assert!(!part.iter().any(|byte| matches!(byte, b'/' | b'\\' | 0)));
+                    prop_assert!(!part.eq_ignore_ascii_case(b".git"));
+                }
+            }
+        }
     }
 }

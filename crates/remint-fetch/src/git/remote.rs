@@ -347,6 +347,7 @@ impl Advertised {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_listing_yields_branches_and_peeled_tags() {
@@ -410,5 +411,38 @@ mod tests {
             ]
         );
         assert_eq!(remotes[1].canonical, "https://github.com/owner/name");
+    }
+
+    proptest! {
+        #[test]
+        fn no_listing_panics(
+            bytes: Vec<u8>,
+            shaped in "(([0-9a-f]{40}|[0-9a-fé]{0,3})[\t ]?(HEAD|refs/)?(heads/|tags/|remotes/|pull/)?[a-z/]{0,3}(\\^\\{\\})?\n?){0,6}",
+        ) {
+            for listing in [bytes, shaped.into_bytes()] {
+                if let Ok(advertised) = Advertised::parse(&listing) {
+                    for found in advertised.branches.iter().chain(&advertised.tags) {
+                        let peeled = found.name.ends_with("^{}");
+                        prop_assert!(!peeled && !found.name.contains('\n'));
+                    }
+                    let _main = advertised.main_branch();
+                }
+                let _proposals = Advertised::proposals(&listing);
+            }
+        }
+
+        #[test]
+        fn nothing_but_https_ssh_and_git_comes_of_metadata(
+            text in "(https?|ssh|git)://([a-z]@)?(127\\.0\\.0\\.1|10\\.0\\.0\\.1|192\\.168\\.0\\.1)(:[0-9]{0,6})?/[a-z./]{0,6}",
+        ) {
+            if let Ok(url) = text.parse::<RepositoryUrl>() {
+                for form in forms_of(&url) {
+                    let protocols = protocols_of(&form).unwrap();
+                    let (host, _) = host_and_port(&form, protocols);
+                    prop_assert_eq!(host.as_str(), url.host());
+                }
+                prop_assert!(remotes_for(&GitSettings::default(), &url, Will::Metadata).is_err());
+            }
+        }
     }
 }

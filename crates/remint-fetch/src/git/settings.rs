@@ -177,6 +177,7 @@ pub(super) fn protocols_of(url: &str) -> Option<Protocols> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn settings(records: &[(&str, &str)]) -> GitSettings {
         let listed: String = records
@@ -258,5 +259,27 @@ mod tests {
             Some(Protocols::Ssh)
         ));
         assert!(matches!(protocols_of("file:///x"), Some(Protocols::File)));
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_is_honoured_is_kept_of_any_configuration(
+            bytes: Vec<u8>,
+            shaped in "((url|http|core|credential)\\.(https://x\\.example/\\.)?(insteadof|proxy|extraheader|helper|sshcommand)\n(~/|https://x|é){0,2}\\x00?){0,6}",
+            url in "(https://x|ext::|[a-z]:|/|é|file://){0,4}",
+        ) {
+            for listed in [bytes, shaped.into_bytes()] {
+                let mut settings = GitSettings::default();
+                settings.take(&listed, Some(Path::new("/home/someone")));
+                for (key, _) in &settings.http {
+                    let name = key.rsplit('.').next().unwrap().to_ascii_lowercase();
+                    prop_assert!(key.starts_with("http.") && HTTP.contains(&name.as_str()));
+                }
+                let _rewritten = settings.rewrite(&url);
+            }
+            if protocols_of(&url).is_some() {
+                prop_assert!(!url.starts_with("ext::"));
+            }
+        }
     }
 }

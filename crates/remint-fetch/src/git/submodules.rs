@@ -236,6 +236,7 @@ fn absolute(parent: &str, url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn relative_urls_stay_on_their_host() {
@@ -250,5 +251,15 @@ mod tests {
         );
         assert_eq!(absolute(parent, "../../../../etc"), None);
         assert_eq!(absolute("/srv/repository", "../x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_relative_url_leaves_its_host(url in "\\.\\.?/(\\.\\./|\\./|/|[a-z@:]{1,3}|é){0,8}") {
+            if let Some(absolute) = absolute("https://example.org/owner/name", &url) {
+                prop_assert!(absolute == "https://example.org" || absolute.starts_with("https://example.org/"), "{}", absolute);
+                prop_assert!(!absolute.split('/').any(|part| part == ".."));
+            }
+        }
     }
 }

@@ -125,6 +125,7 @@ pub(super) struct Unsatisfiable;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn ranges_are_cut_to_the_file() {
@@ -144,6 +145,22 @@ mod tests {
             (Some("lines=1-2"), 10, Ok(None)),
         ] {
             assert_eq!(part_of(header, size), expect, "{header:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_range_leaves_the_file(
+            any: String,
+            shaped in "bytes=[0-9]{0,21} ?-[0-9]{0,21}",
+            size in prop_oneof![0..30_u64, any::<u64>()],
+        ) {
+            for header in [any, shaped] {
+                if let Ok(Some((first, length))) = part_of(Some(&header), size) {
+                    prop_assert!(length > 0);
+                    prop_assert!(first.checked_add(length).is_some_and(|end| end <= size), "{}", header);
+                }
+            }
         }
     }
 }

@@ -242,3 +242,46 @@ async fn get(
         })
         .await
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::registry::simple::SimpleFile;
+
+    proptest! {
+        #[test]
+        fn a_page_is_read_back_as_it_is_shown(
+            files in prop::collection::vec(
+                ("([a-z\"'<>&;]|&amp;|é|-1\\.0\\.whl){1,6}", prop::option::of("([<>=0-9\"'&; ]|&lt;){1,6}"), prop::option::of("[a-z\"<&]{0,4}")),
+                0..4,
+            ),
+        ) {
+            let page = SimplePage {
+                meta: std::collections::BTreeMap::new(),
+                name: "x".to_owned(),
+                files: files
+                    .iter()
+                    .map(|(name, range, yanked)| SimpleFile {
+                        filename: name.clone(),
+                        url: "https://index.example/a?b&c".to_owned(),
+                        requires_python: range.clone(),
+                        yanked: yanked.clone().map(Value::String),
+                        ..SimpleFile::default()
+                    })
+                    .collect(),
+                versions: Vec::new(),
+            };
+            let url = "https://index.example/simple/x/".parse().unwrap();
+            let read = SimplePage::read(html(&page).as_bytes(), Some("text/html"), &url).unwrap();
+            let shape = |page: &SimplePage| -> Vec<_> {
+                page.files
+                    .iter()
+                    .map(|file| (file.filename.clone(), file.url.clone(), file.requires_python.clone(), file.yanked.clone()))
+                    .collect()
+            };
+            prop_assert_eq!(shape(&read), shape(&page));
+        }
+    }
+}

@@ -413,6 +413,7 @@ fn same_python(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use remint_model::{Sha256, Sha512, Target};
 
     use super::*;
@@ -601,5 +602,36 @@ mod tests {
             rules.metadata(Ecosystem::Npm, &npm("a")),
             Err(Refusal::NotInLockfile)
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_lockfile_lets_the_published_file_or_an_unlisted_one_through(
+            name in "published|other|@s/x|\\PC{0,4}",
+            version in "1\\.0\\.0(\\+[a-z])?|[0-9]\\.0\\.[0-9]|\\PC{0,4}",
+            url in prop::option::of("(https?|file)://(registry\\.npmjs\\.org|x\\.example)(:[0-9]{1,3})?/(@s/x|published|-|[a-z0-9.]{1,4}|/|%2f){0,6}"),
+            strong: bool,
+            file in prop::sample::select(vec!["package-lock.json", "uv.lock", "requirements.txt"]),
+            asked in "https?://(registry\\.npmjs\\.org|files\\.pythonhosted\\.org|x\\.example)/(published|other|/-/|/|packages|-1\\.0\\.0|%2f){0,6}(\\.tgz|\\.tar\\.gz)?",
+        ) {
+            let rules = locked(file, vec![fetch(&name, &version, url.as_deref(), strong.then_some(b"x"))]);
+            let address: Url = asked.parse().unwrap();
+            let what = rules.asked(&address);
+            if let Asked::Tarball(name, file) = &what {
+                let passed = rules.tarball(name, file, &address);
+                let published = address::tarball_version(name, file)
+                    .is_some_and(|version| rules.withholds(Ecosystem::Npm, name, version.as_str()));
+                if published {
+                    prop_assert_eq!(passed, Err(Refusal::PublishedFile));
+                } else if passed.is_ok() {
+                    prop_assert_eq!(rules.metadata(Ecosystem::Npm, name), Ok(()));
+                }
+            }
+            if let Asked::PythonFile(file) = &what
+                && rules.python_file(file, &address).is_ok()
+            {
+                prop_assert_eq!(rules.metadata(Ecosystem::Pypi, &file.project), Ok(()));
+            }
+        }
     }
 }

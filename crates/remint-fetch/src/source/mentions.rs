@@ -139,6 +139,7 @@ fn is_named_like(url: &RepositoryUrl, name: &PackageName) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use remint_model::Ecosystem;
 
     use super::*;
@@ -171,5 +172,24 @@ mod tests {
                 "https://github.com/org/platform"
             ]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_description_panics_and_few_repositories_come_of_it(
+            any: Vec<u8>,
+            shaped in "((https://)?(www\\.)?(github\\.com/|gitlab\\.com/|codecov\\.io/gh/|sponsors/)|[a-z.]{1,3}|/|\n|é){0,30}",
+        ) {
+            let name = PackageName::parse(Ecosystem::Pypi, "x").unwrap();
+            for content in [any, shaped.into_bytes()] {
+                let survey = Survey {
+                    texts: vec![("PKG-INFO".parse().unwrap(), content)],
+                    ..Survey::default()
+                };
+                for url in repositories(&survey, &name) {
+                    prop_assert!(PLACES.iter().any(|(_, host)| url.host() == *host));
+                }
+            }
+        }
     }
 }

@@ -241,6 +241,7 @@ fn same_numbers(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use remint_model::{Ecosystem, PackageName};
 
     use super::*;
@@ -325,5 +326,21 @@ mod tests {
             ["v1.1.0", "v1.1.1", "v1.0.0"]
         );
         assert!(nearest(tags.into_iter(), "zzzzzzzz").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_tag_panics(any: String, shaped in "(v|release|thing|@scope/|[@/_.-]|[0-9]{1,9}|1\\.2\\.3|é){0,9}") {
+            for tag in [any, shaped] {
+                for ecosystem in Ecosystem::ALL.iter().copied() {
+                    let _score = score(&target(ecosystem, "thing", "1.2.3"), None, &tag);
+                }
+                let _unowned = is_unowned(&tag);
+                if let Some(version) = version_text(&tag) {
+                    prop_assert!(tag.ends_with(version));
+                }
+                prop_assert!(nearest([tag.as_str(), "1.2.3"].into_iter(), "1.2.3").len() <= 2);
+            }
+        }
     }
 }

@@ -168,6 +168,8 @@ impl Place<'_> {
 mod tests {
     use std::io::Write as _;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn tarball(entries: &[(&str, tar::EntryType, u32)]) -> tempfile::NamedTempFile {
@@ -289,5 +291,55 @@ mod tests {
             matches!(outcome, Err(FetchError::Tool { .. })),
             "{outcome:?}"
         );
+    }
+
+    /// The files that lie here, whatever their kind.
+    fn listed(place: &Path) -> Vec<std::path::PathBuf> {
+        let entries = fs_err::read_dir(place).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_archive_writes_outside_of_its_directory(
+            names in prop::collection::vec("(package/|\\.\\./|/|\\./|C:|[a-c]|\\\\){1,5}", 1..5),
+            kinds in prop::collection::vec(prop::sample::select(vec![b'0', b'1', b'2', b'5', b'x', b'g', b'L', b'S']), 5),
+            at: prop::sample::Index,
+            byte: u8,
+            noise: Vec<u8>,
+        ) {
+            let entries: Vec<_> = names
+                .iter()
+                .zip(kinds)
+                .map(|(name, kind)| (name.as_str(), tar::EntryType::new(kind), 0o644))
+                .collect();
+            let made = fs_err::read(tarball(&entries).path()).unwrap();
+            let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+            for name in &names {
+                // A name that comes twice is refused by the writer already.
+                if zip.start_file(name.as_str(), zip::write::SimpleFileOptions::default()).is_ok() {
+                    zip.write_all(b"text").unwrap();
+                }
+            }
+            let zipped = zip.finish().unwrap().into_inner();
+            let changed = |mut bytes: Vec<u8>| {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                bytes
+            };
+            for bytes in [made.clone(), changed(made), zipped.clone(), changed(zipped), noise] {
+                for kind in [ArchiveKind::NpmTarball, ArchiveKind::Wheel] {
+                    let place = tempfile::tempdir().unwrap();
+                    let archive = place.path().join("archive");
+                    fs_err::write(&archive, &bytes).unwrap();
+                    let root = place.path().join("inner/root");
+                    drop(unpack(&archive, kind, &root));
+                    prop_assert_eq!(listed(place.path()).len(), 2);
+                    prop_assert_eq!(listed(&place.path().join("inner")), [root]);
+                }
+            }
+        }
     }
 }

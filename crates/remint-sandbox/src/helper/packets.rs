@@ -121,6 +121,7 @@ fn be16(bytes: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn query(labels: &[&[u8]]) -> Vec<u8> {
         let mut message = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -234,6 +235,33 @@ mod tests {
                 changed[cut] = value;
                 asked(address, Protocol::Udp, &changed);
                 no_such_name(&changed[8..]);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_packet_panics_and_no_name_hides_what_it_is(
+            bytes: Vec<u8>,
+            labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..5),
+            destination: IpAddr,
+        ) {
+            let labels: Vec<&[u8]> = labels.iter().map(Vec::as_slice).collect();
+            let message = query(&labels);
+            for payload in [bytes.clone(), udp(53, &bytes), udp(53, &message), tcp(53, 2)] {
+                for protocol in [Protocol::Tcp, Protocol::Udp] {
+                    for asked in asked(destination, protocol, &payload) {
+                        let plain = |c: char| c.is_ascii_graphic();
+                        prop_assert!(asked.destination.chars().all(plain), "{}", asked.destination);
+                        prop_assert!(asked.destination.len() <= 2 * LONGEST_NAME);
+                    }
+                }
+            }
+            for message in [bytes, message] {
+                if let Some(answer) = no_such_name(&message) {
+                    prop_assert!(answer.len() <= message.len());
+                    prop_assert_eq!(no_such_name(&answer), None);
+                }
             }
         }
     }
