@@ -197,8 +197,19 @@ impl<R: Read + Seek> Zip<'_, R> {
         self.input.exact(&mut extra, "local extra fields")?;
         let mut sizes = (u64::from(fields.u32(22)), u64::from(fields.u32(18)));
         let mut zip64 = false;
-        for (id, data) in extra_fields(&extra).flatten() {
-            if id == 1 {
+        let mut extra_disagreements = Vec::new();
+        for field in extra_fields(&extra) {
+            let Some((id, data)) = field else {
+                extra_disagreements.push("local extra fields that do not add up");
+                break;
+            };
+            if id == zip_directory::UNICODE_PATH && data.get(5..) != Some(&central.name) {
+                extra_disagreements.push("another name in the local Unicode path field");
+            }
+            if id == zip_directory::ZIP64 {
+                if zip64 {
+                    extra_disagreements.push("two local zip64 fields for one entry");
+                }
                 zip64 = true;
                 let data = Fields(data);
                 let mut next = 0;
@@ -210,6 +221,10 @@ impl<R: Read + Seek> Zip<'_, R> {
                     sizes.1 = data.u64(next);
                 }
             }
+        }
+        for disagreement in extra_disagreements {
+            self.anomalies
+                .add(AnomalyKind::HeaderDisagreement, &central.name, disagreement);
         }
         let later = fields.u16(6) & HAS_DESCRIPTOR != 0;
         let mut disagree = |what: &str| {

@@ -18,8 +18,8 @@ const LOCATOR_64: u32 = 0x0706_4b50;
 const LOCATOR_64_SIZE: u64 = 20;
 const CENTRAL: u32 = 0x0201_4b50;
 const LONGEST_COMMENT: u64 = u16::MAX as u64;
-const UNICODE_PATH: u16 = 0x7075;
-const ZIP64: u16 = 1;
+pub(super) const UNICODE_PATH: u16 = 0x7075;
+pub(super) const ZIP64: u16 = 1;
 
 /// Little-endian fields of a fixed record.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);

@@ -130,6 +130,7 @@ pub(crate) struct ZipEntry {
     pub(crate) local_crc: u32,
     pub(crate) external: u32,
     pub(crate) extra: Vec<u8>,
+    pub(crate) local_extra: Vec<u8>,
     pub(crate) time: u16,
     pub(crate) made_by: u16,
     /// Bytes between this entry and the next.
@@ -153,6 +154,7 @@ pub(crate) fn stored(name: &str, content: &[u8]) -> ZipEntry {
         local_size: u32::try_from(content.len()).unwrap(),
         external: 0o100_644 << 16,
         extra: Vec::new(),
+        local_extra: Vec::new(),
         time: 0,
         made_by: 0x0314,
         after: Vec::new(),
@@ -180,8 +182,9 @@ impl ZipEntry {
         bytes.extend(u32::try_from(self.packed.len()).unwrap().to_le_bytes());
         bytes.extend(self.local_size.to_le_bytes());
         bytes.extend(u16::try_from(self.local_name.len()).unwrap().to_le_bytes());
-        bytes.extend([0, 0]);
+        bytes.extend(u16::try_from(self.local_extra.len()).unwrap().to_le_bytes());
         bytes.extend(&self.local_name);
+        bytes.extend(&self.local_extra);
         bytes.extend(&self.packed);
         bytes.extend(&self.after);
         bytes

@@ -131,6 +131,21 @@ fn names_with_two_readings() {
 }
 
 #[test]
+fn local_extra_fields_are_held_to_the_name_too() {
+    let unicode_path = |name: &[u8]| {
+        let mut extra = 0x7075_u16.to_le_bytes().to_vec();
+        extra.extend(u16::try_from(name.len() + 5).unwrap().to_le_bytes());
+        extra.extend(b"\x01....");
+        extra.extend(name);
+        extra
+    };
+    let with = |extra: Vec<u8>| changed(|entry| entry.local_extra = extra);
+    check(&with(unicode_path(b"x/__init__.py")), &[]);
+    check(&with(unicode_path(b"evil.py")), &[HeaderDisagreement]);
+    check(&with(b"\x01".to_vec()), &[HeaderDisagreement]);
+}
+
+#[test]
 fn paths_that_lead_elsewhere_collide_or_repeat() {
     let with = |name: &str| {
         let mut entries = honest();
