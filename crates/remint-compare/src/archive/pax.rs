@@ -2,17 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use super::tar_header::LARGEST_SAFE;
 use crate::error::ReadError;
 
-/// The records of one extended header; of a repeated key the last, as every reader takes it.
+/// The longest value that is taken for what its key announces; a tar header is longer.
+const LONGEST_DESCRIPTION: usize = 256;
+/// As long as a macOS attribute may be: where it is text, it can hold no header that readers accept.
+const LONGEST_ATTRIBUTE: usize = 4096;
+
+/// The records of one extended header.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Records(BTreeMap<Vec<u8>, Vec<u8>>);
+pub(crate) struct Records {
+    /// Of a repeated key the last value, as every reader takes it.
+    values: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What readers are known to understand in different ways, in words.
+    disagreements: Vec<String>,
+}
 
 impl Records {
     /// Reads all records of a header whose content stands at `offset` of the tar.
     pub(crate) fn parse(content: &[u8], offset: u64) -> Result<Self, ReadError> {
         let bad = |reason: &str| ReadError::malformed(offset, format!("PAX record {reason}"));
-        let mut records = BTreeMap::new();
+        let mut records = Self::default();
         let mut rest = content;
         while !rest.is_empty() {
             let blank = rest
@@ -28,6 +39,10 @@ impl Records {
                 .ok()
                 .and_then(|digits| digits.parse::<usize>().ok())
                 .ok_or_else(|| bad("has no length"))?;
+            if digits.starts_with(b"0") {
+                // node-tar counts the digits of the number, not those that stand there.
+                records.disagree("a PAX record's length with a leading zero");
+            }
             if length > rest.len() {
                 return Err(bad("is longer than its header"));
             }
@@ -44,15 +59,34 @@ impl Records {
                 .position(|byte| *byte == b'=')
                 .ok_or_else(|| bad("has no `=`"))?;
             let (key, value) = body.split_at(equals);
-            records.insert(key.to_vec(), value.get(1..).unwrap_or_default().to_vec());
+            let value = value.get(1..).unwrap_or_default();
+            if let Some(reason) = disagreement(key, value) {
+                records.disagree(format!("PAX `{}` {reason}", key.escape_ascii()));
+            }
+            if records
+                .values
+                .insert(key.to_vec(), value.to_vec())
+                .is_some()
+            {
+                records.disagree(format!("PAX `{}` is stated twice", key.escape_ascii()));
+            }
             rest = next;
         }
-        Ok(Self(records))
+        Ok(records)
     }
 
-    /// The value of a key. An empty value means that the key was deleted.
+    fn disagree(&mut self, reason: impl Into<String>) {
+        self.disagreements.push(reason.into());
+    }
+
+    /// What readers are known to understand in different ways, in words.
+    pub(crate) fn disagreements(&self) -> &[String] {
+        &self.disagreements
+    }
+
+    /// The value of a key. An empty value means that the key was deleted, where `disagreements` does not name it.
     pub(crate) fn value(&self, key: &str) -> Option<&[u8]> {
-        self.0
+        self.values
             .get(key.as_bytes())
             .map(Vec::as_slice)
             .filter(|value| !value.is_empty())
@@ -84,15 +118,76 @@ impl Records {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0
+        self.values
             .iter()
             .map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
     /// Adds the records of `later`, which win.
     pub(crate) fn extend(&mut self, later: Self) {
-        self.0.extend(later.0);
+        self.values.extend(later.values);
     }
+}
+
+/// Why readers may take a record in different ways, or what hides in a value that nothing is compared with.
+fn disagreement(key: &[u8], value: &[u8]) -> Option<&'static str> {
+    if key.is_empty() {
+        return Some("has no key");
+    }
+    // node-tar splits records at line feeds, whatever their stated length.
+    if value.contains(&b'\n') || key.contains(&b'\n') {
+        return Some("holds a line feed");
+    }
+    let attribute = [&b"SCHILY.xattr."[..], b"LIBARCHIVE.xattr."]
+        .iter()
+        .any(|prefix| key.starts_with(prefix));
+    if attribute {
+        // Attributes are binary: macOS writes short ones with NULs to every file.
+        let longest = if value.contains(&0) {
+            LONGEST_DESCRIPTION
+        } else {
+            LONGEST_ATTRIBUTE
+        };
+        return (value.len() > longest).then_some("is too long");
+    }
+    // node-tar ends values there, Python does not.
+    if value.contains(&0) || key.contains(&0) {
+        return Some("holds a NUL");
+    }
+    match key {
+        // node-tar takes 0 and an empty name from these, Python falls back to the header.
+        b"path" | b"linkpath" => value.is_empty().then_some("is empty"),
+        b"size" | b"uid" | b"gid" => {
+            (!is_safe_number(value)).then_some("is no number that all readers take alike")
+        }
+        b"mtime" | b"atime" | b"ctime" | b"LIBARCHIVE.creationtime" => {
+            let mut parts = value.splitn(2, |byte| *byte == b'.');
+            let whole = parts.next().is_some_and(is_safe_number);
+            let fraction = parts.next().is_none_or(is_decimal);
+            (!whole || !fraction).then_some("is no time that all readers take alike")
+        }
+        b"SCHILY.dev" | b"SCHILY.ino" | b"SCHILY.nlink" => {
+            // The packer's disk may number from beyond JavaScript's reach, and nobody reads it.
+            (!is_decimal(value.strip_prefix(b"-").unwrap_or(value))
+                || value.len() > LONGEST_DESCRIPTION)
+                .then_some("is no number")
+        }
+        b"hdrcharset" => (!matches!(value, b"ISO-IR 10646 2000 UTF-8" | b"BINARY"))
+            .then_some("names a character set that readers do not share"),
+        _ => (value.len() > LONGEST_DESCRIPTION).then_some("is too long"),
+    }
+}
+
+fn is_decimal(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+fn is_safe_number(text: &[u8]) -> bool {
+    is_decimal(text)
+        && std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+            .is_some_and(|number| number <= LARGEST_SAFE)
 }
 
 fn parse_time(value: &[u8]) -> Option<(i64, u32)> {

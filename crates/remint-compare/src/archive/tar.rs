@@ -43,6 +43,8 @@ const KNOWN_PREFIXES: &[&str] = &[
     "SCHILY.xattr.com.apple.",
 ];
 
+const PAX_AND_GNU: &str = "PAX and GNU headers for one entry";
+
 /// Goes through the tar inside a gzip stream.
 pub(super) fn walk<R: Read>(
     reader: R,
@@ -138,7 +140,10 @@ impl<R: Read> Tar<'_, R> {
                 return Ok(Flow::Stop);
             }
         }
-        if extended.records.is_some() || extended.long_name.is_some() {
+        if extended.records.is_some()
+            || extended.long_name.is_some()
+            || extended.long_link.is_some()
+        {
             self.disagree(b"", "an extended header without an entry");
         }
         Ok(Flow::Continue)
@@ -151,6 +156,20 @@ impl<R: Read> Tar<'_, R> {
         extended: &mut Extended,
         at: u64,
     ) -> Result<bool, ReadError> {
+        let (pax, gnu) = (
+            extended.records.is_some(),
+            extended.long_name.is_some() || extended.long_link.is_some(),
+        );
+        match header.kind {
+            // Readers apply a PAX size to whatever header comes next, or only to the entry.
+            b'L' | b'K' if pax => self.disagree(&header.name, PAX_AND_GNU),
+            b'x' | b'X' if gnu => self.disagree(&header.name, PAX_AND_GNU),
+            b'g' if pax || gnu => self.disagree(
+                &header.name,
+                "a global PAX header between an entry and what describes it",
+            ),
+            _ => {}
+        }
         match header.kind {
             b'x' | b'X' => {
                 let content = self.text(header.size, self.limits.extended_header, "PAX header")?;
@@ -178,13 +197,13 @@ impl<R: Read> Tar<'_, R> {
                 self.global.extend(records);
             }
             b'L' => {
-                let name = self.long_text(header.size)?;
+                let name = self.long_text(header)?;
                 if extended.long_name.replace(name).is_some() {
                     self.disagree(&header.name, "two long names for one entry");
                 }
             }
             b'K' => {
-                let link = self.long_text(header.size)?;
+                let link = self.long_text(header)?;
                 if extended.long_link.replace(link).is_some() {
                     self.disagree(&header.name, "two long link targets for one entry");
                 }
@@ -196,14 +215,10 @@ impl<R: Read> Tar<'_, R> {
     }
 
     fn check_records(&mut self, header: &Header, records: &Records) {
-        for (key, value) in records.iter() {
-            // node-tar splits records at line feeds, whatever their stated length.
-            if value.contains(&b'\n') || key.contains(&b'\n') {
-                self.disagree(
-                    &header.name,
-                    format!("PAX `{}` holds a line feed", key.escape_ascii()),
-                );
-            }
+        for disagreement in records.disagreements() {
+            self.disagree(&header.name, disagreement);
+        }
+        for (key, _) in records.iter() {
             if key.starts_with(b"GNU.sparse.") {
                 self.anomalies.add(
                     AnomalyKind::UnreadableEntry,
@@ -260,6 +275,7 @@ impl<R: Read> Tar<'_, R> {
                 self.disagree(pax, "PAX and GNU long names differ");
             }
         }
+        let own_slash = header.name.ends_with(b"/");
         let name = name.or(extended.long_name).unwrap_or(header.name);
         let link = link.or(extended.long_link).unwrap_or(header.link);
         if name.len() as u64 > self.limits.name || link.len() as u64 > self.limits.name {
@@ -277,7 +293,7 @@ impl<R: Read> Tar<'_, R> {
             );
         }
         let size = stated_size.unwrap_or(header.size);
-        let kind = self.kind(header.kind, &name);
+        let kind = self.kind(header.kind, own_slash, &name);
         let body = match kind {
             Kind::File | Kind::Unreadable => size,
             Kind::Special(kind) if !matches!(kind, b'3' | b'4' | b'6') => size,
@@ -334,10 +350,19 @@ impl<R: Read> Tar<'_, R> {
         Ok(flow)
     }
 
-    fn kind(&mut self, kind: u8, name: &[u8]) -> Kind {
+    /// `own_slash`: whether the header's own name ends in a slash, whatever name is stated before it.
+    fn kind(&mut self, kind: u8, own_slash: bool, name: &[u8]) -> Kind {
+        let slash = name.ends_with(b"/");
+        if kind == 0 && slash != own_slash {
+            // Python tells directories of this old type by the header's own name, node-tar by the entry's.
+            self.disagree(name, "a directory by one of its names, a file by another");
+        }
+        if slash && matches!(kind, b'1' | b'2' | b'7') {
+            self.disagree(name, "the name ends in a slash, but it is no directory");
+        }
         match kind {
-            0 if name.ends_with(b"/") => Kind::Directory,
-            b'0' if name.ends_with(b"/") => {
+            0 if slash => Kind::Directory,
+            b'0' if slash => {
                 self.disagree(name, "a regular file whose name ends in a slash");
                 Kind::Directory
             }
@@ -358,10 +383,14 @@ impl<R: Read> Tar<'_, R> {
     }
 
     /// A GNU long name: text with a final NUL.
-    fn long_text(&mut self, size: u64) -> Result<Vec<u8>, ReadError> {
-        let mut text = self.text(size, self.limits.name + 1, "a long name")?;
+    fn long_text(&mut self, header: &Header) -> Result<Vec<u8>, ReadError> {
+        let mut text = self.text(header.size, self.limits.name + 1, "a long name")?;
         if text.last() == Some(&0) {
             text.pop();
+        }
+        if text.is_empty() || text.contains(&0) {
+            // Python and node-tar end it at the first NUL, and node-tar ignores it when nothing is left.
+            self.disagree(&header.name, "a long name that is empty or holds a NUL");
         }
         Ok(text)
     }

@@ -46,7 +46,12 @@ const LINK: std::ops::Range<usize> = 157..257;
 const MAGIC: std::ops::Range<usize> = 257..265;
 const USER_NAME: std::ops::Range<usize> = 265..297;
 const GROUP_NAME: std::ops::Range<usize> = 297..329;
+const DEVICE_MAJOR: std::ops::Range<usize> = 329..337;
+const DEVICE_MINOR: std::ops::Range<usize> = 337..345;
 const PREFIX: std::ops::Range<usize> = 345..500;
+/// The largest number that JavaScript tells from its neighbours. node-tar throws at any other, skips the header
+/// and takes the content for headers.
+pub(crate) const LARGEST_SAFE: u64 = (1 << 53) - 1;
 
 fn field(block: &Block, range: std::ops::Range<usize>) -> &[u8] {
     block.get(range).unwrap_or_default()
@@ -56,12 +61,7 @@ impl Header {
     /// Reads a block that is not all zero and that stands at `offset` of the tar.
     pub(crate) fn parse(block: &Block, offset: u64) -> Result<Self, ReadError> {
         check_sum(block, offset)?;
-        let mut disagreements = Vec::new();
-        let number = |range: std::ops::Range<usize>, what: &str| {
-            number(field(block, range)).ok_or_else(|| {
-                ReadError::malformed(offset, format!("tar header has no valid {what}"))
-            })
-        };
+        let mut disagreements = refused_by_some(block);
         let mut text = |range: std::ops::Range<usize>| {
             let (text, hidden) = text(field(block, range));
             if hidden {
@@ -93,6 +93,16 @@ impl Header {
                 }
             }
         }
+        let mut number = |range: std::ops::Range<usize>, what: &str| {
+            let field = field(block, range);
+            let value = number(field).ok_or_else(|| {
+                ReadError::malformed(offset, format!("tar header has no valid {what}"))
+            })?;
+            if !is_safe(field) {
+                disagreements.push("a number that npm's reader refuses, and the header with it");
+            }
+            Ok::<_, ReadError>(value)
+        };
         let mode = number(MODE, "mode")?;
         Ok(Self {
             name,
@@ -110,6 +120,39 @@ impl Header {
             spelling: spelling(block),
         })
     }
+}
+
+/// What makes some readers skip a header or end the archive at it, whatever its other fields say.
+fn refused_by_some(block: &Block) -> Vec<&'static str> {
+    let mut reasons = Vec::new();
+    if block.first() == Some(&0) {
+        // node-tar skips such a header and takes the content for headers, pnpm ends the archive there.
+        reasons.push("a header without a name");
+    }
+    let link = field(block, LINK).first().is_some_and(|byte| *byte != 0);
+    if link && !matches!(block[KIND], b'1' | b'2' | b'x' | b'g') {
+        // node-tar skips such a header, too.
+        reasons.push("a link target in the header of what is no link");
+    }
+    let checksum = field(block, CHECKSUM);
+    if is_base_256(checksum) || checksum.last().is_some_and(u8::is_ascii_digit) {
+        // node-tar reads this field beyond its end.
+        reasons.push("a checksum that does not end within its field");
+    }
+    if [MODE, SIZE]
+        .into_iter()
+        .any(|range| is_base_256(field(block, range)))
+    {
+        reasons.push("a mode or size in base 256, which pnpm does not read");
+    }
+    for range in [DEVICE_MAJOR, DEVICE_MINOR] {
+        let device = field(block, range);
+        if number(device).is_none() || is_base_256(device) {
+            // Python ends the archive at a device number that it cannot read, also of a regular file.
+            reasons.push("a device number that some readers refuse, and the header with it");
+        }
+    }
+    reasons
 }
 
 /// Negative ids are written as two's complement by some packers; only their identity matters.
@@ -157,7 +200,11 @@ fn ends_with_star_times(prefix: &[u8]) -> bool {
         return false;
     };
     let (_, hidden) = self::text(text);
-    !hidden && text.last() == Some(&0) && times.chunks(12).all(|time| number(time).is_some())
+    !hidden
+        && text.last() == Some(&0)
+        && times
+            .chunks(12)
+            .all(|time| number(time).is_some() && is_safe(time))
 }
 
 /// The text up to the first NUL, and whether anything but NULs follows it.
@@ -197,6 +244,19 @@ fn number(field: &[u8]) -> Option<i64> {
     })
 }
 
+fn is_base_256(field: &[u8]) -> bool {
+    field.first().is_some_and(|first| first & 0x80 != 0)
+}
+
+/// Whether every reader takes a valid number alike: octal, or a base 256 that JavaScript and Python know.
+fn is_safe(field: &[u8]) -> bool {
+    !is_base_256(field)
+        || field.first() == Some(&0x80)
+            && number(field)
+                .and_then(|value| u64::try_from(value).ok())
+                .is_some_and(|value| value <= LARGEST_SAFE)
+}
+
 /// The block with digits of numbers made alike and texts removed.
 fn spelling(block: &Block) -> Block {
     let mut spelling = *block;
@@ -233,5 +293,14 @@ mod tests {
         assert_eq!(number(b"-1\0"), None);
         assert_eq!(number(&[0xbf; 12]), None);
         assert_eq!(number(b""), None);
+    }
+
+    #[test]
+    fn numbers_are_safe_as_far_as_javascript_counts() {
+        assert!(is_safe(b"77777777"));
+        assert!(is_safe(b"\x80\x1f\xff\xff\xff\xff\xff\xff"));
+        assert!(!is_safe(b"\x80\x20\0\0\0\0\0\0"));
+        assert!(!is_safe(b"\x81\0\0\0\0\0\0\0"));
+        assert!(!is_safe(b"\xff\xff\xff\xff\xff\xff\xff\xff"));
     }
 }

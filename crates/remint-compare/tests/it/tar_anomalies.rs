@@ -315,6 +315,286 @@ fn headers_that_readers_understand_differently() {
     }
 }
 
+/// Each archive has a header disagreement for the reason that stands beside it.
+fn disagree(cases: Vec<(&str, Vec<TarEntry>)>) {
+    for (reason, entries) in cases {
+        let anomalies = surveyed(NpmTarball, &tgz(&entries)).unwrap().anomalies;
+        assert!(
+            anomalies.iter().any(|anomaly| {
+                anomaly.kind == HeaderDisagreement && anomaly.detail.contains(reason)
+            }),
+            "{reason}: {anomalies:?}"
+        );
+    }
+}
+
+#[test]
+fn numbers_that_npm_refuses_with_their_header() {
+    let refused = "a number that npm's reader refuses";
+    let x = || file("package/x", b"x");
+    let comment = || pax(b'x', &[("comment", b"a")]);
+    let long = |kind| TarEntry::new(kind, b"././@LongLink", b"package/x\0");
+    // Beyond 2^53 - 1, another first byte, negative.
+    let ids: [&[u8; 8]; 3] = [
+        b"\x80\x20\0\0\0\0\0\0",
+        b"\x81\0\0\0\0\0\0\0",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff",
+    ];
+    let times: [&[u8; 12]; 2] = [
+        b"\x80\0\0\0\0\x20\0\0\0\0\0\0",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+    ];
+    for id in ids {
+        for at in [108, 116] {
+            disagree(vec![
+                (refused, vec![x().put(at, id)]),
+                (refused, vec![comment().put(at, id), x()]),
+                (refused, vec![pax(b'g', &[]).put(at, id), x()]),
+                (refused, vec![long(b'L').put(at, id), x()]),
+                (refused, vec![long(b'K').put(at, id), x()]),
+            ]);
+        }
+        disagree(vec![
+            ("a device number", vec![x().put(329, id)]),
+            ("a device number", vec![x().put(337, id)]),
+        ]);
+    }
+    for time in times {
+        disagree(vec![
+            (refused, vec![x().put(136, time)]),
+            (
+                "bytes after the end of the name prefix",
+                vec![x().put(476, time)],
+            ),
+        ]);
+    }
+    check(
+        NpmTarball,
+        &[x()
+            .put(108, b"\x80\x1f\xff\xff\xff\xff\xff\xff")
+            .put(136, b"\x80\0\0\0\0\0\0\0\x65\0\0\0")
+            .put(329, b"0000000\0")
+            .put(337, b"0000000\0")],
+        &[],
+    );
+    disagree(vec![
+        ("a device number", vec![x().put(329, b"none")]),
+        (
+            "a mode or size in base 256",
+            vec![x().put(124, b"\x80\0\0\0\0\0\0\0\0\0\0\x01")],
+        ),
+        (
+            "a mode or size in base 256",
+            vec![x().put(100, b"\x80\0\0\0\0\0\x01\xa4")],
+        ),
+    ]);
+}
+
+#[test]
+fn headers_that_some_readers_skip() {
+    let x = || file("package/x", b"x");
+    let mut unended = x();
+    let sum = String::from_utf8(unended.header[148..154].to_vec()).unwrap();
+    unended.header[148..156].copy_from_slice(format!("00{sum}").as_bytes());
+    let unended_message = "a checksum that does not end within its field";
+    let target = "a link target in the header of what is no link";
+    let no_name = "a header without a name";
+    disagree(vec![
+        (unended_message, vec![unended]),
+        (target, vec![x().put(157, b"y")]),
+        (
+            target,
+            vec![
+                TarEntry::new(b'L', b"././@LongLink", b"package/y\0").put(157, b"y"),
+                x(),
+            ],
+        ),
+        (no_name, vec![file("", b"").put(345, b"package/x")]),
+        (
+            no_name,
+            vec![pax(b'x', &[("comment", b"a")]).put(0, &[0; 11]), x()],
+        ),
+    ]);
+    // Some packers name a link in the extended header of a link.
+    let extended = pax(b'x', &[("comment", b"a")]).put(157, b"PaxHeader");
+    check(NpmTarball, &[extended, x()], &[]);
+}
+
+#[test]
+fn records_that_readers_cut_differently() {
+    let x = || file("package/x", b"x");
+    let raw = |content: &[u8]| vec![TarEntry::new(b'x', b"PaxHeader/x", content), x()];
+    disagree(vec![
+        ("a leading zero", raw(b"019 path=package/y\n")),
+        ("PAX `path` is stated twice", {
+            raw(b"18 path=package/y\n18 path=package/z\n")
+        }),
+        ("PAX `` has no key", raw(b"5 =x\n")),
+    ]);
+    malformed(&tgz(&raw(b"+18 path=package/y\n")), "has no length");
+    malformed(&tgz(&raw(b" 18 path=package/y\n")), "has no length");
+    malformed(&tgz(&raw(b"\t18 path=package/y\n")), "has no length");
+    malformed(&tgz(&raw(b"18 path=package/y\0")), "line feed");
+}
+
+#[test]
+fn records_whose_values_readers_take_differently() {
+    let times: [(&str, &[&[u8]]); 4] = [
+        ("mtime", &[b"", b"-1", b"1.", b"9007199254740992"]),
+        ("atime", &[b"", b"1e3", b"0x10", b" 1", b"Infinity"]),
+        ("ctime", &[b"", b"now", b"1.5.5", b"-1.5"]),
+        ("LIBARCHIVE.creationtime", &[b"", b"hidden"]),
+    ];
+    let x = || file("package/x", b"x");
+    let one = |kind, key: &str, value: &[u8]| vec![pax(kind, &[(key, value)]), x()];
+    for kind in [b'x', b'g'] {
+        for (key, values) in times {
+            for value in values {
+                disagree(vec![(
+                    "is no time that all readers take alike",
+                    one(kind, key, value),
+                )]);
+            }
+        }
+        for (key, value) in [
+            ("size", &b""[..]),
+            ("uid", b""),
+            ("uid", b"9007199254740992"),
+            ("gid", b""),
+            ("gid", b"9007199254740992"),
+        ] {
+            disagree(vec![(
+                "is no number that all readers take alike",
+                one(kind, key, value),
+            )]);
+        }
+        for key in ["path", "linkpath"] {
+            disagree(vec![("is empty", one(kind, key, b""))]);
+        }
+    }
+    for value in [&b"0x1"[..], b"1e0", b" 1", b"-1", b"1.0"] {
+        malformed(&tgz(&one(b'x', "uid", value)), "is no number");
+    }
+}
+
+#[test]
+fn records_that_nothing_is_compared_with_say_what_their_keys_announce() {
+    let x = || file("package/x", b"x");
+    let one = |key: &str, value: &[u8]| vec![pax(b'x', &[(key, value)]), x()];
+    for key in ["comment", "charset", "uname", "gname", "NODETAR.type"] {
+        disagree(vec![
+            ("holds a NUL", one(key, b"a\0b")),
+            ("is too long", one(key, &[b'a'; 257])),
+        ]);
+        check(NpmTarball, &one(key, &[b'a'; 256]), &[]);
+    }
+    for key in ["SCHILY.dev", "SCHILY.ino", "SCHILY.nlink"] {
+        disagree(vec![("is no number", one(key, b"hidden"))]);
+        check(NpmTarball, &one(key, b"10414574138294810"), &[]);
+    }
+    for key in [
+        "SCHILY.xattr.com.apple.provenance",
+        "LIBARCHIVE.xattr.com.apple.quarantine",
+    ] {
+        disagree(vec![
+            ("is too long", one(key, &[0; 257])),
+            ("is too long", one(key, &[b'a'; 4097])),
+        ]);
+        check(NpmTarball, &one(key, b"\x01\x02\0\x9c\xd2"), &[]);
+        check(NpmTarball, &one(key, &[b'a'; 600]), &[]);
+    }
+    disagree(vec![("a character set", one("hdrcharset", b"latin1"))]);
+    check(NpmTarball, &one("hdrcharset", b"BINARY"), &[]);
+    check(
+        NpmTarball,
+        &one("hdrcharset", b"ISO-IR 10646 2000 UTF-8"),
+        &[],
+    );
+    check(
+        NpmTarball,
+        &[
+            pax(
+                b'x',
+                &[
+                    ("atime", b"1700000000.123456789"),
+                    ("ctime", b"1700000000"),
+                    ("LIBARCHIVE.creationtime", b"1700000000.5"),
+                    ("uid", b"501"),
+                ],
+            ),
+            x(),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_header_inside_a_comment() {
+    // What node-tar takes for the next header as soon as it refuses the one of these records.
+    let inner = tar(&[file("package/index.js", b"steal()")]);
+    let mut comment = vec![b' '; 512 - "1549 comment=".len()];
+    comment.extend_from_slice(&inner[..1024]);
+    let header = pax(b'x', &[("comment", &comment)]);
+    assert_eq!(header.content[512..600], inner[..88]);
+    disagree(vec![
+        (
+            "PAX `comment` holds a NUL",
+            [vec![header.clone()], honest()].concat(),
+        ),
+        ("a number that npm's reader refuses", {
+            let header = header.put(108, b"\x81\0\0\0\0\0\0\0");
+            [vec![header], honest()].concat()
+        }),
+    ]);
+}
+
+#[test]
+fn headers_that_stand_between_an_entry_and_its_description() {
+    let x = || file("package/x", b"x");
+    let long = |kind| TarEntry::new(kind, b"././@LongLink", b"package/y\0");
+    let records = || pax(b'x', &[("size", b"1")]);
+    let mixed = "PAX and GNU headers for one entry";
+    let global = "a global PAX header between";
+    disagree(vec![
+        (mixed, vec![records(), long(b'L'), x()]),
+        (mixed, vec![records(), long(b'K'), x()]),
+        (mixed, vec![long(b'L'), records(), x()]),
+        (global, vec![records(), pax(b'g', &[]), x()]),
+        (global, vec![long(b'L'), pax(b'g', &[]), x()]),
+        ("an extended header without an entry", vec![x(), long(b'K')]),
+    ]);
+    check(NpmTarball, &[long(b'K'), long(b'L'), x()], &[]);
+    for content in [&b""[..], b"\0", b"package/y\0/z\0"] {
+        let entry = TarEntry::new(b'K', b"././@LongLink", content);
+        disagree(vec![(
+            "a long name that is empty or holds a NUL",
+            vec![entry, x()],
+        )]);
+    }
+}
+
+#[test]
+fn names_that_make_a_directory_for_some_readers() {
+    let named = |kind, name: &[u8]| TarEntry::new(kind, name, b"");
+    let path = |path: &[u8]| pax(b'x', &[("path", path)]);
+    let clash = "a directory by one of its names, a file by another";
+    disagree(vec![
+        (clash, vec![path(b"package/x/"), named(0, b"package/x")]),
+        (clash, vec![path(b"package/x"), named(0, b"package/x/")]),
+        ("but it is no directory", vec![named(b'7', b"package/x/")]),
+        ("but it is no directory", vec![named(b'2', b"package/x/")]),
+    ]);
+    check(
+        NpmTarball,
+        &[
+            named(0, b"package/d/"),
+            named(0, b"package/x"),
+            named(b'7', b"package/y"),
+        ],
+        &[],
+    );
+}
+
 #[test]
 fn broken_archives_are_errors_with_a_reason() {
     malformed(b"", "gzip header is cut off");
