@@ -14,12 +14,15 @@ mod workflow;
 mod yaml;
 
 pub use release::{
-    Identity, MetadataError, Previous, Release, ReleaseFile, RepositoryClaim, StatedVersion,
-    ToolHints,
+    DocumentFacts, Identity, MetadataError, Previous, Release, ReleaseFile, RepositoryClaim,
+    StatedVersion, ToolHints,
 };
 pub use request::{Interpreter, PlanError, PlanRequest, Platform};
 
-use remint_model::{BuildPlan, Ecosystem, EntryPath, ManifestFacts, SourcePin, SourceTree, Survey};
+use remint_model::{
+    BuildPlan, Ecosystem, EntryPath, ManifestFacts, RegistryDisagreement, SourcePin, SourceTree,
+    Survey,
+};
 
 /// Proposes builds of the target, best first; the first whose result equals the published file settles it.
 ///
@@ -68,6 +71,20 @@ pub fn published_claims(ecosystem: Ecosystem, survey: &Survey) -> Vec<Repository
     match ecosystem {
         Ecosystem::Npm => npm::locate::published_claims(survey),
         Ecosystem::Pypi => pypi::locate::published_claims(survey),
+    }
+}
+
+/// What the registry tells installers about a release and the published file's own manifest does not say.
+///
+/// # Errors
+/// The manifest is absent or cannot be parsed.
+pub fn registry_disagreements(
+    release: &Release,
+    survey: &Survey,
+) -> Result<Vec<RegistryDisagreement>, MetadataError> {
+    match &release.document {
+        Some(document) => npm::locate::registry_disagreements(document, survey),
+        None => Ok(Vec::new()),
     }
 }
 

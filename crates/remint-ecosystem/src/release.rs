@@ -1,8 +1,10 @@
 //! What registry metadata and manifests say about a release, in one form for all ecosystems.
 
+use std::collections::BTreeSet;
+
 use remint_model::{
-    ArtifactFormat, CommitId, EntryPath, FileName, Integrity, PackageName, RepositoryUrl,
-    RepositoryUrlError, Version,
+    ArtifactFormat, CommitId, Dependency, EntryPath, FileName, InstallHook, Integrity, PackageName,
+    RepositoryUrl, RepositoryUrlError, Version,
 };
 
 /// One release as its registry describes it.
@@ -24,6 +26,8 @@ pub struct Release {
     pub tools: ToolHints,
     /// All versions that the registry lists, in the registry's order.
     pub versions: Vec<Version>,
+    /// What the registry itself tells installers, where they take its word instead of the file's (npm).
+    pub document: Option<DocumentFacts>,
     /// What the registry says about withdrawal: npm `deprecated`, PyPI `yanked`.
     pub withdrawn: Option<String>,
 }
@@ -52,6 +56,21 @@ pub struct Previous {
     pub version: Version,
     /// Its claims.
     pub claims: Vec<RepositoryClaim>,
+}
+
+/// What a registry's document of a release makes installers fetch, link and run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DocumentFacts {
+    /// Everything that is fetched because of it.
+    pub dependencies: BTreeSet<Dependency>,
+    /// The peers that need not be there; `None` where the document says nothing about that.
+    pub optional_peers: Option<BTreeSet<String>>,
+    /// Everything that is run because of it.
+    pub hooks: BTreeSet<InstallHook>,
+    /// Name and file of every command that it names.
+    pub commands: BTreeSet<(String, String)>,
+    /// The folder whose files are commands, where it names none.
+    pub commands_folder: Option<String>,
 }
 
 /// A repository as metadata names it.

@@ -2,7 +2,7 @@
 
 use remint_model::{
     Anomaly, Basis, BuildRecord, Comparison, InconclusiveReason, Integrity, ManifestFacts,
-    SourcePin, Target,
+    RegistryDisagreement, SourcePin, Target,
 };
 
 /// What was learnt about one target. Whatever could not be learnt is said so, never left out.
@@ -18,6 +18,8 @@ pub struct Evidence {
     pub source: Option<SourcePin>,
     /// Repositories that the registry names and the published file does not, or the other way round.
     pub repository_claims_disagree: Option<(String, String)>,
+    /// What the registry tells installers and the published file's manifest does not say.
+    pub registry_disagreements: Vec<RegistryDisagreement>,
     /// What no honest packer writes, in the published file.
     pub published_anomalies: Vec<Anomaly>,
     /// The same in the rebuilt one: what the build itself makes of the source is no sign of tampering.

@@ -6,9 +6,9 @@ use remint_judge::{Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedId
 use remint_model::{
     Anomaly, AnomalyKind, Assumption, AssumptionKind, Basis, BuildRecord, Candidate, Change, Class,
     Comparison, Content, Dependency, DependencyKind, Difference, Ecosystem, FoundBy, GapKind,
-    InconclusiveReason, InstallHook, Integrity, ManifestFacts, NetworkAttempt, Outcome,
-    PackageName, Phase, RefusedRequest, Renaming, Severity, Sha1, Sha512, SourceGap, SourcePin,
-    Target,
+    InconclusiveReason, InstallHook, Integrity, ManifestFacts, ManifestPart, NetworkAttempt,
+    Outcome, PackageName, Phase, RefusedRequest, RegistryDisagreement, Renaming, Severity, Sha1,
+    Sha512, SourceGap, SourcePin, Target,
 };
 
 const COMMIT: &str = "1111111111111111111111111111111111111111";
@@ -61,6 +61,7 @@ fn sound() -> Evidence {
             previous_repository: None,
         }),
         repository_claims_disagree: None,
+        registry_disagreements: Vec::new(),
         published_anomalies: Vec::new(),
         rebuilt_anomalies: Vec::new(),
         manifests: Manifests {
@@ -156,6 +157,25 @@ fn what_the_source_does_not_have_fails_the_release() {
         High,
         failed,
     );
+    for part in [
+        ManifestPart::Dependency(DependencyKind::Runtime),
+        ManifestPart::Command,
+        ManifestPart::InstallHook,
+    ] {
+        check(
+            |e| {
+                e.registry_disagreements.push(RegistryDisagreement {
+                    part,
+                    name: "evil".into(),
+                    registry: "1.0.0".into(),
+                    file: None,
+                });
+            },
+            "registry-manifest-disagrees",
+            High,
+            failed,
+        );
+    }
     check(
         |e| e.consumed_published = true,
         "build-consumes-published",

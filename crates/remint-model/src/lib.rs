@@ -27,7 +27,9 @@ pub use comparison::{Change, Class, Comparison, Difference, Erasure};
 pub use digest::{CommitId, DigestError, Integrity, Sha1, Sha256, Sha512};
 pub use finding::{Axis, Finding, Severity};
 pub use judgement::{Basis, Content, InconclusiveReason, Judgement, Outcome};
-pub use manifest::{Dependency, DependencyKind, InstallHook, ManifestFacts};
+pub use manifest::{
+    Dependency, DependencyKind, InstallHook, ManifestFacts, ManifestPart, RegistryDisagreement,
+};
 pub use path::{EntryPath, PathError};
 pub use plan::{
     Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, Output,

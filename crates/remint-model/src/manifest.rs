@@ -59,3 +59,28 @@ pub struct InstallHook {
     /// The command, or the path of the file that runs.
     pub command: String,
 }
+
+/// Something that a registry tells installers about a release and the published file's manifest does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegistryDisagreement {
+    /// What it is about.
+    pub part: ManifestPart,
+    /// The dependency, command or hook.
+    pub name: String,
+    /// What the registry says: the range, the file, the command line.
+    pub registry: String,
+    /// What the file says under the same name, if anything.
+    pub file: Option<String>,
+}
+
+/// The parts of a manifest that installers may take from the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ManifestPart {
+    /// A package that is fetched.
+    Dependency(DependencyKind),
+    /// A command that is put on the path (`bin`).
+    Command,
+    /// Something that is run on install.
+    InstallHook,
+}

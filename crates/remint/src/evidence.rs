@@ -2,8 +2,8 @@
 
 use remint_compare::ArchiveError;
 use remint_ecosystem::{
-    PlanError, StatedVersion, published_claims, published_facts, published_identity, same_version,
-    source_facts,
+    PlanError, StatedVersion, published_claims, published_facts, published_identity,
+    registry_disagreements, same_version, source_facts,
 };
 use remint_fetch::source::FoundSource;
 use remint_judge::{Evidence, Manifests, ResultEvidence, StatedIdentity};
@@ -23,6 +23,7 @@ pub(crate) fn begin(case: &Case) -> Evidence {
         identity: None,
         source: None,
         repository_claims_disagree: None,
+        registry_disagreements: Vec::new(),
         published_anomalies: Vec::new(),
         rebuilt_anomalies: Vec::new(),
         manifests: Manifests::default(),
@@ -53,6 +54,12 @@ pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Surve
             }),
             version,
         });
+    }
+    // A manifest that cannot be read is a finding of its own.
+    if let Some(release) = &case.release
+        && let Ok(disagreements) = registry_disagreements(release, survey)
+    {
+        evidence.registry_disagreements = disagreements;
     }
     // The registry's metadata is made from the manifest on upload; where the two differ, somebody changed one.
     if ecosystem == Ecosystem::Npm

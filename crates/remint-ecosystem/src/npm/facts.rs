@@ -85,17 +85,9 @@ fn of(manifest: &Manifest, has_binding: bool) -> ManifestFacts {
         name: manifest.text("name").map(str::to_owned),
         version: manifest.text("version").map(str::to_owned),
         dependencies: dependencies(manifest),
-        hooks: BTreeSet::new(),
+        hooks: scripts(manifest),
         dynamic_dependencies: false,
     };
-    for name in ["preinstall", "install", "postinstall"] {
-        if let Some(command) = manifest.script(name) {
-            facts.hooks.insert(InstallHook {
-                name: name.to_owned(),
-                command: command.to_owned(),
-            });
-        }
-    }
     // npm's own rule: a binding.gyp is compiled on install where no script says otherwise.
     let silent = manifest.script("install").is_none() && manifest.script("preinstall").is_none();
     if has_binding && silent && manifest.get("gypfile") != Some(&Value::Bool(false)) {
@@ -105,6 +97,19 @@ fn of(manifest: &Manifest, has_binding: bool) -> ManifestFacts {
         });
     }
     facts
+}
+
+/// The scripts that npm runs on install.
+pub(crate) fn scripts(manifest: &Manifest) -> BTreeSet<InstallHook> {
+    ["preinstall", "install", "postinstall"]
+        .iter()
+        .filter_map(|name| {
+            Some(InstallHook {
+                name: (*name).to_owned(),
+                command: manifest.script(name)?.to_owned(),
+            })
+        })
+        .collect()
 }
 
 fn dependencies(manifest: &Manifest) -> BTreeSet<Dependency> {
@@ -147,7 +152,7 @@ fn dependencies(manifest: &Manifest) -> BTreeSet<Dependency> {
 }
 
 /// `bundleDependencies` (or the other spelling): a list of names, or `true` for all.
-fn bundled(manifest: &Manifest) -> Vec<String> {
+pub(crate) fn bundled(manifest: &Manifest) -> Vec<String> {
     let value = manifest
         .get("bundleDependencies")
         .or_else(|| manifest.get("bundledDependencies"));
@@ -165,7 +170,7 @@ fn bundled(manifest: &Manifest) -> Vec<String> {
 }
 
 /// The package of a path like `node_modules/@scope/name/index.js`, at the top of the archive only.
-fn bundled_name(path: &str) -> Option<&str> {
+pub(crate) fn bundled_name(path: &str) -> Option<&str> {
     let below = path.strip_prefix("node_modules/")?;
     let mut parts = below.split('/');
     let first = parts.next()?;

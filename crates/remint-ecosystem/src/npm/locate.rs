@@ -1,10 +1,12 @@
 //! Reads registry metadata and manifests: the entry points of this ecosystem that plan nothing.
 
-use remint_model::{EntryPath, ManifestFacts, SourcePin, SourceTree, Survey, Version};
+use remint_model::{
+    EntryPath, ManifestFacts, RegistryDisagreement, SourcePin, SourceTree, Survey, Version,
+};
 
 use crate::npm::manifest::Manifest;
-use crate::npm::{claims, facts, packument, versions};
-use crate::release::{Identity, MetadataError, Release, RepositoryClaim};
+use crate::npm::{claims, document, facts, packument, versions};
+use crate::release::{DocumentFacts, Identity, MetadataError, Release, RepositoryClaim};
 
 /// Reads one release out of a registry's full metadata document of a package.
 ///
@@ -43,6 +45,17 @@ pub(crate) fn published_claims(survey: &Survey) -> Vec<RepositoryClaim> {
 
 pub(crate) fn published_identity(survey: &Survey) -> Result<Identity, MetadataError> {
     published_manifest(survey).map(|manifest| manifest.identity())
+}
+
+pub(crate) fn registry_disagreements(
+    told: &DocumentFacts,
+    survey: &Survey,
+) -> Result<Vec<RegistryDisagreement>, MetadataError> {
+    Ok(document::disagreements(
+        told,
+        &published_manifest(survey)?,
+        survey,
+    ))
 }
 
 /// A `package.json` that is not part of an installed or vendored dependency.

@@ -4,6 +4,7 @@ mod assemble;
 mod build_path;
 mod building;
 mod claims;
+mod document;
 mod facts;
 mod folder;
 pub(crate) mod frontend;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::npm::manifest::{Manifest, malformed};
-use crate::npm::{claims, versions};
+use crate::npm::{claims, document, versions};
 use crate::release::{MetadataError, Previous, Release, ReleaseFile, ToolHints};
 
 /// What errors call the document.
@@ -30,7 +30,7 @@ pub(crate) fn release(
     let times = index.plausible_times();
     let previous = index.previous(&chosen, times.as_ref());
     let mut documents = Documents::read(packument, &chosen, previous.as_deref())?;
-    let document = documents
+    let stated = documents
         .take(&chosen)
         .ok_or_else(|| malformed(WHAT, format!("version `{chosen}` is no JSON object")))?;
     let previous = previous.and_then(|version| {
@@ -41,19 +41,20 @@ pub(crate) fn release(
         })
     });
     let published = times.and_then(|times| times.get(&chosen).copied());
-    let mut claims = claims::of(&document);
+    let mut claims = claims::of(&stated);
     if claims.is_empty() {
         claims = claims::of(&index.package);
     }
     Ok(Release {
-        files: vec![file(&document, &index.name, &chosen, published)?],
+        files: vec![file(&stated, &index.name, &chosen, published)?],
         claims,
-        git_head: document.text("gitHead").and_then(|id| id.parse().ok()),
+        git_head: stated.text("gitHead").and_then(|id| id.parse().ok()),
         published,
+        document: Some(document::of(&stated, &index.name)?),
         previous,
         tools: ToolHints {
-            node: document.text("_nodeVersion").map(str::to_owned),
-            npm: document.text("_npmVersion").map(str::to_owned),
+            node: stated.text("_nodeVersion").map(str::to_owned),
+            npm: stated.text("_npmVersion").map(str::to_owned),
             generator: None,
         },
         versions: index
@@ -61,7 +62,7 @@ pub(crate) fn release(
             .iter()
             .filter_map(|version| version.parse().ok())
             .collect(),
-        withdrawn: withdrawn(&document),
+        withdrawn: withdrawn(&stated),
         version: chosen.parse().map_err(|error| malformed(WHAT, error))?,
     })
 }

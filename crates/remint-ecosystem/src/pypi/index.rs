@@ -115,6 +115,7 @@ pub(super) fn release(
         git_head: None,
         tools: ToolHints::default(),
         versions: listed,
+        document: None,
         withdrawn,
     })
 }

@@ -212,6 +212,7 @@ impl Wanted {
                 previous: None,
                 tools: ToolHints::default(),
                 versions: Vec::new(),
+                document: None,
                 withdrawn: None,
             },
             survey: Survey::default(),

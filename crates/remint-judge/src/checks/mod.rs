@@ -11,6 +11,7 @@ mod hidden_characters;
 mod identity_mismatch;
 mod integrity;
 mod manifest_unreadable;
+mod registry_manifest_disagrees;
 mod repository_changed;
 mod source_disagreement;
 mod undeclared_dependency;
@@ -34,6 +35,7 @@ pub const ALL: &[Check] = &[
     identity_mismatch::CHECK,
     integrity::CHECK,
     manifest_unreadable::CHECK,
+    registry_manifest_disagrees::CHECK,
     repository_changed::CHECK,
     source_disagreement::CHECK,
     undeclared_dependency::CHECK,

@@ -50,6 +50,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("prefix-bytes"),
     page!("published-manifest-unreadable"),
     page!("record-mismatch"),
+    page!("registry-manifest-disagrees"),
     page!("repository-changed"),
     page!("repository-claims-disagree"),
     page!("resolved-as-of"),

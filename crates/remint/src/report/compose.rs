@@ -112,6 +112,7 @@ fn mismatch(
         identity: None,
         source: None,
         repository_claims_disagree: None,
+        registry_disagreements: Vec::new(),
         published_anomalies: Vec::new(),
         rebuilt_anomalies: Vec::new(),
         manifests: remint_judge::Manifests::default(),

@@ -84,6 +84,7 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
         identity: None,
         source: None,
         repository_claims_disagree: None,
+        registry_disagreements: Vec::new(),
         published_anomalies: Vec::new(),
         rebuilt_anomalies: Vec::new(),
         manifests: Manifests::default(),
