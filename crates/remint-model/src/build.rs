@@ -60,6 +60,8 @@ pub enum FailureReason {
     ToolUnavailable(String),
     /// Everything ran, and no artifact (or more than one) was there.
     NoArtifact(String),
+    /// The source could not be laid out; why the question stays open, and in words.
+    Source(InconclusiveReason, String),
     /// A requirement that the source demands is not allowed in its phase.
     Refused(String),
 }

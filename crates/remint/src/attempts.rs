@@ -363,6 +363,7 @@ fn is_hopeless(outcome: &BuildOutcome) -> bool {
         BuildOutcome::Failed(failure) => matches!(
             failure.reason,
             FailureReason::RegistryUnavailable(_)
+                | FailureReason::Source(..)
                 | FailureReason::Deadline(_)
                 | FailureReason::Downloads(_)
         ),
@@ -372,6 +373,7 @@ fn is_hopeless(outcome: &BuildOutcome) -> bool {
 fn not_built(failure: &Failure) -> ResultEvidence {
     let reason = match &failure.reason {
         FailureReason::RegistryUnavailable(_) => InconclusiveReason::Unavailable,
+        FailureReason::Source(reason, _) => *reason,
         FailureReason::ExitCode(_)
         | FailureReason::Signal(_)
         | FailureReason::Deadline(_)
@@ -424,6 +426,7 @@ fn failure_words(failure: &Failure) -> String {
                 "the source did not build: the registry no longer has {url}, which it is locked to"
             )
         }
+        FailureReason::Source(_, what) => format!("the source could not be laid out: {what}"),
         FailureReason::RegistryUnavailable(what) => format!("a registry did not answer: {what}"),
         FailureReason::ToolUnavailable(what) => {
             format!("a tool for the build is not to be had: {what}")

@@ -90,7 +90,8 @@ pub(crate) async fn locate(
     Ok(Err((reason(&error), chain(&error))))
 }
 
-fn reason(error: &SourceError) -> InconclusiveReason {
+/// Why the question stays open after this error.
+pub(crate) fn reason(error: &SourceError) -> InconclusiveReason {
     match error {
         SourceError::Unavailable { .. } => InconclusiveReason::Unavailable,
         SourceError::Unsupported { .. } => InconclusiveReason::Unsupported,

@@ -21,6 +21,7 @@ use remint_model::{
 };
 
 use crate::cli::BuildNetwork;
+use crate::locate;
 use crate::progress::Stage;
 use crate::room::{self, Shortage};
 use crate::settings::Settings;
@@ -150,8 +151,28 @@ impl Builder {
         let checkout = source.checkout.clone();
         let shape = plan.clone_shape;
         let target = tree.clone();
-        record.gaps =
-            tokio::task::spawn_blocking(move || checkout.materialise(shape, &target)).await??;
+        record.gaps = match tokio::task::spawn_blocking(move || {
+            checkout.materialise(shape, &target)
+        })
+        .await?
+        {
+            Ok(gaps) => gaps,
+            Err(error) if error.is_machine_fault() => return Err(error.into()),
+            Err(error) => {
+                let outcome = BuildOutcome::Failed(Failure {
+                    step: "lay out the source".to_owned(),
+                    phase: None,
+                    reason: FailureReason::Source(locate::reason(&error), chain(&error)),
+                    log_tail: String::new(),
+                });
+                return Ok(Executed {
+                    outcome,
+                    record,
+                    consumed_published: false,
+                    workspace,
+                });
+            }
+        };
         workspace.apply_edits(&plan.edits)?;
         workspace.hand_over()?;
 
