@@ -14,7 +14,7 @@ mod workflow;
 mod yaml;
 
 pub use release::{
-    DocumentFacts, Identity, MetadataError, Previous, Release, ReleaseFile, RepositoryClaim,
+    DocumentFacts, Earlier, Identity, MetadataError, Release, ReleaseFile, RepositoryClaim,
     StatedVersion, ToolHints,
 };
 pub use request::{Interpreter, PlanError, PlanRequest, Platform};

@@ -20,8 +20,8 @@ pub struct Release {
     pub git_head: Option<CommitId>,
     /// When it was published, seconds since 1970, where the registry tells something plausible.
     pub published: Option<i64>,
-    /// The release before it.
-    pub previous: Option<Previous>,
+    /// Releases before it, the nearest first: not all of them, but enough to see whether its repository is new.
+    pub earlier: Vec<Earlier>,
     /// The tools that the publisher's client says it used.
     pub tools: ToolHints,
     /// All versions that the registry lists, in the registry's order.
@@ -49,11 +49,14 @@ pub struct ReleaseFile {
     pub uploaded: Option<i64>,
 }
 
-/// The release before the one in question, and the repositories it named.
+/// A release before the one in question, and the repositories it named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Previous {
+pub struct Earlier {
     /// Its version.
     pub version: Version,
+    /// How many seconds before the release in question it came out, where the registry has both times. Even times
+    /// that cannot be the registry's own count here: a publisher can make them look so.
+    pub before: Option<i64>,
     /// Its claims.
     pub claims: Vec<RepositoryClaim>,
 }

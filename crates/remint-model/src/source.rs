@@ -279,7 +279,7 @@ pub struct SourcePin {
     pub renamed: Option<Renaming>,
     /// Whether an advertised branch or tag reaches the commit.
     pub reachable: bool,
-    /// The repository that the previous release named, where it was another one.
+    /// The repository that an earlier release named, where it was another one.
     pub previous_repository: Option<String>,
 }
 

@@ -12,13 +12,22 @@ use url::Url;
 
 use crate::npm::manifest::{Manifest, malformed};
 use crate::npm::{claims, document, versions};
-use crate::release::{MetadataError, Previous, Release, ReleaseFile, ToolHints};
+use crate::release::{Earlier, MetadataError, Release, ReleaseFile, ToolHints};
 
 /// What errors call the document.
 const WHAT: &str = "registry metadata";
 
 /// How many versions of one line may carry the same minute before the times are taken for a mirror's own.
 const BURST: usize = 4;
+
+/// How many of the releases before it a release is held against, the nearest ones.
+const NEAREST: usize = 40;
+
+/// How many more of them, so that many new releases do not push the old ones out of sight.
+const SETTLED: usize = 10;
+
+/// When a release is old enough to be one of those: 30 days, in seconds.
+const SETTLED_AFTER: i64 = 30 * 24 * 3600;
 
 /// Reads one release.
 pub(crate) fn release(
@@ -28,18 +37,21 @@ pub(crate) fn release(
     let index = Index::read(packument)?;
     let chosen = index.choose(version)?;
     let times = index.plausible_times();
-    let previous = index.previous(&chosen, times.as_ref());
-    let mut documents = Documents::read(packument, &chosen, previous.as_deref())?;
+    let earlier = index.earlier(&chosen, times.as_ref());
+    let mut documents = Documents::read(packument, &chosen, &earlier)?;
     let stated = documents
         .take(&chosen)
         .ok_or_else(|| malformed(WHAT, format!("version `{chosen}` is no JSON object")))?;
-    let previous = previous.and_then(|version| {
-        let document = documents.take(&version)?;
-        Some(Previous {
-            version: version.parse().ok()?,
-            claims: claims::of(&document),
+    let earlier = earlier
+        .iter()
+        .filter_map(|version| {
+            Some(Earlier {
+                before: index.seconds_between(version, &chosen),
+                claims: claims::of(&documents.take(version)?),
+                version: version.parse().ok()?,
+            })
         })
-    });
+        .collect();
     let published = times.and_then(|times| times.get(&chosen).copied());
     let mut claims = claims::of(&stated);
     if claims.is_empty() {
@@ -51,7 +63,7 @@ pub(crate) fn release(
         git_head: stated.text("gitHead").and_then(|id| id.parse().ok()),
         published,
         document: Some(document::of(&stated, &index.name)?),
-        previous,
+        earlier,
         tools: ToolHints {
             node: stated.text("_nodeVersion").map(str::to_owned),
             npm: stated.text("_npmVersion").map(str::to_owned),
@@ -223,24 +235,44 @@ impl Index {
             .map(|(_, text)| text.clone())
     }
 
-    /// The release before this one: the next lower version that was already out; for a stable release a stable
-    /// one where there is any.
-    fn previous(&self, of: &str, times: Option<&BTreeMap<String, i64>>) -> Option<String> {
-        let current = versions::parse(of)?;
+    /// The releases before this one: the lower versions that were already out, the highest first; for a stable
+    /// release the stable ones before all others.
+    fn earlier(&self, of: &str, times: Option<&BTreeMap<String, i64>>) -> Vec<String> {
+        let Some(current) = versions::parse(of) else {
+            return Vec::new();
+        };
         let time = times.and_then(|times| times.get(of));
-        let earlier = |version: &str| match (time, times.and_then(|times| times.get(version))) {
+        let was_out = |version: &str| match (time, times.and_then(|times| times.get(version))) {
             (Some(current), Some(other)) => other <= current,
             _ => true,
         };
-        self.versions
+        let mut lower: Vec<(Semver, &String)> = self
+            .versions
             .iter()
             .filter_map(|text| Some((versions::parse(text)?, text)))
-            .filter(|(version, text)| *version < current && earlier(text))
-            .max_by(|(one, _), (other, _)| {
-                let rank = |version: &Semver| current.is_prerelease() || !version.is_prerelease();
-                (rank(one), one).cmp(&(rank(other), other))
-            })
-            .map(|(_, text)| text.clone())
+            .filter(|(version, text)| *version < current && was_out(text))
+            .collect();
+        lower.sort_by(|(one, _), (other, _)| {
+            let rank = |version: &Semver| current.is_prerelease() || !version.is_prerelease();
+            (rank(other), other).cmp(&(rank(one), one))
+        });
+        let mut texts = lower.into_iter().map(|(_, text)| text.clone());
+        let mut chosen: Vec<String> = texts.by_ref().take(NEAREST).collect();
+        chosen.extend(
+            texts
+                .filter(|version| {
+                    self.seconds_between(version, of)
+                        .is_none_or(|seconds| seconds >= SETTLED_AFTER)
+                })
+                .take(SETTLED),
+        );
+        chosen
+    }
+
+    /// How long after the first version the second came out.
+    fn seconds_between(&self, first: &str, second: &str) -> Option<i64> {
+        let (first, second) = (self.times.get(first)?, self.times.get(second)?);
+        Some(second.saturating_sub(*first))
     }
 
     /// The publish times, unless they are plainly those at which a mirror first saw the versions: patches of one
@@ -295,13 +327,9 @@ impl Index {
 struct Documents(BTreeMap<String, Manifest>);
 
 impl Documents {
-    fn read(
-        packument: &[u8],
-        version: &str,
-        previous: Option<&str>,
-    ) -> Result<Self, MetadataError> {
+    fn read(packument: &[u8], version: &str, earlier: &[String]) -> Result<Self, MetadataError> {
         let wanted = std::iter::once(version)
-            .chain(previous)
+            .chain(earlier.iter().map(String::as_str))
             .map(str::to_owned)
             .collect();
         let mut top = Top {
@@ -560,24 +588,59 @@ mod tests {
     }
 
     #[test]
-    fn the_previous_release_is_the_next_lower_one_that_was_out() {
-        let previous = |packument: &Value, version: &str| {
-            read(packument, Some(version))
-                .unwrap()
-                .previous
-                .map(|previous| previous.version.to_string())
+    fn earlier_releases_are_the_lower_ones_that_were_out() {
+        let earlier = |packument: &Value, version: &str| -> Vec<String> {
+            let release = read(packument, Some(version)).unwrap();
+            release
+                .earlier
+                .iter()
+                .map(|earlier| earlier.version.to_string())
+                .collect()
         };
         let mut packument = packument(&["1.0.0", "2.0.0", "2.1.0-rc.1", "2.1.0", "1.9.0"]);
-        assert_eq!(previous(&packument, "2.1.0").as_deref(), Some("2.0.0"));
-        assert_eq!(previous(&packument, "2.1.0-rc.1").as_deref(), Some("2.0.0"));
-        assert_eq!(previous(&packument, "2.0.0").as_deref(), Some("1.9.0"));
-        assert_eq!(previous(&packument, "1.0.0"), None);
+        assert_eq!(
+            earlier(&packument, "2.1.0"),
+            ["2.0.0", "1.9.0", "1.0.0", "2.1.0-rc.1"]
+        );
+        assert_eq!(
+            earlier(&packument, "2.1.0-rc.1"),
+            ["2.0.0", "1.9.0", "1.0.0"]
+        );
+        assert_eq!(earlier(&packument, "2.0.0"), ["1.9.0", "1.0.0"]);
+        assert_eq!(earlier(&packument, "1.0.0"), [""; 0]);
         packument["time"] = serde_json::json!({
             "1.0.0": "2020-01-01T00:00:00.000Z",
-            "2.0.0": "2021-01-01T00:00:00.000Z",
+            "2.0.0": "2020-01-02T00:00:00.000Z",
             "1.9.0": "2022-01-01T00:00:00.000Z",
         });
-        assert_eq!(previous(&packument, "2.0.0").as_deref(), Some("1.0.0"));
+        assert_eq!(earlier(&packument, "2.0.0"), ["1.0.0"]);
+        let release = read(&packument, Some("2.0.0")).unwrap();
+        assert_eq!(release.earlier.first().unwrap().before, Some(24 * 3600));
+    }
+
+    #[test]
+    fn many_new_releases_do_not_hide_the_old_ones() {
+        let texts: Vec<String> = (0..100).map(|patch| format!("1.0.{patch}")).collect();
+        let versions: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut packument = packument(&versions);
+        packument["time"] = texts
+            .iter()
+            .enumerate()
+            .map(|(patch, version)| {
+                let day = if patch < 3 { "2025-01" } else { "2026-01" };
+                let time = format!("{day}-01T{:02}:{:02}:00.000Z", patch / 60, patch % 60);
+                (version.clone(), Value::from(time))
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        let release = read(&packument, Some("1.0.99")).unwrap();
+        let seen: Vec<&str> = release
+            .earlier
+            .iter()
+            .map(|earlier| earlier.version.as_str())
+            .collect();
+        assert_eq!(seen.len(), NEAREST + 3);
+        assert_eq!(seen.last(), Some(&"1.0.0"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::pypi::file_name::PythonFile;
 use crate::pypi::{index_html, versions};
-use crate::release::{MetadataError, Previous, Release, ReleaseFile, ToolHints};
+use crate::release::{Earlier, MetadataError, Release, ReleaseFile, ToolHints};
 use crate::request::{Interpreter, Platform};
 
 /// No project has more files; a page that lists more is an attack on memory.
@@ -50,6 +50,10 @@ pub(super) struct Page {
     /// PEP 700's list; empty where the page has none.
     pub(super) versions: Vec<String>,
 }
+
+/// How many releases back a repository must have been named to be an old one, and how many seconds (30 days).
+const SETTLED_BEHIND: usize = 5;
+const SETTLED_AFTER: i64 = 30 * 24 * 3600;
 
 pub(super) fn release(
     name: &PackageName,
@@ -99,16 +103,14 @@ pub(super) fn release(
     } else {
         None
     };
+    let earlier = earlier(&listed, &parsed, &upload_times(&files));
     let files = chosen
         .into_iter()
         .map(|(python, file)| release_file(python.format, file, base.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Release {
         published: files.iter().filter_map(|file| file.uploaded).min(),
-        previous: previous(&listed, &parsed).map(|version| Previous {
-            version,
-            claims: Vec::new(),
-        }),
+        earlier,
         version,
         files,
         claims: Vec::new(),
@@ -251,14 +253,51 @@ fn newest(listed: &[Version], files: &[(PythonFile, &IndexFile)]) -> Option<Vers
         .map(|(_, version)| version.clone())
 }
 
-/// The next lower version.
-fn previous(listed: &[Version], version: &pep440_rs::Version) -> Option<Version> {
-    listed
+/// Two of the releases before this one: the next lower version, and the first one of those that show, if they named
+/// the same repository, that it is an old one. Each costs a request.
+fn earlier(
+    listed: &[Version],
+    version: &pep440_rs::Version,
+    times: &BTreeMap<pep440_rs::Version, i64>,
+) -> Vec<Earlier> {
+    let before = |other: &pep440_rs::Version| -> Option<i64> {
+        Some(times.get(version)?.saturating_sub(*times.get(other)?))
+    };
+    let mut lower: Vec<(pep440_rs::Version, &Version)> = listed
         .iter()
         .filter_map(|listed| Some((versions::parse(listed.as_str())?, listed)))
         .filter(|(parsed, _)| parsed < version)
-        .max_by(|(one, _), (other, _)| one.cmp(other))
-        .map(|(_, listed)| listed.clone())
+        .collect();
+    lower.sort_by(|(one, _), (other, _)| other.cmp(one));
+    let settled = lower
+        .iter()
+        .skip(SETTLED_BEHIND - 1)
+        .find(|(parsed, _)| before(parsed).is_none_or(|seconds| seconds >= SETTLED_AFTER))
+        .or_else(|| lower.last());
+    let mut chosen: Vec<_> = lower.first().into_iter().chain(settled).collect();
+    chosen.dedup();
+    chosen
+        .into_iter()
+        .map(|(parsed, version)| Earlier {
+            version: (*version).clone(),
+            before: before(parsed),
+            claims: Vec::new(),
+        })
+        .collect()
+}
+
+/// When the first file of each version was uploaded.
+fn upload_times(files: &[(PythonFile, &IndexFile)]) -> BTreeMap<pep440_rs::Version, i64> {
+    let mut times = BTreeMap::new();
+    for (python, file) in files {
+        if let Some(time) = uploaded(file) {
+            times
+                .entry(python.version.clone())
+                .and_modify(|first: &mut i64| *first = time.min(*first))
+                .or_insert(time);
+        }
+    }
+    times
 }
 
 fn release_file(
@@ -290,13 +329,16 @@ fn release_file(
         url: url.into(),
         integrity: integrity(&file.name, &file.hashes)?,
         size: file.size,
-        uploaded: file
-            .upload_time
-            .as_deref()
-            .and_then(|time| time.parse::<jiff::Timestamp>().ok())
-            .map(jiff::Timestamp::as_second)
-            .filter(|second| *second > 0),
+        uploaded: uploaded(file),
     })
+}
+
+fn uploaded(file: &IndexFile) -> Option<i64> {
+    file.upload_time
+        .as_deref()
+        .and_then(|time| time.parse::<jiff::Timestamp>().ok())
+        .map(jiff::Timestamp::as_second)
+        .filter(|second| *second > 0)
 }
 
 /// The strongest digest. One that is there and cannot be read is an error, never an absence.

@@ -53,6 +53,38 @@ fn names(release: &Release) -> Vec<&str> {
 }
 
 #[test]
+fn new_releases_do_not_hide_the_one_that_shows_an_old_repository() {
+    let earlier = |days: &[&str]| -> Vec<String> {
+        let files: Vec<String> = days
+            .iter()
+            .enumerate()
+            .map(|(minor, day)| {
+                let time = if day.is_empty() {
+                    String::new()
+                } else {
+                    format!(r#","upload-time":"{day}T00:00:00Z""#)
+                };
+                file(&format!("my_server-1.{minor}.tar.gz"), &time)
+            })
+            .collect();
+        let page = json(&files.join(","));
+        let release = read(page.as_bytes(), JSON, None).unwrap();
+        release
+            .earlier
+            .iter()
+            .map(|earlier| earlier.version.to_string())
+            .collect()
+    };
+    assert_eq!(earlier(&["2025-01-01"]), [""; 0]);
+    assert_eq!(earlier(&["2025-01-01", "2025-01-02"]), ["1.0"]);
+    assert_eq!(earlier(&["", "", "", "", "", "", ""]), ["1.5", "1.1"]);
+    let mut days = vec!["2025-06-01"; 20];
+    assert_eq!(earlier(&days), ["1.18", "1.0"]);
+    days[2] = "2025-05-02";
+    assert_eq!(earlier(&days), ["1.18", "1.2"]);
+}
+
+#[test]
 fn both_forms_of_a_page_tell_one_release() {
     let digest = Sha256::of(b"x");
     let page = json(&[
@@ -68,7 +100,7 @@ fn both_forms_of_a_page_tell_one_release() {
         ["my_server-1.0-py3-none-any.whl", "my_server-1.0.tar.gz"]
     );
     assert_eq!(release.published, Some(1_748_736_000));
-    assert_eq!(release.previous.unwrap().version.as_str(), "0.9");
+    assert_eq!(release.earlier.first().unwrap().version.as_str(), "0.9");
     let wheel = release.files.first().unwrap();
     assert_eq!(
         wheel.url,

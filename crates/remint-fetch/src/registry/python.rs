@@ -68,9 +68,9 @@ impl Registries {
         {
             release.claims = told.claims;
         }
-        if let Some(previous) = &mut release.previous {
-            let of = previous.version.clone();
-            previous.claims = match self.release_document(&url, name, &of).await? {
+        for earlier in &mut release.earlier {
+            let of = earlier.version.clone();
+            earlier.claims = match self.release_document(&url, name, &of).await? {
                 Some(document) => read(Some(&document.bytes), Some(&of))
                     .map_or_else(|_| Vec::new(), |told| told.claims),
                 None => self.metadata_claims(&url, &page, name, &of).await,

@@ -1,16 +1,27 @@
-//! Whether the release before this one named another repository.
+//! Whether the releases before this one named another repository.
 
 use git2::Oid;
+use remint_ecosystem::Earlier;
 use remint_model::RepositoryUrl;
 
 use super::{SourceRequest, repository};
 use crate::configuration::UserConfiguration;
 use crate::git::{GitSettings, Will};
 
-/// The repository of the previous release, where it is not the one that was used.
+/// How many releases in a row must have named a repository before it is an old one.
+const SETTLED_RELEASES: usize = 5;
+
+/// How long before this release the first of them must have come out: 30 days, in seconds. A thief does not wait
+/// so long, and an owner notices in the meantime.
+const SETTLED_AFTER: i64 = 30 * 24 * 3600;
+
+/// How many other repositories are asked whether they are an old name of the one that was used.
+const ASKED: usize = 3;
+
+/// The repository that an earlier release named, where it is not the one that was used.
 ///
-/// A repository that was renamed or moved is still the same one: it counts as such when the old URL advertises
-/// the very commit that was pinned.
+/// One release that names the new repository does not make it an old one. A repository that was renamed or moved
+/// is still the same one: it counts as such when the old URL advertises the very commit that was pinned.
 pub(super) fn other_repository(
     request: &SourceRequest<'_>,
     used: &str,
@@ -18,25 +29,57 @@ pub(super) fn other_repository(
     settings: &GitSettings,
     user: &UserConfiguration,
 ) -> Option<String> {
-    let previous = request.release?.previous.as_ref()?;
-    let urls: Vec<&RepositoryUrl> = previous
+    // A release that names none says nothing: what counts is the one before it.
+    let named: Vec<(&Earlier, Vec<&RepositoryUrl>)> = request
+        .release?
+        .earlier
+        .iter()
+        .map(|earlier| (earlier, usable(earlier)))
+        .filter(|(_, urls)| !urls.is_empty())
+        .collect();
+    let mut names = vec![used.to_owned()];
+    loop {
+        let row = named
+            .iter()
+            .take_while(|(_, urls)| {
+                urls.iter()
+                    .any(|url| names.iter().any(|name| same(url.as_str(), name)))
+            })
+            .count();
+        let (_, urls) = named.get(row)?;
+        let first = urls.first()?;
+        let settled = row >= SETTLED_RELEASES
+            && named.get(row - 1).is_some_and(|(earlier, _)| {
+                earlier
+                    .before
+                    .is_none_or(|seconds| seconds >= SETTLED_AFTER)
+            });
+        if settled {
+            return None;
+        }
+        let moved = names.len() <= ASKED
+            && repository::open(settings, user, first, Will::Metadata).is_ok_and(
+                |(_, advertised)| {
+                    advertised
+                        .tags
+                        .iter()
+                        .chain(&advertised.branches)
+                        .any(|reference| reference.peeled == commit)
+                },
+            );
+        if !moved {
+            return Some(first.to_string());
+        }
+        names.push(first.to_string());
+    }
+}
+
+fn usable(earlier: &Earlier) -> Vec<&RepositoryUrl> {
+    earlier
         .claims
         .iter()
         .filter_map(|claim| claim.url.as_ref().ok())
-        .collect();
-    let first = urls.first()?;
-    if urls.iter().any(|url| same(url.as_str(), used)) {
-        return None;
-    }
-    let moved =
-        repository::open(settings, user, first, Will::Metadata).is_ok_and(|(_, advertised)| {
-            advertised
-                .tags
-                .iter()
-                .chain(&advertised.branches)
-                .any(|reference| reference.peeled == commit)
-        });
-    (!moved).then(|| first.to_string())
+        .collect()
 }
 
 /// Whether two URLs differ in nothing but scheme, user, case or a `.git` ending.

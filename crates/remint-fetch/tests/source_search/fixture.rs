@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use remint_ecosystem::{Previous, Release, RepositoryClaim, ToolHints};
+use remint_ecosystem::{Earlier, Release, RepositoryClaim, ToolHints};
 use remint_fetch::UserConfiguration;
 use remint_fetch::source::{FoundSource, Overrides, SourceError, SourceRequest, find_source};
 use remint_model::{
@@ -209,7 +209,7 @@ impl Wanted {
                 claims: Vec::new(),
                 git_head: None,
                 published: None,
-                previous: None,
+                earlier: Vec::new(),
                 tools: ToolHints::default(),
                 versions: Vec::new(),
                 document: None,
@@ -267,11 +267,20 @@ impl Wanted {
         self
     }
 
-    pub(crate) fn previously(mut self, url: &str) -> Self {
-        self.release.previous = Some(Previous {
-            version: "0.0.9".parse().unwrap(),
-            claims: vec![claim(url)],
-        });
+    /// What the releases before this one named, the nearest first, and how many days before it they came out.
+    pub(crate) fn previously(mut self, named: &[(&str, Option<i64>)]) -> Self {
+        self.release.earlier = named
+            .iter()
+            .map(|(url, days)| Earlier {
+                version: "0.0.9".parse().unwrap(),
+                before: days.map(|days| days * 24 * 3600),
+                claims: if url.is_empty() {
+                    Vec::new()
+                } else {
+                    vec![claim(url)]
+                },
+            })
+            .collect();
         self
     }
 

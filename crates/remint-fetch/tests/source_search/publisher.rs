@@ -108,7 +108,7 @@ fn a_changed_repository_is_noticed_and_a_moved_one_is_not() {
     other.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
 
     let previous = |url: &str| {
-        let wanted = Wanted::npm("thing", "1.2.3").previously(url);
+        let wanted = Wanted::npm("thing", "1.2.3").previously(&[(url, None)]);
         world.find(&wanted).unwrap().pin.previous_repository
     };
     assert_eq!(
@@ -130,6 +130,56 @@ fn a_changed_repository_is_noticed_and_a_moved_one_is_not() {
     )
     .unwrap();
     assert_eq!(previous("https://github.com/before/name"), None);
+}
+
+#[test]
+fn a_changed_repository_stays_noticed_until_it_is_an_old_one() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let honest = world.repository("honest/name");
+    honest.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+    std::fs::create_dir_all(world.path("hosts/before")).unwrap();
+    std::os::unix::fs::symlink(
+        world.path("hosts/owner/name"),
+        world.path("hosts/before/name"),
+    )
+    .unwrap();
+
+    const OTHER: &str = "https://github.com/honest/name";
+    const SAME: &str = "https://github.com/owner/name";
+    const MOVED: &str = "https://github.com/before/name";
+    let noticed = |named: &[(&str, Option<i64>)]| {
+        let wanted = Wanted::npm("thing", "1.2.3").previously(named);
+        world.find(&wanted).unwrap().pin.previous_repository
+    };
+    let check = |named: &[(&str, Option<i64>)], expect: bool| {
+        assert_eq!(
+            noticed(named).as_deref(),
+            expect.then_some(OTHER),
+            "{named:?}"
+        );
+    };
+    let after = |same: usize, days: Option<i64>| {
+        let mut named = vec![(SAME, days); same];
+        named.push((OTHER, None));
+        named
+    };
+    check(&[(SAME, Some(1)), (OTHER, Some(90))], true);
+    check(&[("", None), (OTHER, None)], true);
+    check(&after(4, Some(90)), true);
+    check(&after(5, Some(90)), false);
+    check(&after(5, Some(29)), true);
+    check(&after(50, Some(29)), true);
+    check(&after(4, None), true);
+    check(&after(5, None), false);
+    check(&[(SAME, None), (OTHER, None), (SAME, None)], true);
+    check(&[(MOVED, None), (SAME, None)], false);
+    check(&[(MOVED, None), (OTHER, None)], true);
+    let mut settled = vec![(MOVED, Some(60)); 5];
+    settled.push((OTHER, None));
+    check(&settled, false);
 }
 
 #[test]

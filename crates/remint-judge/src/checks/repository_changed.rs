@@ -1,4 +1,4 @@
-//! The release names another repository than the one before it did.
+//! The release names another repository than those before it did.
 
 use remint_model::{Axis, Finding, Severity};
 use serde_json::json;
@@ -21,7 +21,7 @@ fn repository_changed(evidence: &Evidence) -> Vec<Finding> {
             axis: Axis::Source,
             severity: Severity::High,
             message: format!(
-                "the previous release named {previous}, this one {}",
+                "an earlier release named {previous}, this one {}",
                 pin.repository
             ),
             evidence: json!({ "previous": previous, "now": pin.repository }),
