@@ -275,6 +275,17 @@ impl<R: Read> Tar<'_, R> {
                 self.disagree(pax, "PAX and GNU long names differ");
             }
         }
+        if let Some(path) = &name
+            && !may_stand_for(&header.name, path)
+        {
+            self.disagree(
+                path,
+                format!(
+                    "npm's reader can lose this PAX path, and the entry then is `{}`",
+                    header.name.escape_ascii()
+                ),
+            );
+        }
         let own_slash = header.name.ends_with(b"/");
         let name = name.or(extended.long_name).unwrap_or(header.name);
         let link = link.or(extended.long_link).unwrap_or(header.link);
@@ -491,6 +502,25 @@ impl<R: Read> Tar<'_, R> {
         self.anomalies
             .add(AnomalyKind::HeaderDisagreement, name, detail);
     }
+}
+
+/// Whether a header's own name is what packers put there for a PAX path.
+///
+/// node-tar decodes records piece by piece. Of a path outside ASCII one letter can lie across two pieces; the record
+/// then has another length than it states, is ignored, and the header's own name is where the content goes.
+fn may_stand_for(own: &[u8], path: &[u8]) -> bool {
+    /// At least so much of a name that is too long is kept.
+    const CUT: usize = 99;
+    if path.is_ascii() || own == b"PaxHeader" {
+        return true;
+    }
+    let in_ascii: String = String::from_utf8_lossy(path)
+        .chars()
+        .map(|letter| if letter.is_ascii() { letter } else { '?' })
+        .collect();
+    [path, in_ascii.as_bytes()]
+        .into_iter()
+        .any(|full| own == full || own.len() >= CUT && full.starts_with(own))
 }
 
 /// The content of one entry.

@@ -34,7 +34,7 @@ fn honest_archives_have_none() {
         &[
             pax(b'g', &[("comment", b"9a96ea6e5913")]),
             pax(b'x', &[("path", "package/é".as_bytes()), ("mtime", b"1.5")]),
-            file("package/cut", b"x"),
+            file("package/?", b"x"),
             TarEntry::new(b'L', b"././@LongLink", b"package/long\0"),
             file("package/lon", b"x"),
         ],
@@ -435,6 +435,32 @@ fn records_that_readers_cut_differently() {
     malformed(&tgz(&raw(b" 18 path=package/y\n")), "has no length");
     malformed(&tgz(&raw(b"\t18 path=package/y\n")), "has no length");
     malformed(&tgz(&raw(b"18 path=package/y\0")), "line feed");
+}
+
+#[test]
+fn a_path_that_npm_can_lose_has_its_own_name_behind_it() {
+    let long = format!("package/é{}", "d".repeat(120));
+    let entries = |path: &str, own: &[u8]| {
+        vec![
+            pax(b'x', &[("path", path.as_bytes())]),
+            TarEntry::new(b'0', own, b"x"),
+        ]
+    };
+    for (path, own) in [
+        ("package/é.js", "package/é.js".as_bytes()),
+        ("package/é.js", b"package/?.js"),
+        ("package/é.js", b"PaxHeader"),
+        (&long, &long.as_bytes()[..99]),
+        (&long, long.replace('é', "?").as_bytes().get(..100).unwrap()),
+        ("package/cut.js", b"package/cu"),
+    ] {
+        check(NpmTarball, &entries(path, own), &[]);
+    }
+    let lost = "npm's reader can lose this PAX path";
+    disagree(vec![
+        (lost, entries("package/docs/é.js", b"package/index.js")),
+        (lost, entries("package/index.jsé", b"package/index.js")),
+    ]);
 }
 
 #[test]
