@@ -87,7 +87,7 @@ fn a_served_release_is_found_fetched_and_verified() {
         &world,
         &Release {
             repository: "https://gone.example.invalid/fixture/note-server",
-            ..release(tarball)
+            ..release(tarball.clone())
         },
     );
     // The file's own manifest still names the repository; the registry's other claim is a finding.
@@ -96,6 +96,20 @@ fn a_served_release_is_found_fetched_and_verified() {
         Some(&"medium"),
         "{answer:?}"
     );
+
+    let answer = verify(
+        &world,
+        &Release {
+            extra: json!({ "dependencies": { "left-pad": "^1.0.0" } }),
+            ..release(tarball)
+        },
+    );
+    assert_eq!(
+        answer.findings().get("registry-manifest-disagrees"),
+        Some(&"high"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.code, 1, "{answer:?}");
 }
 
 #[test]
