@@ -57,7 +57,7 @@ fn sound() -> Evidence {
             candidates: vec![candidate(FoundBy::Tag, COMMIT, true)],
             stamp: None,
             renamed: None,
-            reachable: true,
+            reach: remint_model::Reach::DefaultOrTag,
             previous_repository: None,
         }),
         repository_claims_disagree: None,
@@ -85,6 +85,7 @@ fn candidate(found_by: FoundBy, commit: &str, agrees: bool) -> Candidate {
         commit: Some(commit.parse().unwrap()),
         agrees,
         note: None,
+        meant_for: remint_model::MeantFor::ThisRelease,
     }
 }
 
@@ -226,9 +227,19 @@ fn what_the_source_does_not_have_fails_the_release() {
 }
 
 #[test]
+fn a_siblings_tag_and_a_commit_that_the_user_named_are_no_findings() {
+    let mut evidence = sound();
+    let mut tag = candidate(FoundBy::Tag, OTHER, false);
+    tag.meant_for = remint_model::MeantFor::Sibling;
+    pin(&mut evidence).candidates.push(tag);
+    pin(&mut evidence).reach = remint_model::Reach::Given;
+    assert_eq!(judge(&evidence).findings, []);
+}
+
+#[test]
 fn what_is_wrong_with_the_source_is_told() {
     check(
-        |e| pin(e).reachable = false,
+        |e| pin(e).reach = remint_model::Reach::Nothing,
         "commit-unreachable",
         Severity::High,
         Outcome::Failed,
@@ -242,6 +253,22 @@ fn what_is_wrong_with_the_source_is_told() {
         "commit-unreachable",
         Severity::High,
         Outcome::Failed,
+    );
+    check(
+        |e| pin(e).reach = remint_model::Reach::OtherBranch("contributor/patch".to_owned()),
+        "commit-off-main",
+        Severity::High,
+        Outcome::Failed,
+    );
+    check(
+        |e| {
+            let mut tag = candidate(FoundBy::Tag, OTHER, false);
+            tag.note = Some("no manifest of server there".to_owned());
+            pin(e).candidates.push(tag);
+        },
+        "source-hints-disagree",
+        Severity::Medium,
+        Outcome::Verified,
     );
     check(
         |e| pin(e).previous_repository = Some("https://github.com/before/server".into()),

@@ -36,8 +36,8 @@ pub use plan::{
     Phase, Step, Tool, ToolOrigin, Worth,
 };
 pub use source::{
-    Candidate, FoundBy, Renaming, RepositoryUrl, RepositoryUrlError, SourcePin, SourceTree, Stamp,
-    TreeEntry,
+    Candidate, FoundBy, MeantFor, Reach, Renaming, RepositoryUrl, RepositoryUrlError, SourcePin,
+    SourceTree, Stamp, TreeEntry,
 };
 pub use spec::{Spec, SpecError};
 pub use target::{Ecosystem, FileName, PackageName, Target, TargetError, Version};

@@ -232,6 +232,42 @@ pub struct Candidate {
     pub agrees: bool,
     /// Why it was not taken, or what is odd about it.
     pub note: Option<String>,
+    /// Whose release it is about.
+    #[serde(skip)]
+    pub meant_for: MeantFor,
+}
+
+/// Whose release a hint is about: packages that share a repository share its tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MeantFor {
+    /// The one whose source is looked for.
+    ThisRelease,
+    /// A release of another package with the same number, as far as anyone can tell.
+    Sibling,
+}
+
+/// Which of a repository's refs reach the pinned commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// The default branch, or a tag.
+    DefaultOrTag,
+    /// No tag, and of the branches only others than the default one; this is one of them.
+    OtherBranch(String),
+    /// The user named the commit, and some branch or tag reaches it: which one is his choice.
+    Given,
+    /// No branch and no tag.
+    Nothing,
+}
+
+impl Reach {
+    /// Whether any advertised branch or tag leads to the commit.
+    #[must_use]
+    pub const fn is_advertised(&self) -> bool {
+        match self {
+            Self::DefaultOrTag | Self::OtherBranch(_) | Self::Given => true,
+            Self::Nothing => false,
+        }
+    }
 }
 
 /// The version that the manifest at the pinned commit carries, where it is not the released one.
@@ -261,7 +297,7 @@ pub struct Renaming {
 pub struct SourcePin {
     /// The repository as a person would name it: a URL, or the directory that `--source` gave.
     pub repository: String,
-    /// The ref that led to the commit.
+    /// The ref that names the commit.
     pub reference: Option<String>,
     /// The commit.
     pub commit: CommitId,
@@ -277,10 +313,26 @@ pub struct SourcePin {
     pub stamp: Option<Stamp>,
     /// Set where the manifest does not carry the released name.
     pub renamed: Option<Renaming>,
-    /// Whether an advertised branch or tag reaches the commit.
-    pub reachable: bool,
+    /// Which refs reach the commit.
+    pub reach: Reach,
     /// The repository that an earlier release named, where it was another one.
     pub previous_repository: Option<String>,
+}
+
+impl SourcePin {
+    /// The ref that the release was made under as far as is known: the one that names the commit, or a tag of this
+    /// release beside it.
+    #[must_use]
+    pub fn release_reference(&self) -> Option<&str> {
+        let beside = || {
+            self.candidates
+                .iter()
+                .filter(|candidate| candidate.found_by == FoundBy::Tag)
+                .filter(|candidate| candidate.meant_for == MeantFor::ThisRelease)
+                .find_map(|candidate| candidate.reference.as_deref())
+        };
+        self.reference.as_deref().or_else(beside)
+    }
 }
 
 /// One file of the source tree.

@@ -743,7 +743,7 @@ mod tests {
             }
             if let Ok(release) = release(&document, None) {
                 prop_assert!(versions.contains_key(release.version.as_str()));
-                prop_assert!(release.previous.is_none_or(|previous| previous.version != release.version));
+                prop_assert!(release.earlier.iter().all(|earlier| earlier.version != release.version));
                 for file in release.files {
                     prop_assert!(file.url.starts_with("https:") || file.url.starts_with("http:"));
                 }

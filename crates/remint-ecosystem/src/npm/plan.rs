@@ -32,8 +32,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         version: request.target.version.as_str(),
         reference: request
             .pin
-            .reference
-            .as_deref()
+            .release_reference()
             .unwrap_or(request.target.version.as_str()),
         event: None,
         commit: request.pin.commit.as_str(),

@@ -45,7 +45,7 @@ pub(crate) fn pin(folder: Option<&str>) -> SourcePin {
         candidates: Vec::new(),
         stamp: None,
         renamed: None,
-        reachable: true,
+        reach: remint_model::Reach::DefaultOrTag,
         previous_repository: None,
     }
 }

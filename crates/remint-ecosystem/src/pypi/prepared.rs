@@ -51,7 +51,7 @@ pub(crate) fn prepare(
     build_path: &str,
 ) -> Option<Preparation> {
     let version = request.target.version.as_str();
-    let reference = request.pin.reference.as_deref().unwrap_or(version);
+    let reference = request.pin.release_reference().unwrap_or(version);
     let repository = owner_and_name(&request.pin.repository);
     let known = Known {
         version,

@@ -123,6 +123,18 @@ impl Store {
             refs.extend_from_slice(head.trim_ascii());
             refs.extend_from_slice(b"\tHEAD\n");
         }
+        // What the clone's origin calls its default says more than what happens to be checked out.
+        for reference in ["refs/remotes/origin/HEAD", "HEAD"] {
+            let named = GitCommand::discovering(settings, "symbolic-ref", directory)
+                .args(["--quiet", reference])
+                .run();
+            if let Ok(named) = named {
+                refs.extend_from_slice(b"ref: ");
+                refs.extend_from_slice(named.trim_ascii());
+                refs.extend_from_slice(b"\tHEAD\n");
+                break;
+            }
+        }
         write(&scratch.join("refs.txt"), &refs)?;
         let store = Self {
             settings: settings.clone(),

@@ -242,6 +242,8 @@ pub(crate) struct Advertised {
     pub(crate) tags: Vec<AdvertisedRef>,
     /// What is checked out in a directory of the user's.
     pub(crate) head: Option<Oid>,
+    /// The branch that `HEAD` names, where the listing tells.
+    pub(crate) head_branch: Option<String>,
 }
 
 /// One branch or tag.
@@ -279,6 +281,12 @@ impl Advertised {
                 continue;
             }
             let (id, name) = line.split_once('\t').ok_or(ListingFault::Malformed)?;
+            if let Some(target) = id.strip_prefix("ref: ") {
+                if name == "HEAD" {
+                    advertised.head_branch = branch_name(target).map(str::to_owned);
+                }
+                continue;
+            }
             match id.len() {
                 40 => {}
                 64 => return Err(ListingFault::Sha256),
@@ -291,10 +299,7 @@ impl Advertised {
             }
             let (list, name) = if let Some(name) = name.strip_prefix("refs/tags/") {
                 (&mut advertised.tags, name)
-            } else if let Some(name) = name
-                .strip_prefix("refs/heads/")
-                .or_else(|| name.strip_prefix("refs/remotes/"))
-            {
+            } else if let Some(name) = branch_name(name) {
                 (&mut advertised.branches, name)
             } else {
                 continue;
@@ -344,6 +349,13 @@ impl Advertised {
     }
 }
 
+/// The name under which a ref is listed as a branch.
+fn branch_name(reference: &str) -> Option<&str> {
+    reference
+        .strip_prefix("refs/heads/")
+        .or_else(|| reference.strip_prefix("refs/remotes/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,12 +366,13 @@ mod tests {
         let one = "1".repeat(40);
         let two = "2".repeat(40);
         let listing = format!(
-            "{one}\tHEAD\n{one}\trefs/heads/feature/x\n{one}\trefs/heads/main\n{one}\trefs/tags/v1\n\
+            "ref: refs/heads/main\tHEAD\n{one}\tHEAD\n{one}\trefs/heads/feature/x\n{one}\trefs/heads/main\n{one}\trefs/tags/v1\n\
              {two}\trefs/tags/v1^{{}}\n{two}\trefs/pull/1/head\n"
         );
         let advertised = Advertised::parse(listing.as_bytes()).unwrap();
         assert_eq!(advertised.branches.len(), 2);
         assert_eq!(advertised.main_branch().unwrap().name, "main");
+        assert_eq!(advertised.head_branch.as_deref(), Some("main"));
         assert_eq!(advertised.tags.len(), 1);
         assert_eq!(advertised.tags[0].direct.to_string(), one);
         assert_eq!(advertised.tags[0].peeled.to_string(), two);

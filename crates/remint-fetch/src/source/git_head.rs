@@ -2,7 +2,7 @@
 //! and a commit that no branch or tag reaches is taken only where nothing else carries the version, and said so.
 
 use git2::Oid;
-use remint_model::{Candidate, FoundBy};
+use remint_model::{Candidate, FoundBy, MeantFor, Reach};
 
 use super::FoundSource;
 use super::history::{History, Versions};
@@ -48,6 +48,7 @@ impl Climb<'_> {
                 commit: commit_id(head),
                 agrees: false,
                 note: Some(UNREACHABLE.to_owned()),
+                meant_for: MeantFor::ThisRelease,
             });
             return Ok(None);
         };
@@ -57,7 +58,7 @@ impl Climb<'_> {
             reference: None,
             subdirectory: located.directory(),
             stamp: None,
-            reachable: false,
+            reach: Reach::Nothing,
             note: Some(UNREACHABLE.to_owned()),
         })
         .map(Some)
@@ -93,6 +94,7 @@ impl Climb<'_> {
             commit: commit_id(head),
             agrees: false,
             note: Some(note),
+            meant_for: MeantFor::ThisRelease,
         });
     }
 
@@ -118,7 +120,7 @@ impl Climb<'_> {
             reference: None,
             subdirectory: said.directory(),
             stamp: self.stamp(&said.agreement, "the registry's `gitHead` names the commit"),
-            reachable: true,
+            reach: history.reach(head),
             note: None,
         })
     }
@@ -132,6 +134,7 @@ impl Climb<'_> {
                 commit: commit_id(head),
                 agrees: false,
                 note: Some("another commit; the history did not arrive to compare them".to_owned()),
+                meant_for: MeantFor::ThisRelease,
             }),
             Some(_) | None => self.note_agreeing_head(taken),
         }
@@ -145,6 +148,7 @@ impl Climb<'_> {
                 commit: commit_id(taken),
                 agrees: true,
                 note: None,
+                meant_for: MeantFor::ThisRelease,
             });
         }
     }

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use git2::Oid;
 use remint_ecosystem::{Identity, is_manifest, manifest_identity};
-use remint_model::{EntryPath, Target};
+use remint_model::{EntryPath, Reach, Target};
 
 use super::manifest::{self, Agreement, LARGEST, Place};
-use crate::git::{Advertised, CommitFacts, GitError, Objects, Store};
+use crate::git::{Advertised, AdvertisedRef, CommitFacts, GitError, Objects, Store};
 
 /// Most commits that are looked at, the newest first.
 const MOST_COMMITS: usize = 200_000;
@@ -22,16 +22,25 @@ pub(super) struct History {
     index: HashMap<Oid, usize>,
     /// First-parent chain of the main branch, newest first.
     mainline: Vec<usize>,
+    branches: Vec<AdvertisedRef>,
+    /// What the default branch or a tag reaches.
+    vouched: HashSet<Oid>,
     pub(super) complete: bool,
 }
 
 impl History {
-    /// Walks from every branch and tag.
-    pub(super) fn read(objects: &Objects, advertised: &Advertised) -> Self {
+    /// Walks from every branch and tag; `defaults` are the branches that count as the default one.
+    pub(super) fn read(
+        objects: &Objects,
+        advertised: &Advertised,
+        defaults: &[AdvertisedRef],
+    ) -> Self {
         let mut history = Self {
             commits: Vec::new(),
             index: HashMap::new(),
             mainline: Vec::new(),
+            branches: advertised.branches.clone(),
+            vouched: HashSet::new(),
             complete: true,
         };
         let mut queued = HashSet::new();
@@ -67,7 +76,17 @@ impl History {
             history.index.insert(id, history.commits.len());
             history.commits.push(facts);
         }
-        let mut next = advertised.main_branch().map(|branch| branch.peeled);
+        history.vouched = history.reached_from(
+            defaults
+                .iter()
+                .chain(&advertised.tags)
+                .map(|tip| tip.peeled)
+                .collect(),
+        );
+        let mut next = defaults
+            .first()
+            .or_else(|| advertised.main_branch())
+            .map(|branch| branch.peeled);
         while let Some(at) = next.and_then(|id| history.index.get(&id)).copied() {
             history.mainline.push(at);
             next = history
@@ -91,10 +110,31 @@ impl History {
         self.mainline.iter().filter_map(|at| self.commits.get(*at))
     }
 
+    /// Whether the default branch or a tag reaches the commit: others can be pushed by anyone who may push at all.
+    pub(super) fn is_vouched(&self, id: Oid) -> bool {
+        self.vouched.contains(&id)
+    }
+
+    /// Which refs reach the commit.
+    pub(super) fn reach(&self, id: Oid) -> Reach {
+        if self.is_vouched(id) {
+            return Reach::DefaultOrTag;
+        }
+        self.branches
+            .iter()
+            .find(|branch| self.ancestors(branch.peeled).contains(&id))
+            .map_or(Reach::Nothing, |branch| {
+                Reach::OtherBranch(branch.name.clone())
+            })
+    }
+
     /// A commit and everything before it.
     pub(super) fn ancestors(&self, id: Oid) -> HashSet<Oid> {
-        let mut seen = HashSet::from([id]);
-        let mut queue = vec![id];
+        self.reached_from(vec![id])
+    }
+
+    fn reached_from(&self, mut queue: Vec<Oid>) -> HashSet<Oid> {
+        let mut seen: HashSet<Oid> = queue.iter().copied().collect();
         while let Some(id) = queue.pop() {
             if let Some(facts) = self.get(id) {
                 queue.extend(

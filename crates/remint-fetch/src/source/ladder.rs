@@ -6,10 +6,12 @@
 //! 4. A tag that names the version over a manifest that says another one: stamped at release.
 //! 5. Where manifests say nothing about versions: the commit that holds all published files.
 //!
-//! The publisher's own hints never overrule a tag; what disagrees stays among the candidates.
+//! The publisher's own hints never overrule a tag; what disagrees stays among the candidates. A branch other than
+//! the default one is no authority either: its commits are taken only where the default branch and the tags do not
+//! explain what was published, and the pin says so.
 
 use git2::Oid;
-use remint_model::{Candidate, EntryPath, FoundBy, Stamp};
+use remint_model::{Candidate, EntryPath, FoundBy, Reach, Stamp};
 
 use super::blobs::{self, Matcher};
 use super::history::{History, Versions};
@@ -19,7 +21,7 @@ use super::pin::{self, Conclusion};
 use super::repository::Opened;
 use super::tagged::Tagged;
 use super::{FoundSource, LookedAt, SourceError, SourceRequest, tags};
-use crate::git::{Advertised, GitError, MOST_FILES, Objects};
+use crate::git::{Advertised, AdvertisedRef, GitError, MOST_FILES, Objects};
 
 /// Finds the commit of the release in a repository that answered.
 pub(super) fn climb(
@@ -73,16 +75,17 @@ impl Climb<'_> {
         let stale = located.agreement == Agreement::Exact
             && self.is_stale(&objects, tagged.facts.tree, directory.as_ref());
         let mut better = None;
+        let mut reach = Reach::DefaultOrTag;
         if head_differs || stale {
-            match self.opened.store.fetch_history() {
-                Ok(()) => {
+            match self.history() {
+                Ok((history, _)) => {
                     let objects = self.opened.store.objects()?;
-                    let history = History::read(&objects, &self.opened.advertised);
                     if stale {
                         better = self.beside(&tagged, &history)?;
                     }
                     let taken = better.as_ref().map_or(tagged.facts.id, Chosen::id);
                     self.note_git_head(&history, taken, &objects);
+                    reach = history.reach(taken);
                 }
                 // The tag stands without its history; what could not be looked up is said.
                 Err(error) if error.is_remote() => self.note_unmeasured_head(tagged.facts.id),
@@ -94,7 +97,8 @@ impl Climb<'_> {
         let name = tagged.tag.name.clone();
         if let Some(better) = better {
             self.pass_over(&tagged, None);
-            return self.conclude(better.conclusion(FoundBy::Neighbour, Some(name)));
+            // The tag does not name this commit, so it is no ref of it.
+            return self.conclude(better.conclusion(FoundBy::Neighbour, reach));
         }
         let stamp = self.stamp(&located.agreement, &format!("tag `{name}` names it"));
         self.conclude(Conclusion {
@@ -103,35 +107,64 @@ impl Climb<'_> {
             reference: Some(name),
             subdirectory: directory,
             stamp,
-            reachable: true,
+            reach: Reach::DefaultOrTag,
             note: (!located.named).then(|| "the manifest there states no name".to_owned()),
         })
     }
 
-    /// A commit before or after a tag that carries the version as well and fits strictly better.
+    /// A commit before or after a tag that carries the version as well and fits strictly better. That a file is
+    /// stale is the publisher's word: a branch other than the default one counts only where it explains all such
+    /// files and nothing else does.
     fn beside(&self, tagged: &Tagged, history: &History) -> Result<Option<Chosen>, Stop> {
         let versions = self.versions(history, &self.opened.advertised)?;
         let objects = self.opened.store.objects()?;
         let mut matcher = Matcher::new(&objects, self.request.survey);
         let own = tagged.facts.id;
-        Ok(neighbours::better_than(
+        let uploaded = self.request.uploaded;
+        let related = |better: &Chosen| {
+            history.ancestors(better.id()).contains(&own)
+                || history.ancestors(own).contains(&better.id())
+        };
+        let vouched = neighbours::better_than(
             &tagged.facts,
             history,
             &versions,
             &mut matcher,
-            self.request.uploaded,
+            uploaded,
+            |id| history.is_vouched(id),
         )
-        .filter(|better| {
-            history.ancestors(better.id()).contains(&own)
-                || history.ancestors(own).contains(&better.id())
-        }))
+        .filter(related);
+        if vouched
+            .as_ref()
+            .is_some_and(|better| !self.leaves_stale(&objects, better))
+        {
+            return Ok(vouched);
+        }
+        let unvouched = neighbours::better_than(
+            &tagged.facts,
+            history,
+            &versions,
+            &mut matcher,
+            uploaded,
+            |id| !history.is_vouched(id),
+        )
+        .filter(|better| related(better) && !self.leaves_stale(&objects, better));
+        Ok(unvouched.or(vouched))
+    }
+
+    /// All commits, and the branches that count as the default one.
+    fn history(&self) -> Result<(History, Vec<AdvertisedRef>), GitError> {
+        let store = &self.opened.store;
+        let advertised = &self.opened.advertised;
+        store.fetch_history()?;
+        let defaults = store.default_branches(advertised)?;
+        let history = History::read(&store.objects()?, advertised, &defaults);
+        Ok((history, defaults))
     }
 
     /// Steps 2 to 5; `stale` are the tags whose manifest states another version.
     fn search_history(mut self, stale: Vec<Tagged>) -> Result<FoundSource, Stop> {
-        self.opened.store.fetch_history()?;
-        let objects = self.opened.store.objects()?;
-        let history = History::read(&objects, &self.opened.advertised);
+        let (history, defaults) = self.history()?;
         let versions = self.versions(&history, &self.opened.advertised)?;
         let objects = self.opened.store.objects()?;
         let mut matcher = Matcher::new(&objects, self.request.survey);
@@ -147,17 +180,23 @@ impl Climb<'_> {
             self.request.uploaded,
         );
         if let Some(chosen) = chosen {
-            if let Some(conclusion) = self.in_proposals(&chosen, &history)? {
+            if let Some(branched) =
+                self.in_branches(&objects, &chosen, &history, &versions, &mut matcher)
+            {
+                self.note_git_head(&history, branched.id(), &objects);
+                let reach = history.reach(branched.id());
+                return self.conclude(branched.conclusion(FoundBy::Neighbour, reach));
+            }
+            if let Some(conclusion) = self.in_proposals(&chosen, &history, &defaults)? {
                 return self.conclude(conclusion);
             }
             self.note_git_head(&history, chosen.id(), &objects);
-            let beside_tag = stale.first().map(|tagged| tagged.tag.name.clone());
-            let found_by = match (&beside_tag, chosen.found_by) {
-                (Some(_), FoundBy::VersionCommit) => FoundBy::Neighbour,
+            let found_by = match (stale.is_empty(), chosen.found_by) {
+                (false, FoundBy::VersionCommit) => FoundBy::Neighbour,
                 (_, found_by) => found_by,
             };
-            let reference = chosen.tag.clone().or(beside_tag);
-            return self.conclude(chosen.conclusion(found_by, reference));
+            let reach = history.reach(chosen.id());
+            return self.conclude(chosen.conclusion(found_by, reach));
         }
         if let Some(tagged) = stale.into_iter().max_by_key(|tagged| tagged.matched)
             && let Some(located) = &tagged.located
@@ -170,15 +209,25 @@ impl Climb<'_> {
             return Ok(found);
         }
         let uploaded = self.request.uploaded;
-        if let Some(fitting) =
-            neighbours::holds_everything(&history, &versions, &mut matcher, uploaded)
-        {
+        let vouched =
+            neighbours::holds_everything(&history, &versions, &mut matcher, uploaded, |id| {
+                history.is_vouched(id)
+            });
+        let fitting = match vouched {
+            Some(vouched) if !self.leaves_stale(&objects, &vouched) => Some(vouched),
+            vouched => {
+                neighbours::holds_everything(&history, &versions, &mut matcher, uploaded, |_| true)
+                    .or(vouched)
+            }
+        };
+        if let Some(fitting) = fitting {
+            let reach = history.reach(fitting.id());
             self.note_git_head(&history, fitting.id(), &objects);
             let because = "the manifest leaves the version to the release";
             let stamp = self.stamp(&fitting.said.agreement, because);
             return self.conclude(Conclusion {
                 stamp,
-                ..fitting.conclusion(FoundBy::Blobs, None)
+                ..fitting.conclusion(FoundBy::Blobs, reach)
             });
         }
         Err(Stop::NoSource(Box::new(LookedAt {
@@ -202,9 +251,29 @@ impl Climb<'_> {
             reference: Some(name.clone()),
             subdirectory: located.directory(),
             stamp: self.stamp(&located.agreement, &format!("tag `{name}` names it")),
-            reachable: true,
+            reach: Reach::DefaultOrTag,
             note: None,
         }
+    }
+
+    /// Where the default branch and the tags do not explain what was published: a commit of another branch that
+    /// fits better and leaves nothing stale.
+    fn in_branches(
+        &self,
+        objects: &Objects,
+        chosen: &Chosen,
+        history: &History,
+        versions: &Versions,
+        matcher: &mut Matcher<'_>,
+    ) -> Option<Chosen> {
+        if !history.is_vouched(chosen.id()) || !self.leaves_stale(objects, chosen) {
+            return None;
+        }
+        let uploaded = self.request.uploaded;
+        neighbours::better_than(&chosen.facts, history, versions, matcher, uploaded, |id| {
+            !history.is_vouched(id)
+        })
+        .filter(|better| !self.leaves_stale(objects, better))
     }
 
     /// Where the branches do not explain what was published: a commit of a merge request that carries the
@@ -214,14 +283,11 @@ impl Climb<'_> {
         &mut self,
         chosen: &Chosen,
         history: &History,
+        defaults: &[AdvertisedRef],
     ) -> Result<Option<Conclusion>, Stop> {
         let store = &self.opened.store;
         let objects = store.objects()?;
-        if !self.is_stale(
-            &objects,
-            chosen.facts.tree,
-            chosen.said.directory().as_ref(),
-        ) {
+        if !self.leaves_stale(&objects, chosen) {
             return Ok(None);
         }
         let proposals = match store.fetch_proposals() {
@@ -235,7 +301,7 @@ impl Climb<'_> {
         let mut advertised = self.opened.advertised.clone();
         advertised.branches.extend(proposals);
         let objects = store.objects()?;
-        let wider = History::read(&objects, &advertised);
+        let wider = History::read(&objects, &advertised, defaults);
         let versions = self.versions(&wider, &advertised)?;
         let objects = store.objects()?;
         let mut matcher = Matcher::new(&objects, self.request.survey);
@@ -245,22 +311,23 @@ impl Climb<'_> {
             &versions,
             &mut matcher,
             self.request.uploaded,
+            |_| true,
         )
-        .filter(|better| {
-            let directory = better.said.directory();
-            !self.is_stale(&objects, better.facts.tree, directory.as_ref())
-        });
+        .filter(|better| !self.leaves_stale(&objects, better));
         let Some(better) = better else {
             return Ok(None);
         };
         self.note_git_head(history, better.id(), &objects);
-        let reachable = history.get(better.id()).is_some();
-        let mut conclusion = better.conclusion(FoundBy::Neighbour, None);
-        conclusion.reachable = reachable;
-        if let (false, Some(note)) = (reachable, &mut conclusion.note) {
+        let reach = history.reach(better.id());
+        let mut conclusion = better.conclusion(FoundBy::Neighbour, reach);
+        if let (Reach::Nothing, Some(note)) = (&conclusion.reach, &mut conclusion.note) {
             note.push_str("; unreachable: only a merge request leads to it");
         }
         Ok(Some(conclusion))
+    }
+
+    fn leaves_stale(&self, objects: &Objects, chosen: &Chosen) -> bool {
+        self.is_stale(objects, chosen.facts.tree, chosen.said.directory().as_ref())
     }
 
     fn is_stale(&self, objects: &Objects, tree: Oid, directory: Option<&EntryPath>) -> bool {

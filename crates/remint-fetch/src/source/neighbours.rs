@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use git2::Oid;
-use remint_model::{CommitId, FoundBy};
+use remint_model::{CommitId, FoundBy, Reach};
 
 use super::blobs::{Matched, Matcher};
 use super::history::{History, Said, Versions};
@@ -32,7 +32,7 @@ impl Chosen {
     }
 
     /// Takes it.
-    pub(super) fn conclusion(self, found_by: FoundBy, reference: Option<String>) -> Conclusion {
+    pub(super) fn conclusion(self, found_by: FoundBy, reach: Reach) -> Conclusion {
         Conclusion {
             subdirectory: self.said.directory(),
             note: Some(format!(
@@ -41,9 +41,9 @@ impl Chosen {
             )),
             facts: self.facts,
             found_by,
-            reference,
+            reference: self.tag,
             stamp: None,
-            reachable: true,
+            reach,
         }
     }
 }
@@ -74,7 +74,9 @@ pub(super) fn choose(
         matched,
         published: matcher.published(),
     };
-    if let Some(better) = better_than(&base.facts, history, versions, matcher, uploaded) {
+    // Where the default branch or a tag has the version, a branch beside it is not searched for a better one here.
+    let eligible = |id| !history.is_vouched(facts.id) || history.is_vouched(id);
+    if let Some(better) = better_than(&base.facts, history, versions, matcher, uploaded, eligible) {
         return Some(better);
     }
     Some(tagged_release(&base, history, versions, matcher, advertised, uploaded).unwrap_or(base))
@@ -89,21 +91,28 @@ fn setting<'h>(
 ) -> Vec<&'h CommitFacts> {
     let on_main = versions.set_on_main(history);
     let anywhere = versions.set_anywhere(history);
+    let vouched: Vec<_> = anywhere
+        .iter()
+        .copied()
+        .filter(|facts| history.is_vouched(facts.id))
+        .collect();
     let Some(uploaded) = uploaded else {
-        return if on_main.is_empty() {
-            anywhere
-        } else {
-            on_main
-        };
+        return [on_main, vouched, anywhere]
+            .into_iter()
+            .find(|choice| !choice.is_empty())
+            .unwrap_or_default();
     };
     let committed = |facts: &&CommitFacts| facts.time <= uploaded + DAY;
     let written = |facts: &&CommitFacts| facts.written <= uploaded + DAY;
     let choices = [
         on_main.iter().copied().filter(committed).collect(),
+        vouched.iter().copied().filter(committed).collect(),
         anywhere.iter().copied().filter(committed).collect(),
         on_main.iter().copied().filter(written).collect(),
+        vouched.iter().copied().filter(written).collect(),
         anywhere.iter().copied().filter(written).collect::<Vec<_>>(),
         on_main,
+        vouched,
         anywhere,
     ];
     choices
@@ -113,13 +122,14 @@ fn setting<'h>(
 }
 
 /// A commit that carries the version, was there when the file was uploaded, and holds strictly more of the
-/// published files than `base`; the earliest of the best.
+/// published files than `base`; the earliest of the best, one that the default branch or a tag reaches if possible.
 pub(super) fn better_than(
     base: &CommitFacts,
     history: &History,
     versions: &Versions,
     matcher: &mut Matcher<'_>,
     uploaded: Option<i64>,
+    eligible: impl Fn(Oid) -> bool,
 ) -> Option<Chosen> {
     let said = versions.at_commit(base.id)?;
     let at_base = matcher.matched(base.tree, said.directory().as_ref());
@@ -133,6 +143,7 @@ pub(super) fn better_than(
         .commits
         .iter()
         .filter(|facts| facts.time <= limit && versions.carries(facts.id))
+        .filter(|facts| eligible(facts.id))
         .filter_map(|facts| {
             let said = versions.at_commit(facts.id)?;
             let matched = matcher.matched(facts.tree, said.directory().as_ref());
@@ -145,7 +156,13 @@ pub(super) fn better_than(
                 published: matcher.published(),
             })
         })
-        .max_by_key(|chosen| (chosen.matched, Reverse(chosen.facts.time)))
+        .max_by_key(|chosen| {
+            (
+                chosen.matched,
+                history.is_vouched(chosen.id()),
+                Reverse(chosen.facts.time),
+            )
+        })
 }
 
 /// A tag of the whole repository (a date, its own version) that carries the version, made on the day of the
@@ -189,20 +206,24 @@ pub(super) fn holds_everything(
     versions: &Versions,
     matcher: &mut Matcher<'_>,
     uploaded: Option<i64>,
+    eligible: impl Fn(Oid) -> bool,
 ) -> Option<Chosen> {
     let limit = uploaded.map_or(i64::MAX, |uploaded| uploaded + SLACK);
     let mut ever = BTreeSet::new();
-    for facts in history.commits.iter().filter(|facts| facts.time <= limit) {
+    let considered = || {
+        history
+            .commits
+            .iter()
+            .filter(|facts| facts.time <= limit && eligible(facts.id))
+    };
+    for facts in considered() {
         ever.extend(matcher.below(facts.tree, 0).iter().copied());
     }
     // One or two files in common, a licence say, are no evidence.
     if ever.len() < 3 || !matcher.are_most_verbatim(&ever) {
         return None;
     }
-    history
-        .commits
-        .iter()
-        .filter(|facts| facts.time <= limit)
+    considered()
         .filter_map(|facts| {
             let said = versions
                 .at_commit(facts.id)
@@ -217,7 +238,13 @@ pub(super) fn holds_everything(
                 published: matcher.published(),
             })
         })
-        .max_by_key(|chosen| (chosen.matched, chosen.facts.time))
+        .max_by_key(|chosen| {
+            (
+                chosen.matched,
+                history.is_vouched(chosen.id()),
+                chosen.facts.time,
+            )
+        })
 }
 
 /// The commit that holds most of the published files, whatever its manifest says: for the report.

@@ -1,7 +1,7 @@
 //! The commit that the user names with `--ref`: a tag, a branch, `HEAD`, or a commit id.
 
 use git2::Oid;
-use remint_model::{EntryPath, FoundBy, Stamp};
+use remint_model::{EntryPath, FoundBy, Reach, Stamp};
 
 use super::history::History;
 use super::manifest::{self, Agreement, Located, Place};
@@ -24,7 +24,7 @@ pub(super) fn pin(
     let Named {
         commit,
         name,
-        reachable,
+        reach,
     } = resolve(opened, reference)
         .map_err(fault)?
         .ok_or_else(|| SourceError::UnknownRef {
@@ -73,7 +73,7 @@ pub(super) fn pin(
             reference: name,
             subdirectory,
             stamp,
-            reachable,
+            reach,
             note,
         },
         Vec::new(),
@@ -86,7 +86,7 @@ struct Named {
     commit: Oid,
     /// The tag or branch; `None` for a bare commit.
     name: Option<String>,
-    reachable: bool,
+    reach: Reach,
 }
 
 fn resolve(opened: &Opened, reference: &str) -> Result<Option<Named>, GitError> {
@@ -105,14 +105,14 @@ fn resolve(opened: &Opened, reference: &str) -> Result<Option<Named>, GitError> 
         return Ok(Some(Named {
             commit: tag.peeled,
             name: Some(tag.name),
-            reachable: true,
+            reach: Reach::Given,
         }));
     }
     if let Some(branch) = known(&advertised.branches) {
         return Ok(Some(Named {
             commit: branch.peeled,
             name: Some(branch.name),
-            reachable: true,
+            reach: Reach::Given,
         }));
     }
     if reference == "HEAD" {
@@ -122,7 +122,7 @@ fn resolve(opened: &Opened, reference: &str) -> Result<Option<Named>, GitError> 
         return Ok(head.map(|commit| Named {
             commit,
             name: Some("HEAD".to_owned()),
-            reachable: true,
+            reach: Reach::Given,
         }));
     }
     let hexadecimal = reference.bytes().all(|b| b.is_ascii_hexdigit());
@@ -136,7 +136,7 @@ fn resolve(opened: &Opened, reference: &str) -> Result<Option<Named>, GitError> 
 fn by_id(opened: &Opened, id: &str) -> Result<Option<Named>, GitError> {
     opened.store.fetch_history()?;
     let objects = opened.store.objects()?;
-    let history = History::read(&objects, &opened.advertised);
+    let history = History::read(&objects, &opened.advertised, &[]);
     let mut matching = history
         .commits
         .iter()
@@ -146,7 +146,7 @@ fn by_id(opened: &Opened, id: &str) -> Result<Option<Named>, GitError> {
         return Ok(Some(Named {
             commit,
             name: None,
-            reachable: true,
+            reach: Reach::Given,
         }));
     }
     let Some(commit) = id.parse().ok().and_then(|id| oid(&id)) else {
@@ -161,7 +161,11 @@ fn by_id(opened: &Opened, id: &str) -> Result<Option<Named>, GitError> {
     Ok(objects.peel_to_commit(commit).ok().map(|facts| Named {
         commit: facts.id,
         name: None,
-        reachable: !history.complete,
+        reach: if history.complete {
+            Reach::Nothing
+        } else {
+            Reach::Given
+        },
     }))
 }
 

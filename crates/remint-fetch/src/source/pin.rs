@@ -1,6 +1,6 @@
 //! Turns the commit that was found into a pin, with everything that planning and the build need of it.
 
-use remint_model::{Candidate, EntryPath, FoundBy, SourcePin, Stamp, Target};
+use remint_model::{Candidate, EntryPath, FoundBy, MeantFor, Reach, SourcePin, Stamp, Target};
 
 use super::manifest::Agreement;
 use super::repository::{Opened, Trace};
@@ -20,7 +20,7 @@ pub(super) struct Conclusion {
     pub(super) reference: Option<String>,
     pub(super) subdirectory: Option<EntryPath>,
     pub(super) stamp: Option<Stamp>,
-    pub(super) reachable: bool,
+    pub(super) reach: Reach,
     pub(super) note: Option<String>,
 }
 
@@ -53,6 +53,7 @@ pub(super) fn conclude(
                 }),
                 Trace::User | Trace::Claim => conclusion.note,
             },
+            meant_for: MeantFor::ThisRelease,
         },
     );
     // `gitHead` itself may be what was taken.
@@ -94,7 +95,7 @@ pub(super) fn conclude(
         candidates,
         stamp: conclusion.stamp,
         renamed: None,
-        reachable: conclusion.reachable,
+        reach: conclusion.reach,
         previous_repository: None,
     };
     Ok(FoundSource {

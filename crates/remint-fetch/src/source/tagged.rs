@@ -2,13 +2,14 @@
 
 use std::cmp::Reverse;
 
-use remint_model::{Candidate, FoundBy};
+use remint_ecosystem::{StatedVersion, manifest_identity};
+use remint_model::{Candidate, FoundBy, MeantFor};
 
 use super::blobs::{Matched, Matcher};
 use super::ladder::{Climb, Stop};
-use super::manifest::{Agreement, Located};
+use super::manifest::{self, Agreement, LARGEST, Located};
 use super::{pin, tags};
-use crate::git::{AdvertisedRef, CommitFacts, Snapshot, commit_id};
+use crate::git::{AdvertisedRef, CommitFacts, GitError, MOST_FILES, Objects, Snapshot, commit_id};
 
 /// Most commits that tags of one score may propose.
 const MOST_TAGGED: usize = 6;
@@ -19,6 +20,7 @@ pub(super) struct Tagged {
     pub(super) facts: CommitFacts,
     pub(super) located: Option<Located>,
     pub(super) matched: Matched,
+    pub(super) meant_for: MeantFor,
 }
 
 /// The tag that was taken, with its manifest, and the tags whose manifest states another version.
@@ -125,14 +127,60 @@ impl Climb<'_> {
             let located = self.locate(&objects, facts.tree)?;
             let directory = located.as_ref().and_then(Located::directory);
             let matched = matcher.matched(facts.tree, directory.as_ref());
+            let speaks_against = match located.as_ref().map(|located| &located.agreement) {
+                Some(Agreement::Other(_)) | None => true,
+                Some(Agreement::Exact | Agreement::Placeholder(_) | Agreement::Computed) => false,
+            };
+            let meant_for = if speaks_against && self.is_siblings(&objects, tag, facts.tree)? {
+                MeantFor::Sibling
+            } else {
+                MeantFor::ThisRelease
+            };
             examined.push(Tagged {
                 tag: (*tag).clone(),
                 facts,
                 located,
                 matched,
+                meant_for,
             });
         }
         Ok(examined)
+    }
+
+    /// Whether a tag that does not bear the package's own name may be the release of another package, whose
+    /// manifest at the commit carries the version or leaves it open.
+    fn is_siblings(
+        &self,
+        objects: &Objects,
+        tag: &AdvertisedRef,
+        tree: git2::Oid,
+    ) -> Result<bool, GitError> {
+        let target = self.request.target;
+        if tags::bears_own_name(target, self.opened.hint.as_ref(), &tag.name) {
+            return Ok(false);
+        }
+        let files = objects.files(tree, MOST_FILES)?;
+        Ok(manifest::manifests(target.ecosystem, &files)
+            .iter()
+            .any(|(path, blob)| {
+                let Some(content) = objects.blob(*blob, LARGEST) else {
+                    return false;
+                };
+                let Ok(identity) = manifest_identity(target.ecosystem, path, &content) else {
+                    return false;
+                };
+                let another = identity
+                    .name
+                    .as_ref()
+                    .is_some_and(|name| *name != target.name);
+                // The root of a workspace states no version, and is never released.
+                another
+                    && identity.version != StatedVersion::Absent
+                    && match manifest::agreement(target, objects, tree, path, &content, &identity) {
+                        Agreement::Exact | Agreement::Placeholder(_) | Agreement::Computed => true,
+                        Agreement::Other(_) => false,
+                    }
+            }))
     }
 
     pub(super) fn pass_over(&mut self, tagged: &Tagged, note: Option<String>) {
@@ -142,6 +190,7 @@ impl Climb<'_> {
             commit: commit_id(tagged.facts.id),
             agrees: false,
             note,
+            meant_for: tagged.meant_for,
         });
     }
 }

@@ -90,6 +90,11 @@ pub(super) fn score(target: &Target, directory: Option<&EntryPath>, tag: &str) -
     best
 }
 
+/// Whether a tag of this release bears the package's name or folder, so that it can be no sibling's.
+pub(super) fn bears_own_name(target: &Target, directory: Option<&EntryPath>, tag: &str) -> bool {
+    score(target, directory, tag).is_some_and(|score| score > BARE)
+}
+
 /// The version that a tag ends with, where it ends with one.
 pub(super) fn version_text(tag: &str) -> Option<&str> {
     let at = tag.find(|c: char| c.is_ascii_digit())?;

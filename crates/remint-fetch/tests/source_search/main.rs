@@ -8,6 +8,7 @@
     reason = "fixtures are made with the git binary and give up loudly; a test names the one error that it wants"
 )]
 
+mod branches;
 mod fixture;
 mod hostile;
 mod layout;

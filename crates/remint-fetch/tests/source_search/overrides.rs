@@ -29,7 +29,7 @@ fn tags_branches_and_commits_can_be_named() {
     ] {
         let found = find(reference).unwrap();
         assert_eq!(short(&found), (FoundBy::User, shown, &head), "{reference}");
-        assert!(found.pin.reachable);
+        assert!(found.pin.reach.is_advertised());
     }
 }
 
@@ -42,7 +42,7 @@ fn a_commit_that_nothing_reaches_can_be_named_and_is_called_unreachable() {
         .find(&Wanted::npm("thing", "1.2.3").reference(hidden.as_str()))
         .unwrap();
     assert_eq!(short(&found), (FoundBy::User, None, &hidden));
-    assert!(!found.pin.reachable);
+    assert!(!found.pin.reach.is_advertised());
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn git_head_is_taken_where_no_tag_exists() {
         .find(&Wanted::npm("thing", "1.2.3").git_head(&head))
         .unwrap();
     assert_eq!(short(&found), (FoundBy::GitHead, None, &head));
-    assert!(found.pin.reachable);
+    assert!(found.pin.reach.is_advertised());
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn git_head_on_an_unreachable_commit_never_passes_for_reachable() {
         .find(&Wanted::npm("thing", "1.2.3").git_head(&hidden))
         .unwrap();
     assert_eq!(short(&found), (FoundBy::GitHead, None, &hidden));
-    assert!(!found.pin.reachable);
+    assert!(!found.pin.reach.is_advertised());
 
     let nowhere: CommitId = "1".repeat(40).parse().unwrap();
     match world.find(&Wanted::npm("thing", "1.2.3").git_head(&nowhere)) {

@@ -1,7 +1,7 @@
 //! Tags that name the version, and manifests that agree with them or do not.
 
 use remint_fetch::source::SourceError;
-use remint_model::FoundBy;
+use remint_model::{FoundBy, MeantFor, Reach};
 
 use crate::fixture::{Wanted, World, manifest, notes, short, subdirectory};
 
@@ -18,7 +18,7 @@ fn a_tag_whose_manifest_agrees_is_taken() {
     let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
     assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &released));
     assert_eq!(found.pin.stamp, None);
-    assert!(found.pin.reachable);
+    assert!(found.pin.reach.is_advertised());
     assert_eq!(found.pin.repository, "https://github.com/owner/name");
     assert!(found.tree.has("package.json") && !found.tree.has("later.js"));
     assert_eq!(
@@ -50,6 +50,25 @@ fn a_siblings_tag_with_the_same_number_is_passed_over() {
     assert_eq!(short(&found), (FoundBy::VersionCommit, None, &released));
     assert_eq!(subdirectory(&found), Some("packages/thing"));
     assert_eq!(notes(&found), ["no manifest of thing there"]);
+    assert_eq!(found.pin.candidates[1].meant_for, MeantFor::Sibling);
+}
+
+#[test]
+fn a_tag_that_no_package_there_explains_is_about_this_release() {
+    for (tag, other) in [("v1.2.3", "0.9.0"), ("thing@1.2.3", "1.2.3")] {
+        let world = World::new();
+        let repository = world.repository("owner/name");
+        repository.commit(&[("packages/old/package.json", &manifest("old", other))]);
+        repository.tag(tag);
+        repository.commit(&[("packages/thing/package.json", &manifest("thing", "1.2.3"))]);
+        let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
+        assert_eq!(notes(&found), ["no manifest of thing there"]);
+        assert_eq!(
+            found.pin.candidates[1].meant_for,
+            MeantFor::ThisRelease,
+            "{tag}"
+        );
+    }
 }
 
 #[test]
@@ -146,10 +165,8 @@ fn a_commit_that_agrees_is_preferred_to_the_tag_before_it() {
     repository.tag("v1.2.3");
     let released = repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
     let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
-    assert_eq!(
-        short(&found),
-        (FoundBy::Neighbour, Some("v1.2.3"), &released)
-    );
+    assert_eq!(short(&found), (FoundBy::Neighbour, None, &released));
+    assert_eq!(found.pin.release_reference(), Some("v1.2.3"));
     assert_eq!(found.pin.stamp, None);
     assert_eq!(notes(&found), ["the manifest there says 1.2.2"]);
 }
@@ -170,7 +187,12 @@ fn published_files_can_lead_from_the_tag_to_a_later_commit() {
         world.find(&wanted).unwrap()
     };
     let found = fits("fixed\n");
-    assert_eq!(short(&found), (FoundBy::Neighbour, Some("v1.2.3"), &fixed));
+    assert_eq!(
+        short(&found),
+        (FoundBy::Neighbour, None, &fixed),
+        "the tag names another commit"
+    );
+    assert_eq!(found.pin.reach, Reach::DefaultOrTag);
     assert_eq!(
         notes(&found),
         [""],

@@ -202,10 +202,10 @@ fn a_merge_request_alone_is_taken_for_a_perfect_fit_and_called_unreachable() {
     };
     let found = with("original\n");
     assert_eq!(short(&found), (FoundBy::Neighbour, None, &proposed));
-    assert!(!found.pin.reachable);
+    assert!(!found.pin.reach.is_advertised());
     let found = with("rewritten\n");
     assert_eq!(short(&found), (FoundBy::VersionCommit, None, &set));
-    assert!(found.pin.reachable);
+    assert!(found.pin.reach.is_advertised());
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn commit_unreachable(evidence: &Evidence) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings = Vec::new();
-    if !pin.reachable {
+    if !pin.reach.is_advertised() {
         findings.push(Finding {
             id: "commit-unreachable",
             axis: Axis::Source,

@@ -6,6 +6,7 @@ use crate::evidence::Evidence;
 
 mod archive_anomaly;
 mod build_consumes_published;
+mod commit_off_main;
 mod commit_unreachable;
 mod hidden_characters;
 mod identity_mismatch;
@@ -30,6 +31,7 @@ pub struct Check {
 pub const ALL: &[Check] = &[
     archive_anomaly::CHECK,
     build_consumes_published::CHECK,
+    commit_off_main::CHECK,
     commit_unreachable::CHECK,
     hidden_characters::CHECK,
     identity_mismatch::CHECK,

@@ -1,6 +1,6 @@
 //! The hints for the commit contradict each other, or the manifest states another version or name than was released.
 
-use remint_model::{Axis, Candidate, Finding, FoundBy, Severity};
+use remint_model::{Axis, Candidate, Finding, FoundBy, MeantFor, Severity};
 use serde_json::json;
 
 use super::Check;
@@ -22,7 +22,7 @@ fn source_disagreement(evidence: &Evidence) -> Vec<Finding> {
             FoundBy::Tag | FoundBy::GitHead | FoundBy::Provenance
         ) && !candidate.agrees
             // A tag that turned out to be a sibling's was no hint for this package.
-            && (candidate.found_by != FoundBy::Tag || names_this_release(candidate))
+            && candidate.meant_for == MeantFor::ThisRelease
     };
     let disagreeing: Vec<_> = pin.candidates.iter().filter(strong).collect();
     if let Some(first) = disagreeing.first()
@@ -75,11 +75,6 @@ fn source_disagreement(evidence: &Evidence) -> Vec<Finding> {
         });
     }
     findings
-}
-
-/// The ladder notes on a tag's candidate when its manifest is another package's or another version's.
-fn names_this_release(candidate: &Candidate) -> bool {
-    candidate.note.is_none()
 }
 
 fn hint_name(candidate: &Candidate) -> String {

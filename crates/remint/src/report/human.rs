@@ -392,7 +392,7 @@ fn source_words(pin: &SourcePin) -> String {
         FoundBy::Provenance => "found by provenance",
         FoundBy::GitHead => "found by the registry's gitHead",
         FoundBy::VersionCommit => "the commit that set the version",
-        FoundBy::Neighbour => "a commit next to the one that set the version",
+        FoundBy::Neighbour => "a commit next to a tag or to the one that set the version",
         FoundBy::Blobs => "found by matching the published files",
     };
     let agreeing: Vec<&str> = pin

@@ -162,7 +162,7 @@ fn source(report: &TargetReport) -> Option<SourceV1<'_>> {
         commit: &pin.commit,
         subdirectory: pin.subdirectory.as_ref().map(|path| path.as_str()),
         found_by: pin.found_by,
-        reachable: pin.reachable,
+        reachable: pin.reach.is_advertised(),
         candidates: &pin.candidates,
         stamp: pin.stamp.as_ref(),
         renamed: pin.renamed.as_ref(),
