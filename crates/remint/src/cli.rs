@@ -204,7 +204,7 @@ pub(crate) struct ReportOptions {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<ReportFormat>,
 
-    /// Write the answer to this file instead
+    /// Write the answer to this file instead; `-` is standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@ mod attempts;
 mod build;
 mod cli;
 mod commands;
+mod delivery;
 mod evidence;
 mod exit;
 mod failure;

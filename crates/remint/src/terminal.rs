@@ -1,7 +1,6 @@
 //! The only place that writes to standard output and standard error.
 
 use std::io::Write as _;
-use std::path::Path;
 
 use anyhow::Context as _;
 
@@ -40,24 +39,4 @@ pub(crate) fn tell_error(error: &anyhow::Error, hint: Option<&str>) {
 /// The terminal's width, where standard output is one.
 pub(crate) fn width() -> Option<usize> {
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-}
-
-/// Delivers an answer to a file, whole or not at all, or to standard output.
-pub(crate) fn deliver(text: &str, output: Option<&Path>) -> anyhow::Result<()> {
-    let Some(path) = output else {
-        return answer(text);
-    };
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(directory)
-        .with_context(|| format!("cannot write to `{}`", directory.display()))?;
-    let plain = anstream::adapter::strip_str(text).to_string();
-    file.write_all(plain.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
-    file.persist(path)
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
-    Ok(())
 }

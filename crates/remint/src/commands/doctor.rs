@@ -11,7 +11,7 @@ use crate::cli::{IsolationLevel, ReportFormat};
 use crate::exit::Exit;
 use crate::report::size_words;
 use crate::settings::Settings;
-use crate::{room, terminal};
+use crate::{delivery, room};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -36,6 +36,7 @@ enum State {
 
 /// Looks at everything and tells it.
 pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
+    delivery::check(settings.output.as_deref())?;
     let mut lines = isolation(settings.isolation);
     lines.push(cache(settings));
     match Builder::new(settings.clone(), std::sync::Arc::default()) {
@@ -71,12 +72,12 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
                 .to_owned()
         )),
     };
-    terminal::deliver(&text, settings.output.as_deref())?;
-    Ok(if usable {
+    let exit = if usable {
         Exit::Verified
     } else {
         Exit::Machine
-    })
+    };
+    Ok(exit.and(delivery::deliver(&text, settings.output.as_deref())))
 }
 
 fn human(lines: &[Line], usable: bool) -> String {

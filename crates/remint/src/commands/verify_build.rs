@@ -17,10 +17,11 @@ use crate::progress::Progress;
 use crate::report::{RunReport, TargetReport, size_words};
 use crate::resolve::{Case, Wish, resolve};
 use crate::settings::Settings;
-use crate::{failure, interrupt, terminal};
+use crate::{delivery, failure, interrupt, terminal};
 
 /// Judges every spec and delivers the report.
 pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::Result<Exit> {
+    delivery::check(settings.output.as_deref())?;
     anyhow::ensure!(
         arguments.artifact.is_none() || arguments.specs.len() == 1,
         failure::Usage("`--artifact` goes with one SPEC".to_owned())
@@ -59,12 +60,12 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     let cancel = Arc::new(AtomicBool::new(false));
     interrupt::watch(Arc::clone(&cancel));
     let builder = Builder::new(settings, cancel)?;
-    let (report, exit) = judge_all(&asked, &wish, &request, &builder, &progress).await;
+    let (report, mut exit) = judge_all(&asked, &wish, &request, &builder, &progress).await;
     progress.clear();
     let settings = &builder.settings;
     if !report.targets.is_empty() {
         let text = report.render(settings.format, terminal::width());
-        terminal::deliver(&text, settings.output.as_deref())?;
+        exit = exit.and(delivery::deliver(&text, settings.output.as_deref()));
     }
     Ok(exit)
 }

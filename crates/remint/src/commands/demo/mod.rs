@@ -19,10 +19,11 @@ use crate::progress::Progress;
 use crate::report::RunReport;
 use crate::resolve::Wish;
 use crate::settings::Settings;
-use crate::{interrupt, terminal};
+use crate::{delivery, interrupt, terminal};
 
 /// Runs the demo; it ends well when the honest release is verified and the other one is not.
 pub(crate) async fn run(mut settings: Settings) -> anyhow::Result<Exit> {
+    delivery::check(settings.output.as_deref())?;
     Workspace::sweep(&settings.user.cache)?;
     let directory = Scratch::create(&settings.user.cache)?;
     let repository = directory.path().join("postbox");
@@ -65,11 +66,11 @@ pub(crate) async fn run(mut settings: Settings) -> anyhow::Result<Exit> {
     let (report, exit) = judge_all(&specs, &Wish::default(), &request, &builder, &progress).await;
     progress.clear();
     let settings = &builder.settings;
-    terminal::deliver(
+    let delivered = delivery::deliver(
         &report.render(settings.format, terminal::width()),
         settings.output.as_deref(),
-    )?;
-    Ok(conclude(&report, exit))
+    );
+    Ok(conclude(&report, exit).and(delivered))
 }
 
 /// The demo itself fails when the tool does not do what it shows.
