@@ -1,5 +1,7 @@
 //! What the command line answers without reaching anything.
 
+use std::path::Path;
+
 use assert_cmd::Command;
 
 fn remint() -> Command {
@@ -58,6 +60,62 @@ fn wrong_usage_ends_with_two_and_says_what_to_do() {
         assert!(stderr.contains(expected), "{arguments:?}: {stderr}");
         assert_eq!(stdout, "", "{arguments:?}");
     }
+}
+
+/// Runs `verify-build npm:x@1.0.0 --offline --format json` in this home with more arguments and variables.
+fn offline(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
+    let output = remint()
+        .args(["verify-build", "npm:x@1.0.0", "--offline"])
+        .args(["--format", "json"])
+        .args(arguments)
+        .env("HOME", home)
+        .env("REMINT_CACHE_DIR", home.join("cache"))
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .envs(variables.iter().copied())
+        .current_dir(home)
+        .output()
+        .unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn a_place_that_no_answer_can_be_written_to_is_wrong_usage_before_the_work() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = offline(home.path(), &["--output", "missing/answer.json"], &[]);
+    assert_eq!(code, 2, "{stderr}");
+    assert_eq!(stdout, "");
+    assert!(stderr.contains("`missing/answer.json`"), "{stderr}");
+    assert!(!home.path().join("cache").exists());
+    let (code, stdout, stderr) = offline(home.path(), &["--output", "-"], &[]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stdout.contains("remint.report/v1"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_in_the_end_goes_to_standard_output() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = offline(home.path(), &["--output", "/dev/full"], &[]);
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains("`/dev/full`"), "{stderr}");
+    assert!(stdout.contains("remint.report/v1"), "{stdout}");
+}
+
+#[test]
+fn a_document_is_delivered_also_where_nothing_could_be_judged() {
+    let home = tempfile::tempdir().unwrap();
+    fs_err::write(home.path().join("cache"), "no directory").unwrap();
+    fs_err::write(home.path().join("answer.json"), "an older answer").unwrap();
+    let (code, _, stderr) = offline(home.path(), &["--output", "answer.json"], &[]);
+    assert_eq!(code, 4, "{stderr}");
+    let text = fs_err::read_to_string(home.path().join("answer.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["targets"], serde_json::json!([]));
+    assert_eq!(report["unjudged"].as_array().unwrap().len(), 1, "{text}");
 }
 
 #[test]

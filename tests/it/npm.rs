@@ -338,6 +338,30 @@ fn a_build_that_fails_says_where() {
 }
 
 #[test]
+fn a_verdict_stands_also_where_its_evidence_cannot_be_kept() {
+    let world = World::new();
+    let manifest = r#"{
+  "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib"],
+  "scripts": { "prepack": "exit 7" }
+}
+"#;
+    let repository = world.repository("npm/plain", &[("package.json", manifest)], "v1.0.0");
+    let file = stand_in(&world, "note-server-1.0.0.tgz", "note-server");
+    let answer = world.verify(&[
+        SPEC,
+        "--artifact",
+        file.to_str().unwrap(),
+        "--source",
+        repository.to_str().unwrap(),
+        "--keep",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(answer.target()["reason"], "not-built", "{answer:?}");
+    assert_eq!(answer.code, 4, "{answer:?}");
+    assert!(answer.stderr.contains("cannot keep evidence in"));
+}
+
+#[test]
 fn files_that_are_no_archives_are_malformed_and_nothing_else() {
     let world = World::new();
     let repository = world.repository("npm/plain", &[], "v1.0.0");

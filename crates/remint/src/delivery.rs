@@ -102,7 +102,10 @@ fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
         // What any program's new file gets: the kernel takes off the user's mask.
         builder.permissions(std::fs::Permissions::from_mode(0o666))
     };
-    let mut file = builder.tempfile_in(directory_of(path))?;
+    // The error itself names a file that the user has never heard of.
+    let mut file = builder
+        .tempfile_in(directory_of(path))
+        .map_err(|error| std::io::Error::from(error.kind()))?;
     if let Ok(metadata) = fs_err::metadata(path) {
         fs_err::set_permissions(file.path(), metadata.permissions())?;
     }

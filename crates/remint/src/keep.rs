@@ -11,6 +11,11 @@ use crate::resolve::Case;
 /// Writes `published/NAME`, `rebuilt/NAME` and `build.log` below `directory/NAME/`.
 pub(crate) fn keep(case: &Case, attempted: &Attempted, directory: &Path) -> anyhow::Result<()> {
     let folder = directory.join(case.artifact.name.as_str());
+    copy(case, attempted, &folder)
+        .with_context(|| format!("cannot keep evidence in `{}`", folder.display()))
+}
+
+fn copy(case: &Case, attempted: &Attempted, folder: &Path) -> anyhow::Result<()> {
     let put = |from: &Path, to: &str| -> anyhow::Result<()> {
         let to = folder.join(to);
         if let Some(parent) = to.parent() {
@@ -23,8 +28,7 @@ pub(crate) fn keep(case: &Case, attempted: &Attempted, directory: &Path) -> anyh
         Ok(())
     };
     let name = case.artifact.name.as_str();
-    put(&case.artifact.path, &format!("published/{name}"))
-        .with_context(|| format!("cannot keep evidence in `{}`", folder.display()))?;
+    put(&case.artifact.path, &format!("published/{name}"))?;
     if let Some(executed) = &attempted.executed {
         let log = executed.workspace.log();
         if fs_err::symlink_metadata(&log).is_ok() {

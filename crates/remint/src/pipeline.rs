@@ -30,6 +30,14 @@ pub(crate) struct Request {
     pub(crate) keep: Option<std::path::PathBuf>,
 }
 
+/// What came of one verification.
+pub(crate) struct Answer {
+    /// The verdict and what it rests on.
+    pub(crate) report: TargetReport,
+    /// Why the evidence is not where the user wants it; the verdict stands all the same.
+    pub(crate) unkept: Option<anyhow::Error>,
+}
+
 /// Judges one published file.
 ///
 /// # Errors
@@ -39,12 +47,15 @@ pub(crate) async fn verify(
     request: &Request,
     builder: &Builder,
     progress: &Progress,
-) -> anyhow::Result<TargetReport> {
+) -> anyhow::Result<Answer> {
     let mut report = TargetReport::begin(case);
     let mut gathered = evidence::begin(case);
-    let finish = |report: TargetReport, gathered: Evidence| {
+    let finish = |report: TargetReport, gathered: Evidence| -> anyhow::Result<Answer> {
         let judgement = judge(&gathered);
-        Ok(report.finish(gathered, judgement, request))
+        Ok(Answer {
+            report: report.finish(gathered, judgement, request),
+            unkept: None,
+        })
     };
 
     let survey = match open::survey(&case.artifact) {
@@ -82,9 +93,10 @@ pub(crate) async fn verify(
     }
 
     let attempted = attempt(case, &survey, &plans, &located, builder, progress).await?;
-    if let Some(directory) = &request.keep {
-        keep::keep(case, &attempted, directory)?;
-    }
+    let unkept = request
+        .keep
+        .as_ref()
+        .and_then(|directory| keep::keep(case, &attempted, directory).err());
     if let Some(executed) = attempted.executed {
         gathered.consumed_published = executed.consumed_published;
         if let BuildOutcome::Built(artifact) = &executed.outcome {
@@ -104,5 +116,8 @@ pub(crate) async fn verify(
     report.files = attempted.files;
     report.gzip_encoder = attempted.gzip_encoder;
     report.failure = attempted.failure;
-    finish(report, gathered)
+    Ok(Answer {
+        unkept,
+        ..finish(report, gathered)?
+    })
 }

@@ -1,5 +1,6 @@
 //! `remint verify-build`.
 
+use std::cell::RefCell;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use remint_model::Spec;
 
 use crate::asked::{self, Asked};
 use crate::build::Builder;
-use crate::cli::VerifyBuild;
+use crate::cli::{ReportFormat, VerifyBuild};
 use crate::exit::Exit;
 use crate::pipeline::{self, Request};
 use crate::progress::Progress;
@@ -59,15 +60,29 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     let progress = Progress::new(settings.interactive);
     let cancel = Arc::new(AtomicBool::new(false));
     interrupt::watch(Arc::clone(&cancel));
-    let builder = Builder::new(settings, cancel)?;
-    let (report, mut exit) = judge_all(&asked, &wish, &request, &builder, &progress).await;
+    let (format, output, now) = (settings.format, settings.output.clone(), settings.now);
+    let (report, exit) = match Builder::new(settings, cancel) {
+        Ok(builder) => judge_all(&asked, &wish, &request, &builder, &progress).await,
+        Err(error) => {
+            let exit = failure::exit(&error);
+            failure::tell(&error);
+            let unjudged = vec![format!("{error:#}")];
+            let report = RunReport {
+                started: now,
+                targets: Vec::new(),
+                unjudged,
+                exit,
+            };
+            (report, exit)
+        }
+    };
     progress.clear();
-    let settings = &builder.settings;
-    if !report.targets.is_empty() {
-        let text = report.render(settings.format, terminal::width());
-        exit = exit.and(delivery::deliver(&text, settings.output.as_deref()));
+    // Also where nothing could be judged: a program needs a document, and an older one must not seem current.
+    if report.targets.is_empty() && format == ReportFormat::Human && output.is_none() {
+        return Ok(exit);
     }
-    Ok(exit)
+    let text = report.render(format, terminal::width());
+    Ok(exit.and(delivery::deliver(&text, output.as_deref())))
 }
 
 /// Judges what is asked for, some at once, reported in its order; what was finished is reported whatever happens to the
@@ -79,28 +94,30 @@ pub(crate) async fn judge_all(
     builder: &Builder,
     progress: &Progress,
 ) -> (RunReport, Exit) {
-    let mut report = RunReport {
-        started: builder.settings.now,
-        targets: Vec::new(),
-        unjudged: Vec::new(),
-        exit: Exit::Verified,
-    };
+    let finished = Finished::default();
+    let mut unjudged = Vec::new();
     let mut exit = Exit::Verified;
-    let judging = asked.iter().map(|asked| async move {
-        let (spec, notes) = match asked {
-            Asked::Answered(report) => return Ok(vec![TargetReport::clone(report)]),
-            Asked::Spec(spec, notes) => (spec, notes),
-        };
-        let progress = progress.another();
-        let judged = judge_spec(spec, wish, request, builder, &progress).await;
-        progress.clear();
-        let mut targets = judged.map_err(|error| (spec, error))?;
-        for target in &mut targets {
-            target.notes.splice(0..0, notes.iter().cloned());
+    let judging = asked.iter().enumerate().map(|(position, asked)| {
+        let finished = &finished;
+        async move {
+            let (spec, notes) = match asked {
+                Asked::Answered(report) => {
+                    finished.add(position, TargetReport::clone(report));
+                    return Ok(());
+                }
+                Asked::Spec(spec, notes) => (spec, notes),
+            };
+            let progress = progress.another();
+            let add = |mut target: TargetReport| {
+                target.notes.splice(0..0, notes.iter().cloned());
+                finished.add(position, target);
+            };
+            let judged = judge_spec(spec, wish, request, builder, &progress, add).await;
+            progress.clear();
+            judged.map_err(|fault| (position, spec, fault))
         }
-        Ok(targets)
     });
-    let mut judged = pin!(stream::iter(judging).buffered(builder.settings.jobs));
+    let mut judged = pin!(stream::iter(judging).buffer_unordered(builder.settings.jobs));
     let mut interrupted = pin!(interrupt::cancelled_and_settled(&builder.cancel));
     loop {
         let next = tokio::select! {
@@ -108,15 +125,20 @@ pub(crate) async fn judge_all(
             () = &mut interrupted => break,
         };
         match next {
-            Some(Ok(targets)) => report.targets.extend(targets),
-            Some(Err((spec, error))) => {
-                exit = exit.and(failure::exit(&error));
+            Some(Ok(())) => {}
+            Some(Err((position, spec, fault))) => {
+                exit = exit.and(failure::exit(fault.error()));
                 if exit == Exit::Interrupted {
                     break;
                 }
-                let error = error.context(format!("cannot judge {spec}"));
-                report.unjudged.push(format!("{error:#}"));
-                failure::tell(&error);
+                match fault {
+                    Fault::Unjudged(error) => {
+                        let error = error.context(format!("cannot judge {spec}"));
+                        unjudged.push((position, format!("{error:#}")));
+                        failure::tell(&error);
+                    }
+                    Fault::Unkept(error) => failure::tell(&error),
+                }
             }
             None => break,
         }
@@ -125,43 +147,93 @@ pub(crate) async fn judge_all(
         terminal::tell("interrupted; what was built so far is removed");
         exit = Exit::Interrupted;
     }
-    for target in &report.targets {
+    unjudged.sort_by_key(|(position, _)| *position);
+    let targets = finished.in_order();
+    for target in &targets {
         exit = exit.and(Exit::of(target.judgement.outcome));
     }
-    report.exit = exit;
+    let report = RunReport {
+        started: builder.settings.now,
+        targets,
+        unjudged: unjudged.into_iter().map(|(_, words)| words).collect(),
+        exit,
+    };
     (report, exit)
 }
 
+/// Verdicts as they come, each with the position of its spec: what stands here outlives the work that is still under
+/// way.
+#[derive(Debug, Default)]
+struct Finished(RefCell<Vec<(usize, TargetReport)>>);
+
+impl Finished {
+    fn add(&self, position: usize, target: TargetReport) {
+        self.0.borrow_mut().push((position, target));
+    }
+
+    fn in_order(&self) -> Vec<TargetReport> {
+        let mut finished = self.0.take();
+        finished.sort_by_key(|(position, _)| *position);
+        finished.into_iter().map(|(_, target)| target).collect()
+    }
+}
+
+/// What this machine could not do for a spec.
+enum Fault {
+    /// At least one of its files could not be judged.
+    Unjudged(anyhow::Error),
+    /// All were, but evidence could not be kept.
+    Unkept(anyhow::Error),
+}
+
+impl Fault {
+    const fn error(&self) -> &anyhow::Error {
+        match self {
+            Self::Unjudged(error) | Self::Unkept(error) => error,
+        }
+    }
+}
+
+impl<Error: Into<anyhow::Error>> From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Unjudged(error.into())
+    }
+}
+
+/// Judges every file of a spec; each verdict is handed to `add` as soon as it stands. A fault ends the spec, but takes
+/// no verdict back.
 async fn judge_spec(
     spec: &Spec,
     wish: &Wish,
     request: &Request,
     builder: &Builder,
     progress: &Progress,
-) -> anyhow::Result<Vec<TargetReport>> {
+    add: impl Fn(TargetReport),
+) -> Result<(), Fault> {
     let downloads = builder.scratch()?;
     let stage = progress.begin("resolve", &spec.to_string());
     let resolved = resolve(spec, wish, &builder.registries, downloads.path()).await?;
     let words: Vec<String> = resolved.iter().map(words).collect();
     let seconds = stage.end(&words.join("; "));
-    let mut targets = Vec::new();
+    let mut unkept = None;
     for answer in resolved {
         match answer {
             Ok(case) => {
-                let mut target = pipeline::verify(&case, request, builder, progress).await?;
-                target.seconds.insert(0, ("resolve", seconds));
-                targets.push(target);
+                let mut answer = pipeline::verify(&case, request, builder, progress).await?;
+                answer.report.seconds.insert(0, ("resolve", seconds));
+                add(answer.report);
+                unkept = unkept.or(answer.unkept);
             }
             Err(unresolved) => {
                 let label = unresolved
                     .target
                     .as_ref()
                     .map_or_else(|| spec.to_string(), |target| target.short());
-                targets.push(TargetReport::unresolved(label, unresolved));
+                add(TargetReport::unresolved(label, unresolved));
             }
         }
     }
-    Ok(targets)
+    unkept.map_or(Ok(()), |error| Err(Fault::Unkept(error)))
 }
 
 fn words(answer: &Result<Case, crate::resolve::Unresolved>) -> String {

@@ -22,6 +22,7 @@ struct Report<'a> {
     remint: &'static str,
     started: String,
     targets: Vec<TargetV1<'a>>,
+    unjudged: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -99,6 +100,7 @@ pub(crate) fn render(report: &RunReport) -> String {
         remint: env!("CARGO_PKG_VERSION"),
         started: report.started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         targets: report.targets.iter().map(target).collect(),
+        unjudged: &report.unjudged,
     };
     // Plain structs of strings and numbers always serialise; an empty answer would be noticed by every reader.
     let mut text = serde_json::to_string_pretty(&wire).unwrap_or_default();
