@@ -119,6 +119,27 @@ fn a_document_is_delivered_also_where_nothing_could_be_judged() {
 }
 
 #[test]
+fn caches_are_kept_below_their_limit_once_a_day() {
+    let home = tempfile::tempdir().unwrap();
+    let content = home.path().join("cache/v1/content/aa");
+    fs_err::create_dir_all(&content).unwrap();
+    let run = |name: &str, limit| {
+        fs_err::write(content.join(name), [1; 2000]).unwrap();
+        let (code, _, stderr) = offline(home.path(), &[], &[("REMINT_CACHE_LIMIT", limit)]);
+        assert_eq!(code, 3, "{stderr}");
+        content.join(name).exists()
+    };
+    assert!(run("within", "1M"));
+    assert!(run("same-day", "1K"));
+    let marker = fs_err::File::open(home.path().join("cache/v1/pruned")).unwrap();
+    let now = marker.metadata().unwrap().modified().unwrap();
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    marker.file().set_modified(now - day).unwrap();
+    assert!(!run("next-day", "1K"));
+    assert!(!content.join("within").exists());
+}
+
+#[test]
 fn a_settings_file_with_a_typo_is_refused_with_its_name() {
     let home = tempfile::tempdir().unwrap();
     fs_err::write(home.path().join("remint.toml"), "memroy = \"4G\"\n").unwrap();

@@ -3,6 +3,7 @@
 mod asked;
 mod attempts;
 mod build;
+mod cache_limit;
 mod cli;
 mod commands;
 mod delivery;

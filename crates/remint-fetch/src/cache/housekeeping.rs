@@ -86,6 +86,10 @@ impl Cache {
         // What is of use only as a whole: an unpacked tool, a repository's objects, an installed tree.
         for kind in ["tools", "git", "snapshots"] {
             for path in children(&directory.join(kind))? {
+                // Locks lie there as well, and stay for whoever waits for them.
+                if !path.is_dir() || path.is_symlink() {
+                    continue;
+                }
                 items.push(Item {
                     bytes: total(&sizes(&path)?),
                     used: modified(&path),

@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_among_the_repositories_is_no_repository() {
+        let place = tempfile::tempdir().unwrap();
+        let git = place.path().join("git");
+        fs_err::create_dir_all(git.join("repository")).unwrap();
+        fs_err::write(git.join("repository/objects"), [1; 600]).unwrap();
+        fs_err::write(git.join("local.lock"), "").unwrap();
+        assert_eq!(Cache::prune(place.path(), 0).unwrap(), Pruned::Removed(600));
+        assert!(git.join("local.lock").exists() && !git.join("repository").exists());
+    }
+
+    #[test]
     fn what_a_killed_run_left_is_swept_and_what_a_live_one_uses_is_not() {
         let place = tempfile::tempdir().unwrap();
         let live = Cache::open(place.path()).unwrap();

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::report::{RunReport, TargetReport, size_words};
 use crate::resolve::{Case, Wish, resolve};
 use crate::settings::Settings;
-use crate::{delivery, failure, interrupt, terminal};
+use crate::{cache_limit, delivery, failure, interrupt, terminal};
 
 /// Judges every spec and delivers the report.
 pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::Result<Exit> {
@@ -60,6 +60,7 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     let progress = Progress::new(settings.interactive);
     let cancel = Arc::new(AtomicBool::new(false));
     interrupt::watch(Arc::clone(&cancel));
+    cache_limit::enforce(&settings);
     let (format, output, now) = (settings.format, settings.output.clone(), settings.now);
     let (report, exit) = match Builder::new(settings, cancel) {
         Ok(builder) => judge_all(&asked, &wish, &request, &builder, &progress).await,
