@@ -89,11 +89,11 @@ impl Cache {
 
     /// Keeps a finished file under the digest that was computed while it was written.
     pub(crate) fn keep(&self, file: NamedTempFile, sha256: &Sha256) -> Result<PathBuf, FetchError> {
-        let path = self.content_path(sha256);
-        if path.is_file() {
-            self.touch(&path);
+        // What lies there already may have been damaged since: found out here, it costs nothing but the old file.
+        if let Some((path, _)) = self.content(sha256)? {
             return Ok(path);
         }
+        let path = self.content_path(sha256);
         if let Some(folder) = path.parent() {
             fs_err::create_dir_all(folder)?;
         }
@@ -104,9 +104,8 @@ impl Cache {
 
     /// Keeps bytes.
     pub(crate) fn keep_bytes(&self, bytes: &[u8], sha256: &Sha256) -> Result<PathBuf, FetchError> {
-        let path = self.content_path(sha256);
-        if path.is_file() {
-            self.touch(&path);
+        // What lies there already may have been damaged since: found out here, it costs nothing but the old file.
+        if let Some((path, _)) = self.content(sha256)? {
             return Ok(path);
         }
         let file = self.temporary_file()?;
@@ -227,6 +226,17 @@ mod tests {
             cache.content_bytes(&digest, 7).unwrap().unwrap(),
             b"content"
         );
+    }
+
+    #[test]
+    fn content_that_was_damaged_is_replaced_by_what_arrives_again() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = Cache::open(place.path()).unwrap();
+        let path = keep(&cache, b"content");
+        fs_err::remove_file(&path).unwrap();
+        fs_err::write(&path, b"changed").unwrap();
+        assert_eq!(keep(&cache, b"content"), path);
+        assert_eq!(fs_err::read(&path).unwrap(), b"content");
     }
 
     #[test]
