@@ -50,6 +50,10 @@ fn wrong_usage_ends_with_two_and_says_what_to_do() {
             "is not a size",
         ),
         (
+            &["verify-build", "npm:x@1", "--memory", "0"],
+            "is too little",
+        ),
+        (
             &["explain", "undeclared-dependancy"],
             "did you mean `undeclared-dependency`?",
         ),
@@ -153,6 +157,15 @@ fn a_settings_file_with_a_typo_is_refused_with_its_name() {
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("remint.toml"), "{stderr}");
     assert!(stderr.contains("memroy"), "{stderr}");
+}
+
+#[test]
+fn working_offline_can_be_asked_for_by_a_variable_in_any_usual_way() {
+    let home = tempfile::tempdir().unwrap();
+    for value in ["1", "true", "0", "", "no"] {
+        let (code, _, stderr) = offline(home.path(), &[], &[("REMINT_OFFLINE", value)]);
+        assert_eq!(code, 3, "{value}: {stderr}");
+    }
 }
 
 #[test]

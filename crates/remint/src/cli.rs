@@ -60,6 +60,8 @@ pub(crate) struct GlobalOptions {
         long,
         global = true,
         env = "REMINT_OFFLINE",
+        action = clap::ArgAction::SetTrue,
+        value_parser = clap::builder::FalseyValueParser::new(),
         help_heading = "Global options"
     )]
     pub(crate) offline: bool,
@@ -169,11 +171,11 @@ pub(crate) struct BuildOptions {
     pub(crate) deadline: Option<u64>,
 
     /// Memory that a build may use, such as `4G`
-    #[arg(long, value_name = "SIZE", value_parser = crate::settings::parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = crate::settings::parse_room)]
     pub(crate) memory: Option<u64>,
 
     /// Disk that a build may use, such as `10G`
-    #[arg(long, value_name = "SIZE", value_parser = crate::settings::parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = crate::settings::parse_room)]
     pub(crate) disk: Option<u64>,
 
     /// How many targets are worked on at once

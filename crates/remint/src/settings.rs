@@ -133,11 +133,12 @@ impl Settings {
             None => FileSettings::default(),
         };
         let variable = |name: &str| surroundings.variable(name);
-        let size = |name: &str, local: &Option<String>, user: &Option<String>| {
+        type Parse = fn(&str) -> Result<u64, String>;
+        let read = |name: &str, local: &Option<String>, user: &Option<String>, parse: Parse| {
             variable(name)
                 .or(local.as_deref())
                 .or(user.as_deref())
-                .map(|text| parse_size(text).map_err(|reason| anyhow::anyhow!("{name}: {reason}")))
+                .map(|text| parse(text).map_err(|reason| anyhow::anyhow!("{name}: {reason}")))
                 .transpose()
         };
         let number = |name: &str| {
@@ -191,14 +192,21 @@ impl Settings {
                 deadline: Duration::from_secs(minutes * 60),
                 memory: match build.and_then(|build| build.memory) {
                     Some(memory) => memory,
-                    None => size("REMINT_MEMORY", &local.memory, &user.memory)?.unwrap_or(8 << 30),
+                    None => read("REMINT_MEMORY", &local.memory, &user.memory, parse_room)?
+                        .unwrap_or(8 << 30),
                 },
                 disk: match build.and_then(|build| build.disk) {
                     Some(disk) => disk,
-                    None => size("REMINT_DISK", &local.disk, &user.disk)?.unwrap_or(10 << 30),
+                    None => read("REMINT_DISK", &local.disk, &user.disk, parse_room)?
+                        .unwrap_or(10 << 30),
                 },
-                downloads: size("REMINT_DOWNLOADS", &local.downloads, &user.downloads)?
-                    .unwrap_or(4 << 30),
+                downloads: read(
+                    "REMINT_DOWNLOADS",
+                    &local.downloads,
+                    &user.downloads,
+                    parse_size,
+                )?
+                .unwrap_or(4 << 30),
             },
             build_network: choose(
                 build.and_then(|build| build.build_network),
@@ -215,8 +223,13 @@ impl Settings {
                 IsolationLevel::Namespaces,
             )?,
             jobs,
-            cache_limit: size("REMINT_CACHE_LIMIT", &local.cache_limit, &user.cache_limit)?
-                .unwrap_or(20 << 30),
+            cache_limit: read(
+                "REMINT_CACHE_LIMIT",
+                &local.cache_limit,
+                &user.cache_limit,
+                parse_size,
+            )?
+            .unwrap_or(20 << 30),
             format: choose(
                 report.and_then(|report| report.format),
                 variable("REMINT_FORMAT"),
@@ -261,6 +274,20 @@ fn read_file(path: &Path) -> anyhow::Result<FileSettings> {
     }
 }
 
+/// With less than this nothing can be built.
+const LEAST_ROOM: u64 = 16 << 20;
+
+/// Reads what a build may use of memory or disk.
+///
+/// # Errors
+/// The text is no size, or one that no build can do with.
+pub(crate) fn parse_room(text: &str) -> Result<u64, String> {
+    match parse_size(text)? {
+        bytes if bytes < LEAST_ROOM => Err(format!("`{text}` is too little: give at least 16M")),
+        bytes => Ok(bytes),
+    }
+}
+
 /// Reads `512M`, `4G`, `4GiB`, `1000`: bytes, with binary units.
 ///
 /// # Errors
@@ -288,7 +315,15 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_size;
+    use super::{parse_room, parse_size};
+
+    #[test]
+    fn builds_are_not_given_less_than_they_can_do_with() {
+        assert_eq!(parse_room("16M"), Ok(16 << 20));
+        for little in ["0", "4", "15M"] {
+            assert!(parse_room(little).is_err(), "{little}");
+        }
+    }
 
     #[test]
     fn sizes_have_binary_units() {
