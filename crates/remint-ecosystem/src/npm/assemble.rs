@@ -131,7 +131,7 @@ impl Assembler<'_> {
             steps.extend(self.stamp_step());
         }
         if variant.building != Building::Nothing {
-            self.release_quirks(&mut steps, &mut assumptions);
+            self.release_quirks(variant, &mut steps, &mut assumptions);
         }
         steps.push(self.step(
             Phase::Pack,

@@ -138,13 +138,25 @@ impl Assembler<'_> {
     }
 
     /// What happened between build and publish and left its mark in the published file only.
-    pub(crate) fn release_quirks(&self, steps: &mut Vec<Step>, assumptions: &mut Vec<Assumption>) {
+    pub(crate) fn release_quirks(
+        &self,
+        variant: &Variant,
+        steps: &mut Vec<Step>,
+        assumptions: &mut Vec<Assumption>,
+    ) {
         let found = self.request.pin.stamp.as_ref().map_or_else(
             || self.request.target.version.as_str(),
             |stamp| stamp.wanted.as_str(),
         );
         let deleted = quirks::deleted_scripts(self.project, self.request.survey, found);
         if !deleted.is_empty() {
+            let packs_with_scripts = variant.lifecycle && !self.ignores_scripts();
+            let run_first = quirks::RUN_BEFORE_DELETED
+                .into_iter()
+                .filter(|name| packs_with_scripts && deleted.iter().any(|gone| gone == name));
+            steps.extend(run_first.map(|name| {
+                self.step(Phase::Build, &self.project.folder, variant.packer.run(name))
+            }));
             let mut argv = words(&["npm", "pkg", "delete"]);
             argv.extend(deleted.iter().map(|name| format!("scripts.{name}")));
             assumptions.push(Assumption {

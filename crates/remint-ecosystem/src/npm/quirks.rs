@@ -14,6 +14,9 @@ use crate::npm::stamp::{blob_id, printed, published_blob};
 /// Build tools that make programs executable.
 const MAKE_EXECUTABLE: [&str; 4] = ["chmod", "tshy", "tsup", "tsdown"];
 
+/// Scripts that packing runs, in its order: whoever deletes one has to run it first.
+pub(crate) const RUN_BEFORE_DELETED: [&str; 2] = ["prepack", "prepare"];
+
 /// Scripts of the source's manifest whose deletion, and nothing else besides the version, gives the published
 /// manifest byte for byte.
 pub(crate) fn deleted_scripts(
@@ -41,10 +44,11 @@ pub(crate) fn deleted_scripts(
                 .object("scripts")
                 .is_none_or(|scripts| !scripts.contains_key(*name))
         })
-        // A script that installing, packing or publishing runs is deleted only where it does nothing: the published
-        // file must not decide what of its build is left out, nor which hooks the source seems to have.
+        // The published file must not decide what of its build is left out, nor which hooks the source seems to have:
+        // what packing runs is run before it is deleted, and the others are deleted only where they do nothing.
         .filter(|name| {
             !lifecycle::IMPLICIT_SCRIPTS.contains(&name.as_str())
+                || RUN_BEFORE_DELETED.contains(&name.as_str())
                 || lifecycle::does_nothing(project, survey, name)
         })
         // What npm itself would read as a path into the object is no plain name.
@@ -135,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_builds_or_installs_is_never_deleted() {
+    fn a_script_that_installing_or_publishing_runs_is_deleted_only_where_it_does_nothing() {
         for (name, command, expect) in [
-            ("prepack", "node gen.js", false),
-            ("prepare", "husky && node gen.js", false),
+            ("preprepack", "node gen.js", false),
+            ("prepublishOnly", "node gen.js", false),
             ("postinstall", "node guard.js", false),
             ("preinstall", "echo hello", true),
             ("prepack", "echo hello", true),
