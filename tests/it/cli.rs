@@ -29,7 +29,14 @@ fn check(arguments: &[&str]) -> (i32, String, String) {
 #[test]
 fn wrong_usage_ends_with_two_and_says_what_to_do() {
     for (arguments, expected) in [
-        (&["verify-build", "name@1.2.3"][..], "is not a spec"),
+        (
+            &["verify-build", "name@1.2.3"][..],
+            "is not a spec: expected `npm:NAME@VERSION`",
+        ),
+        (
+            &["verify-build", "name@1.2.3"],
+            "did you mean `npm:name@1.2.3`?",
+        ),
         (&["verify-build", "npx:name@1.2.3"], "did you mean `npm`?"),
         (
             &["verify-build", "npm:../x@1"],
@@ -38,7 +45,24 @@ fn wrong_usage_ends_with_two_and_says_what_to_do() {
         (&["verify-build"], "<SPEC>"),
         (
             &["verify-build", "./nosuch.tgz"],
-            "there is no file `./nosuch.tgz`",
+            "`./nosuch.tgz` cannot be taken: there is no such file",
+        ),
+        (&["verify-build", "."], "`.` cannot be taken: it is a directory"),
+        (
+            &["verify-build", "npm:x@1", "--source", ""],
+            "no source: it is empty",
+        ),
+        (
+            &["verify-build", "npm:x@1", "--source", "./nosuch"],
+            "`./nosuch` is no source: there is no such directory",
+        ),
+        (
+            &["verify-build", "npm:x@1", "--source", "."],
+            "the directory is no git repository",
+        ),
+        (
+            &["verify-build", "npm:x@1", "--source", "https://"],
+            "no source",
         ),
         (&["verify-build", "npm:x@1", "--frmat", "json"], "--format"),
         (
@@ -66,11 +90,75 @@ fn wrong_usage_ends_with_two_and_says_what_to_do() {
     }
 }
 
+#[test]
+fn a_file_of_another_registry_is_wrong_usage() {
+    let home = tempfile::tempdir().unwrap();
+    fs_err::write(home.path().join("x-1.0.0.tgz"), "any bytes").unwrap();
+    let output = remint()
+        .args(["verify-build", "pypi:x@1.0.0", "--artifact", "x-1.0.0.tgz"])
+        .env("REMINT_CACHE_DIR", home.path().join("cache"))
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("it is no file of pypi"), "{stderr}");
+}
+
+#[test]
+fn an_empty_variable_counts_for_nothing_and_a_wrong_one_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let empty = [("REMINT_COLOR", ""), ("REMINT_OFFLINE", "")];
+    let (code, _, stderr) = offline(home.path(), &[], &empty);
+    assert_eq!(code, 3, "{stderr}");
+    let cache = home.path().join("elsewhere");
+    let cache = cache.to_str().unwrap();
+    let arguments = ["--cache-dir", cache];
+    let (code, _, stderr) = offline(home.path(), &arguments, &[("REMINT_CACHE_DIR", "")]);
+    assert_eq!(code, 3, "{stderr}");
+    let (code, _, stderr) = offline(home.path(), &[], &[("REMINT_COLOR", "blue")]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("REMINT_COLOR is `blue`"), "{stderr}");
+}
+
+#[test]
+fn what_is_not_in_the_cache_is_to_be_asked_for_with_the_network() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = offline(home.path(), &["--format", "human"], &[]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stdout.contains("without `--offline`"), "{stdout}");
+    assert!(!stdout.contains("later"), "{stdout}");
+}
+
+#[test]
+fn the_doctor_says_when_no_registry_answers_and_names_the_proxy() {
+    let home = tempfile::tempdir().unwrap();
+    // Nothing listens on the discard port.
+    let nowhere = "http://127.0.0.1:9/";
+    let output = remint()
+        .arg("doctor")
+        .env("HOME", home.path())
+        .env("REMINT_CACHE_DIR", home.path().join("cache"))
+        .env("npm_config_registry", nowhere)
+        .env("PIP_INDEX_URL", nowhere)
+        .env("http_proxy", "http://user:secret@127.0.0.1:9")
+        .env("no_proxy", "")
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stdout}");
+    assert!(stdout.contains("no registry answers"), "{stdout}");
+    let proxy = "a proxy is configured: `http://127.0.0.1:9/`";
+    assert!(stdout.contains(proxy), "{stdout}");
+    assert!(!stdout.contains("secret"), "{stdout}");
+}
+
 /// Runs `verify-build npm:x@1.0.0 --offline --format json` in this home with more arguments and variables.
 fn offline(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
     let output = remint()
         .args(["verify-build", "npm:x@1.0.0", "--offline"])
-        .args(["--format", "json"])
+        .env("REMINT_FORMAT", "json")
         .args(arguments)
         .env("HOME", home)
         .env("REMINT_CACHE_DIR", home.join("cache"))

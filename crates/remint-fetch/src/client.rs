@@ -80,6 +80,8 @@ pub(crate) struct Client {
     documents: reqwest::Client,
     files: reqwest::Client,
     credentials: Credentials,
+    /// What stands between here and there, for people.
+    proxies: Vec<String>,
     pace: Pace,
     slots: Semaphore,
 }
@@ -109,6 +111,7 @@ impl Client {
             documents: transport.client(true)?,
             files: transport.client(false)?,
             credentials,
+            proxies: transport.proxies(),
             pace,
             slots: Semaphore::new(AT_ONCE),
         })
@@ -221,6 +224,21 @@ impl Client {
         }
     }
 
+    fn unsent(&self, error: &reqwest::Error) -> Failure {
+        match broken(error) {
+            Failure::Passing { reason, pause }
+                if error.is_connect() && !self.proxies.is_empty() =>
+            {
+                let proxies = self.proxies.join("`, `");
+                Failure::Passing {
+                    reason: format!("{reason}; a proxy is configured: `{proxies}`"),
+                    pause,
+                }
+            }
+            failure => failure,
+        }
+    }
+
     /// Sends a request and follows redirects; `None` is "not modified".
     async fn send(
         &self,
@@ -249,7 +267,7 @@ impl Client {
                 value.set_sensitive(true);
                 builder = builder.header(AUTHORIZATION, value);
             }
-            let response = builder.send().await.map_err(|error| broken(&error))?;
+            let response = builder.send().await.map_err(|error| self.unsent(&error))?;
             let status = response.status();
             if status == StatusCode::NOT_MODIFIED && request.etag.is_some() {
                 return Ok(None);

@@ -56,12 +56,11 @@ impl Hashing {
         }
     }
 
-    /// SHA-256 alone, where nothing else is asked for.
-    pub(crate) fn sha256(reader: &mut impl Read) -> std::io::Result<Sha256> {
+    /// SHA-256 alone, where nothing else is asked for; `buffer` is what is read through, and must not be empty.
+    pub(crate) fn sha256(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<Sha256> {
         let mut hasher = sha2::Sha256::new();
-        let mut buffer = vec![0; 128 << 10];
         loop {
-            let count = reader.read(&mut buffer)?;
+            let count = reader.read(buffer)?;
             match buffer.get(..count) {
                 Some([]) | None => return Ok(Sha256::from_bytes(hasher.finalize().into())),
                 Some(read) => hasher.update(read),

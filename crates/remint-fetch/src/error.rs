@@ -117,12 +117,15 @@ impl FetchError {
                 "{} version {version} (newest: {newest})",
                 url.into()
             )),
-            source @ (MetadataError::Missing(_)
-            | MetadataError::Malformed { .. }
-            | MetadataError::NoFile(_)) => Self::Malformed {
-                url: url.into(),
-                source,
-            },
+            MetadataError::NoFile(version) => {
+                Self::NotFound(format!("a file of {} version {version}", url.into()))
+            }
+            source @ (MetadataError::Missing(_) | MetadataError::Malformed { .. }) => {
+                Self::Malformed {
+                    url: url.into(),
+                    source,
+                }
+            }
         }
     }
 }

@@ -31,7 +31,9 @@ pub enum Spec {
 pub enum SpecError {
     /// Neither a package URL, nor `ecosystem:name@version`, nor a path.
     #[error(
-        "`{0}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, a package URL (`pkg:…`) or a path (`./FILE`)"
+        "`{given}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, a package URL (`pkg:…`) or a path (`./FILE`){meant}",
+        given = .0,
+        meant = meant(.0)
     )]
     Shape(String),
     /// The part before the colon names no ecosystem that can be judged.
@@ -53,6 +55,15 @@ pub enum SpecError {
     /// Name, version or file name is malformed.
     #[error(transparent)]
     Target(#[from] TargetError),
+}
+
+/// What npm's own clients take without a prefix.
+fn meant(text: &str) -> String {
+    let prefixed = format!("npm:{text}");
+    match prefixed.parse::<Spec>() {
+        Ok(_) => format!("; did you mean `{prefixed}`?"),
+        Err(_) => String::new(),
+    }
 }
 
 fn hint(near: &Option<&'static str>) -> String {

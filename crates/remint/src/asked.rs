@@ -102,7 +102,7 @@ fn answered(server: &str, place: &str, beyond: &Beyond) -> TargetReport {
         detail: beyond.to_string(),
         integrity: None,
     };
-    let mut report = TargetReport::unresolved(format!("server:{server}"), unresolved);
+    let mut report = TargetReport::unresolved(format!("server:{server}"), unresolved, false);
     report.notes = vec![format!("the server `{server}` of {place}")];
     report.next = beyond.hint().map(str::to_owned).into_iter().collect();
     report

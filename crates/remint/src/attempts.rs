@@ -16,6 +16,7 @@ use crate::open::{self, Unreadable};
 use crate::progress::Progress;
 use crate::report::{Tried, count_words};
 use crate::resolve::Case;
+use crate::settings::given_size;
 
 /// What came of the plans.
 pub(crate) struct Attempted {
@@ -403,20 +404,23 @@ fn failure_words(failure: &Failure) -> String {
             format!("the source did not build: signal {signal} ended `{step}`")
         }
         FailureReason::Deadline(seconds) => format!(
-            "the source did not build within {} minutes: `{step}` was still running (`--deadline` gives it more)",
-            seconds / 60
+            "the source did not build within {}: `{step}` was still running (`--deadline` gives it more)",
+            count_words(
+                usize::try_from(seconds / 60).unwrap_or(usize::MAX),
+                "minute"
+            )
         ),
         FailureReason::Memory(bytes) => format!(
             "the source did not build: `{step}` needed more than {} of memory (`--memory` gives it more)",
-            crate::report::size_words(*bytes)
+            given_size(*bytes)
         ),
         FailureReason::Disk(bytes) => format!(
             "the source did not build: `{step}` wrote more than {} (`--disk` gives it more)",
-            crate::report::size_words(*bytes)
+            given_size(*bytes)
         ),
         FailureReason::Downloads(bytes) => format!(
             "the source did not build: `{step}` fetched more than {} (REMINT_DOWNLOADS gives it more)",
-            crate::report::size_words(*bytes)
+            given_size(*bytes)
         ),
         FailureReason::NeedsNetwork => format!(
             "build-needs-network: `{step}` failed after asking for the network, which builds do not have (`--build-network registries` lets it reach the registries)"

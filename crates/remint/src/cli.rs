@@ -34,36 +34,21 @@ pub(crate) struct Cli {
 /// Options that every command understands.
 #[derive(Debug, Args)]
 pub(crate) struct GlobalOptions {
-    /// Colours: `auto` uses them on a terminal only
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value = "auto",
-        env = "REMINT_COLOR",
-        help_heading = "Global options"
-    )]
-    pub(crate) color: ColorChoice,
+    /// Colours; without this or REMINT_COLOR on a terminal only
+    #[arg(long, global = true, value_enum, help_heading = "Global options")]
+    pub(crate) color: Option<ColorChoice>,
 
-    /// Where downloads, tools, clones and installed dependencies are kept
+    /// Where downloads, tools, clones and installed dependencies are kept (or REMINT_CACHE_DIR)
     #[arg(
         long,
         global = true,
         value_name = "DIR",
-        env = "REMINT_CACHE_DIR",
         help_heading = "Global options"
     )]
     pub(crate) cache_dir: Option<PathBuf>,
 
-    /// Use caches only, never the network
-    #[arg(
-        long,
-        global = true,
-        env = "REMINT_OFFLINE",
-        action = clap::ArgAction::SetTrue,
-        value_parser = clap::builder::FalseyValueParser::new(),
-        help_heading = "Global options"
-    )]
+    /// Use caches only, never the network (or REMINT_OFFLINE)
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) offline: bool,
 }
 
@@ -235,7 +220,7 @@ pub(crate) struct Demo {
 
 /// What this machine can do: isolation, tools, registries
 ///
-/// Exit code: 0 when servers can be verified here, 4 otherwise.
+/// Exit code: 0 when servers can be verified here, 3 when no registry answers, 4 when this machine lacks something.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     #[command(flatten)]

@@ -99,6 +99,7 @@ pub(crate) fn reason(error: &SourceError) -> InconclusiveReason {
         | SourceError::NoClaim { .. }
         | SourceError::Refused { .. }
         | SourceError::UnknownRef { .. }
+        | SourceError::NotASource { .. }
         | SourceError::Machine(_) => InconclusiveReason::NoSource,
     }
 }

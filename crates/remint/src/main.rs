@@ -55,16 +55,17 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<Exit> {
     let cli = Cli::parse();
-    match cli.global.color {
+    let surroundings = Surroundings::read()?;
+    let unusable = |error: anyhow::Error| {
+        error.context(failure::Usage("the settings cannot be used".to_owned()))
+    };
+    match surroundings.color(&cli.global).map_err(unusable)? {
         ColorChoice::Auto => {}
         ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
         ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
     }
-    let surroundings = Surroundings::read()?;
     let settings = |build, report| {
-        Settings::resolve(&surroundings, &cli.global, build, report).map_err(|error| {
-            error.context(failure::Usage("the settings cannot be used".to_owned()))
-        })
+        Settings::resolve(&surroundings, &cli.global, build, report).map_err(unusable)
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

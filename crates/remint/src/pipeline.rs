@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) explain: bool,
     /// Where evidence is copied to.
     pub(crate) keep: Option<std::path::PathBuf>,
+    /// Whether the network is left alone.
+    pub(crate) offline: bool,
 }
 
 /// What came of one verification.

@@ -234,13 +234,16 @@ async fn local(
     wish: &Wish,
     registries: &Registries,
 ) -> anyhow::Result<Result<Case, Unresolved>> {
-    if let Err(error) = fs_err::metadata(path)
-        && error.kind() == std::io::ErrorKind::NotFound
-    {
-        anyhow::bail!(crate::failure::Usage(format!(
-            "there is no file `{}`",
-            path.display()
-        )));
+    let usage = |why: &dyn std::fmt::Display| {
+        crate::failure::Usage(format!("`{}` cannot be taken: {why}", path.display()))
+    };
+    match fs_err::File::open(path).and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_dir() => anyhow::bail!(usage(&"it is a directory")),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            anyhow::bail!(usage(&"there is no such file"))
+        }
+        Err(error) => anyhow::bail!(usage(&error.kind())),
     }
     let artifact = match local_artifact(path) {
         Ok(artifact) => artifact,
@@ -251,12 +254,7 @@ async fn local(
         |(ecosystem, _, _)| *ecosystem,
     );
     if ecosystem_of(artifact.format) != ecosystem {
-        return Ok(Err(Unresolved {
-            target: None,
-            reason: InconclusiveReason::Unsupported,
-            detail: format!("`{}` is no file of {ecosystem}", artifact.name),
-            integrity: None,
-        }));
+        anyhow::bail!(usage(&format_args!("it is no file of {ecosystem}")));
     }
     let survey = match crate::open::survey(&artifact) {
         Ok(survey) => survey,

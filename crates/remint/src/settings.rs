@@ -13,7 +13,8 @@ use remint_fetch::UserConfiguration;
 use serde::Deserialize;
 
 use crate::cli::{
-    BuildNetwork, BuildOptions, GlobalOptions, IsolationLevel, ReportFormat, ReportOptions,
+    BuildNetwork, BuildOptions, ColorChoice, GlobalOptions, IsolationLevel, ReportFormat,
+    ReportOptions,
 };
 
 /// What the process was started in, read once.
@@ -49,6 +50,29 @@ impl Surroundings {
             home,
             now: jiff::Timestamp::now(),
             interactive: std::io::stderr().is_terminal(),
+        })
+    }
+
+    /// Whether and when to use colours.
+    ///
+    /// # Errors
+    /// `REMINT_COLOR` is no choice.
+    pub(crate) fn color(&self, global: &GlobalOptions) -> anyhow::Result<ColorChoice> {
+        let name = "REMINT_COLOR";
+        choose(
+            global.color,
+            self.variable(name),
+            name,
+            None,
+            ColorChoice::Auto,
+        )
+    }
+
+    /// Whether a variable asks for something: set, and to none of the words for no.
+    fn switch(&self, name: &str) -> bool {
+        self.variable(name).is_some_and(|value| {
+            let no = ["0", "f", "false", "n", "no", "off"];
+            !no.contains(&value.to_ascii_lowercase().as_str())
         })
     }
 
@@ -153,6 +177,7 @@ impl Settings {
         let cache = global
             .cache_dir
             .clone()
+            .or_else(|| variable("REMINT_CACHE_DIR").map(PathBuf::from))
             .or(local.cache_dir)
             .or(user.cache_dir)
             .or_else(|| strategy.map(|strategy| strategy.cache_dir().join("remint")))
@@ -186,7 +211,7 @@ impl Settings {
                 directory: surroundings.directory.clone(),
                 variables: surroundings.variables.clone(),
                 cache: cache.join("v1"),
-                offline: global.offline,
+                offline: global.offline || surroundings.switch("REMINT_OFFLINE"),
             },
             limits: BuildLimits {
                 deadline: Duration::from_secs(minutes * 60),
@@ -313,9 +338,20 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("`{text}` is not a size such as 512M or 4G"))
 }
 
+/// A size as people give it: `300M`, `4G`.
+pub(crate) fn given_size(bytes: u64) -> String {
+    [(40, 'T'), (30, 'G'), (20, 'M'), (10, 'K')]
+        .into_iter()
+        .find(|(shift, _)| bytes >> shift > 0 && bytes.trailing_zeros() >= *shift)
+        .map_or_else(
+            || bytes.to_string(),
+            |(shift, unit)| format!("{}{unit}", bytes >> shift),
+        )
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{parse_room, parse_size};
+    use super::{given_size, parse_room, parse_size};
 
     #[test]
     fn builds_are_not_given_less_than_they_can_do_with() {
@@ -330,6 +366,9 @@ mod tests {
         assert_eq!(parse_size("4G"), Ok(4 << 30));
         assert_eq!(parse_size("512MiB"), Ok(512 << 20));
         assert_eq!(parse_size("17"), Ok(17));
+        for text in ["300M", "4G", "1025", "3K", "2T"] {
+            assert_eq!(given_size(parse_size(text).unwrap()), text);
+        }
         for bad in ["", "G", "4X", "-1", "99999999999T"] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }

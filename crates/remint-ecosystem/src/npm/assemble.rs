@@ -158,6 +158,13 @@ impl Assembler<'_> {
         }
         let (tools, guesses) = toolchain::tools(&circumstances, &managers, newest_bun);
         assumptions.extend(guesses);
+        if self.packer.guessed && variant.packer == self.packer.manager {
+            assumptions.push(Assumption {
+                kind: AssumptionKind::ToolchainGuess,
+                value: format!("{} packed", variant.packer.name()),
+                from: self.packer.because.clone(),
+            });
+        }
         if variant.build_path != crate::npm::plan::BUILD_PATH {
             assumptions.push(Assumption {
                 kind: AssumptionKind::BuildPath,

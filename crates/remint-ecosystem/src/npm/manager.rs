@@ -72,6 +72,8 @@ pub(crate) struct Chosen {
     pub(crate) because: String,
     /// Its lockfile, where there is one.
     pub(crate) lockfile: Option<EntryPath>,
+    /// Whether the published file alone names it.
+    pub(crate) guessed: bool,
 }
 
 /// The package manager that installs: what the manifest says, then the publish workflow, then the lockfile; never
@@ -88,6 +90,7 @@ pub(crate) fn installer(project: &Project<'_>, recipe: Option<&Recipe>, survey: 
     let chosen = |manager: Manager, because: &str| Chosen {
         manager,
         because: because.to_owned(),
+        guessed: false,
         lockfile: lockfile(manager),
     };
     if let Some((manager, because)) = declared(project)
@@ -143,25 +146,29 @@ pub(crate) fn packer(
         manager,
         because,
         lockfile: None,
+        guessed: false,
     };
-    match (by_fingerprint(survey), publisher) {
-        // npm and bun leave the same marks.
-        (Some(Manager::Npm), Some(Manager::Bun)) => chosen(
-            Manager::Bun,
-            recipe.map_or_else(String::new, |recipe| recipe.path.to_string()),
-        ),
-        (Some(marked), _) => chosen(
-            marked,
-            "gzip header and times of the published file".to_owned(),
-        ),
-        (None, Some(publisher)) => chosen(
+    let in_the_source = match publisher {
+        Some(publisher) => chosen(
             publisher,
             recipe.map_or_else(String::new, |recipe| recipe.path.to_string()),
         ),
-        (None, None) if project.manifest.get("publishConfig").is_some() => {
+        None if project.manifest.get("publishConfig").is_some() => {
             chosen(installer, "the package manager that installs".to_owned())
         }
-        (None, None) => chosen(Manager::Npm, "nothing says otherwise".to_owned()),
+        None => chosen(Manager::Npm, "nothing says otherwise".to_owned()),
+    };
+    match by_fingerprint(survey) {
+        // npm and bun leave the same marks.
+        Some(Manager::Npm) if publisher == Some(Manager::Bun) => in_the_source,
+        Some(marked) if marked != in_the_source.manager => Chosen {
+            guessed: true,
+            ..chosen(
+                marked,
+                "gzip header and times of the published file".to_owned(),
+            )
+        },
+        Some(_) | None => in_the_source,
     }
 }
 

@@ -38,25 +38,27 @@ pub(crate) fn read(
 ) -> Result<(PythonIndexes, Credentials, PythonTransport), FetchError> {
     let pip = Pip::read(user)?;
     let uv = Uv::read(user)?;
-    let default = user
-        .first_variable(&["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"])
-        .map(str::to_owned)
-        .or(uv.default)
-        .or(pip.index_url)
-        .unwrap_or_else(|| PUBLIC.to_owned());
+    let of_uv = |address: String| (address, "an index of uv's settings");
+    let of_pip = |address: String| (address, "an index of pip's settings");
+    let default = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"]
+        .into_iter()
+        .find_map(|name| Some((user.variable(name)?.to_owned(), name)))
+        .or_else(|| uv.default.map(of_uv))
+        .or_else(|| pip.index_url.map(of_pip))
+        .unwrap_or_else(|| (PUBLIC.to_owned(), "the public index"));
     let mut texts = vec![default];
     for name in ["UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"] {
         let list = user.variable(name).unwrap_or_default();
-        texts.extend(list.split_whitespace().map(str::to_owned));
+        texts.extend(list.split_whitespace().map(|text| (text.to_owned(), name)));
     }
-    texts.extend(uv.further);
-    texts.extend(pip.extra_index_urls);
+    texts.extend(uv.further.into_iter().map(of_uv));
+    texts.extend(pip.extra_index_urls.into_iter().map(of_pip));
 
     let mut credentials = Credentials::default();
     let mut simple: Vec<Url> = Vec::new();
-    for text in texts {
+    for (text, origin) in texts {
         let (name, address) = split_name(&text);
-        let (url, mut credential) = split_user(index_url(address)?);
+        let (url, mut credential) = split_user(index_url(address, origin)?);
         if credential.is_none() {
             credential = name.and_then(|name| named_credential(user, name));
         }
@@ -122,15 +124,15 @@ fn named_credential(user: &UserConfiguration, name: &str) -> Option<Credential> 
     }
 }
 
-fn index_url(text: &str) -> Result<Url, FetchError> {
+fn index_url(text: &str, origin: &str) -> Result<Url, FetchError> {
     let refuse = |reason: String| FetchError::Configuration {
-        origin: "Python index".to_owned(),
+        origin: origin.to_owned(),
         reason,
     };
     let mut url: Url = text
         .trim()
         .parse()
-        .map_err(|error| refuse(format!("{error}")))?;
+        .map_err(|error| refuse(format!("it is no URL ({error})")))?;
     if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
         return Err(refuse(format!(
             "an index's URL starts with https or http, not `{}`",
@@ -460,7 +462,7 @@ mod tests {
                     prop_assert!(!setting.key.contains('\n'));
                 }
                 drop(toml::from_str::<UvFile>(text));
-                if let Ok(url) = index_url(text) {
+                if let Ok(url) = index_url(text, "a test") {
                     prop_assert!(url.path().ends_with('/') && url.host_str().is_some());
                 }
                 let (name, address) = split_name(text);

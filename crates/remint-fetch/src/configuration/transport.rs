@@ -105,6 +105,17 @@ impl Transport {
         })
     }
 
+    /// The forward proxies that connections may go through, without credentials, for people.
+    pub(crate) fn proxies(&self) -> Vec<String> {
+        let mut proxies: Vec<String> = self
+            .proxies
+            .iter()
+            .filter_map(|(_, address)| Some(split_user(address.parse().ok()?).0.to_string()))
+            .collect();
+        proxies.dedup();
+        proxies
+    }
+
     /// A client that follows no redirects by itself and adds nothing to requests.
     ///
     /// `compressed` answers are inflated; files must not be, whatever their server says about them.

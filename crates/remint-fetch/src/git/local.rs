@@ -75,6 +75,28 @@ fn sweep_below(parent: &Path) {
     }
 }
 
+/// The git directory of the repository that a directory belongs to, and which folder of it the directory is.
+pub(crate) fn surrounding(
+    settings: &GitSettings,
+    directory: &Path,
+) -> Result<(PathBuf, Option<String>), GitError> {
+    let described = GitCommand::discovering(settings, "rev-parse", directory)
+        .args([
+            "--path-format=absolute",
+            "--git-common-dir",
+            "--show-prefix",
+        ])
+        .run()?;
+    let described = String::from_utf8_lossy(&described);
+    let mut lines = described.lines();
+    let common = PathBuf::from(lines.next().unwrap_or_default());
+    let prefix = lines
+        .next()
+        .map(|prefix| prefix.trim_end_matches('/').to_owned())
+        .filter(|prefix| !prefix.is_empty());
+    Ok((common, prefix))
+}
+
 impl Store {
     /// A repository in a directory of this machine: its objects and refs, not its configuration or work tree.
     ///
@@ -88,20 +110,7 @@ impl Store {
         let scratch = temporary.directory.path().join("repository");
         init_bare(&scratch)?;
 
-        let described = GitCommand::discovering(settings, "rev-parse", directory)
-            .args([
-                "--path-format=absolute",
-                "--git-common-dir",
-                "--show-prefix",
-            ])
-            .run()?;
-        let described = String::from_utf8_lossy(&described);
-        let mut lines = described.lines();
-        let common = PathBuf::from(lines.next().unwrap_or_default());
-        let prefix = lines
-            .next()
-            .map(|prefix| prefix.trim_end_matches('/').to_owned())
-            .filter(|prefix| !prefix.is_empty());
+        let (common, prefix) = surrounding(settings, directory)?;
 
         let objects = common.join("objects");
         let alternates = scratch.join("objects/info/alternates");

@@ -22,6 +22,7 @@ mod worktree;
 pub use checkout::Checkout;
 pub use command::stop_all;
 pub use error::GitError;
+pub(crate) use local::surrounding;
 pub use local::sweep;
 pub use warden::become_warden_if_asked;
 

@@ -102,6 +102,11 @@ impl Store {
         &self.history
     }
 
+    /// Whether this is a directory of this machine that holds only the latest part of its history.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.snapshots == self.history && self.history.join("shallow").is_file()
+    }
+
     /// Everything that is here by now.
     pub(crate) fn objects(&self) -> Result<Objects, GitError> {
         if self.snapshots == self.history {

@@ -58,6 +58,14 @@ pub enum SourceError {
         /// Why.
         reason: String,
     },
+    /// What the user names as source cannot be one.
+    #[error("`{given}` is no source: {reason}")]
+    NotASource {
+        /// What was given, without credentials.
+        given: String,
+        /// Why not.
+        reason: String,
+    },
     /// This machine is at fault: no git, a full disk, a broken cache.
     #[error("cannot work with git on this machine")]
     Machine(#[source] GitError),
@@ -74,7 +82,8 @@ impl SourceError {
             | Self::NoClaim { .. }
             | Self::Refused { .. }
             | Self::UnknownRef { .. }
-            | Self::Unsupported { .. } => false,
+            | Self::Unsupported { .. }
+            | Self::NotASource { .. } => false,
         }
     }
 
@@ -134,6 +143,8 @@ pub struct LookedAt {
     pub best_blob_match: Option<(CommitId, usize, usize)>,
     /// How many other releases of the package have a tag.
     pub tagged_releases: usize,
+    /// Whether the clone at hand holds only the latest part of its history.
+    pub cut_short: bool,
     /// What was proposed and why it was not taken.
     pub passed_over: Vec<String>,
 }
@@ -157,6 +168,12 @@ impl std::fmt::Display for LookedAt {
                 f,
                 "; {} other releases have tags, this one does not",
                 self.tagged_releases
+            )?;
+        }
+        if self.cut_short {
+            write!(
+                f,
+                "; the clone is shallow, `git fetch --unshallow --tags` brings the rest"
             )?;
         }
         for reason in &self.passed_over {

@@ -236,6 +236,7 @@ impl Climb<'_> {
             manifests: versions.manifests,
             best_blob_match: neighbours::best_match(&history, &mut matcher),
             tagged_releases: self.tagged_releases(),
+            cut_short: self.opened.store.is_cut_short(),
             passed_over: self.passed_over(),
         })))
     }

@@ -29,6 +29,7 @@ use crate::configuration::UserConfiguration;
 pub use crate::git::Checkout;
 use crate::git::oid;
 use repository::Trace;
+pub use repository::check_chosen;
 
 /// What is known about a release before its source is looked for.
 #[derive(Debug)]

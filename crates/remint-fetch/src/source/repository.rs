@@ -7,7 +7,8 @@ use remint_model::{EntryPath, RepositoryUrl};
 use super::{SourceError, SourceRequest, mentions};
 use crate::configuration::UserConfiguration;
 use crate::git::{
-    Advertised, GitSettings, Remote, Store, Unreachable, Will, chosen_by_user, remotes_for,
+    Advertised, GitError, GitSettings, Remote, Store, Unreachable, Will, chosen_by_user,
+    remotes_for, surrounding,
 };
 
 /// A repository that answered.
@@ -92,9 +93,10 @@ pub(super) fn each<T>(
         SourceError::UnknownRef { .. } => 1,
         SourceError::NoSource { .. } => 2,
         SourceError::Refused { .. } => 3,
-        SourceError::Unsupported { .. } | SourceError::NoClaim { .. } | SourceError::Machine(_) => {
-            4
-        }
+        SourceError::Unsupported { .. }
+        | SourceError::NoClaim { .. }
+        | SourceError::NotASource { .. }
+        | SourceError::Machine(_) => 4,
     });
     Err(failures
         .into_iter()
@@ -165,69 +167,108 @@ fn first_that_answers(
     }))
 }
 
+/// What the user names as source.
+enum Chosen {
+    /// A directory of this machine.
+    Directory(PathBuf),
+    /// An address.
+    Url(RepositoryUrl),
+    /// An address without encryption: upgraded where metadata names it, but the user means what he says.
+    Plain,
+}
+
+fn chosen(source: &str, user: &UserConfiguration) -> Result<Chosen, SourceError> {
+    let refused = |reason: &dyn std::fmt::Display| SourceError::NotASource {
+        given: without_credentials(source),
+        reason: reason.to_string(),
+    };
+    if source.trim().is_empty() {
+        return Err(refused(&"it is empty"));
+    }
+    let directory: PathBuf = match source.strip_prefix("file://") {
+        Some(path) => PathBuf::from(path),
+        None => user.path(source),
+    };
+    let is_path = source.starts_with(['/', '.', '~']) || source.starts_with("file:");
+    match fs_err::read_dir(&directory) {
+        Ok(_) => return Ok(Chosen::Directory(directory)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if is_path {
+                return Err(refused(&"there is no such directory"));
+            }
+        }
+        Err(error) if is_path || directory.exists() => return Err(refused(&error.kind())),
+        Err(_) => {}
+    }
+    if source.starts_with("http://") {
+        return Ok(Chosen::Plain);
+    }
+    let url = source.parse();
+    url.map(Chosen::Url)
+        .map_err(|error: remint_model::RepositoryUrlError| refused(&error))
+}
+
+/// What is wrong with a directory that the user names as source.
+fn local_fault(source: &str, error: GitError) -> SourceError {
+    match error {
+        GitError::Failed { message, .. } => SourceError::NotASource {
+            given: source.to_owned(),
+            reason: format!("the directory is no git repository ({message})"),
+        },
+        error => SourceError::from_git(source, error),
+    }
+}
+
+/// Finds out before the work whether what the user names as source can be one.
+///
+/// # Errors
+/// It is neither an address nor a directory with a git repository, or this machine cannot work with git.
+pub fn check_chosen(source: &str, user: &UserConfiguration) -> Result<(), SourceError> {
+    if let Chosen::Directory(directory) = chosen(source, user)? {
+        surrounding(&GitSettings::read(user)?, &directory)
+            .map_err(|error| local_fault(source, error))?;
+    }
+    Ok(())
+}
+
 fn open_override(
     source: &str,
     request: &SourceRequest<'_>,
     user: &UserConfiguration,
     settings: &GitSettings,
 ) -> Result<Opened, SourceError> {
-    let directory: PathBuf = match source.strip_prefix("file://") {
-        Some(path) => PathBuf::from(path),
-        None => user.path(source),
-    };
-    if directory.is_dir() {
-        let (store, prefix) = Store::local(settings, &directory, &user.cache).map_err(|error| {
-            if error.is_remote() {
-                SourceError::Unsupported {
-                    url: source.to_owned(),
-                    reason: format!("the directory is no git repository ({error})"),
+    let mut inside = None;
+    let (store, advertised) = match chosen(source, user)? {
+        Chosen::Directory(directory) => {
+            let (store, prefix) = Store::local(settings, &directory, &user.cache)
+                .map_err(|error| local_fault(source, error))?;
+            inside = prefix.and_then(|prefix| prefix.parse().ok());
+            let advertised = store
+                .advertised()
+                .map_err(|error| SourceError::from_git(source, error))?;
+            (store, advertised)
+        }
+        Chosen::Url(url) => open(settings, user, &url, Will::User)?,
+        Chosen::Plain => {
+            let effective = settings
+                .rewrite(source)
+                .unwrap_or_else(|| source.trim_end_matches('/').to_owned());
+            let shown = without_credentials(source);
+            let remote = chosen_by_user(&shown, effective).map_err(|reason| match reason {
+                Unreachable::Refused(reason) | Unreachable::Unresolved(reason) => {
+                    SourceError::Refused {
+                        url: shown.clone(),
+                        reason,
+                    }
                 }
-            } else {
-                error.into()
-            }
-        })?;
-        let advertised = store
-            .advertised()
-            .map_err(|error| SourceError::from_git(source, error))?;
-        let inside = prefix.and_then(|prefix| prefix.parse().ok());
-        return Ok(Opened {
-            store,
-            advertised,
-            hint: request.overrides.subdirectory.clone().or(inside),
-            trace: Trace::User,
-        });
-    }
-    let is_path = source.starts_with(['/', '.', '~']) || source.starts_with("file:");
-    if is_path {
-        return Err(SourceError::Unsupported {
-            url: source.to_owned(),
-            reason: "there is no such directory".to_owned(),
-        });
-    }
-    let refused = |reason: String| SourceError::Refused {
-        url: without_credentials(source),
-        reason,
-    };
-    // Plain http is upgraded in metadata; here the user means what he says.
-    let (store, advertised) = if source.starts_with("http://") {
-        let effective = settings
-            .rewrite(source)
-            .unwrap_or_else(|| source.trim_end_matches('/').to_owned());
-        let shown = without_credentials(source);
-        let remote = chosen_by_user(&shown, effective).map_err(|reason| match reason {
-            Unreachable::Refused(reason) | Unreachable::Unresolved(reason) => refused(reason),
-        })?;
-        first_that_answers(settings, user, &shown, vec![remote])?
-    } else {
-        let url: RepositoryUrl = source
-            .parse()
-            .map_err(|error: remint_model::RepositoryUrlError| refused(error.to_string()))?;
-        open(settings, user, &url, Will::User)?
+            })?;
+            first_that_answers(settings, user, &shown, vec![remote])?
+        }
     };
     Ok(Opened {
         store,
         advertised,
-        hint: request.overrides.subdirectory.clone(),
+        hint: request.overrides.subdirectory.clone().or(inside),
         trace: Trace::User,
     })
 }

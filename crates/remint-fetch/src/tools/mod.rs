@@ -99,12 +99,14 @@ impl ToolStore {
     async fn fetched(&self, tool: &Tool, source: &Source) -> Result<ProvidedTool, FetchError> {
         // An exact version that is in the store needs no registry.
         if let Some(version) = choose::exact(source, tool)
-            && let Some(note) = self.registries.cache.location(&note_key(source, &version))
-            && let Some(ready) = self.stored(tool, &version, &note.sha256).await?
+            && let Some(ready) = self.noted(tool, source, &version).await?
         {
             return Ok(ready);
         }
         let chosen = choose::choose(&self.registries, source, tool).await?;
+        if let Some(ready) = self.noted(tool, source, &chosen.version).await? {
+            return Ok(ready);
+        }
         let file = self.fetch(tool, source, &chosen).await?;
         let note = Location {
             key: note_key(source, &chosen.version),
@@ -122,6 +124,19 @@ impl ToolStore {
         let ready = self.unpacked(tool, source, &chosen, &file).await?;
         self.registries.cache.remember(&note)?;
         Ok(ready)
+    }
+
+    /// The tool from the store, if this version was fetched before; its archive is not looked at again.
+    async fn noted(
+        &self,
+        tool: &Tool,
+        source: &Source,
+        version: &str,
+    ) -> Result<Option<ProvidedTool>, FetchError> {
+        match self.registries.cache.location(&note_key(source, version)) {
+            Some(note) => self.stored(tool, version, &note.sha256).await,
+            None => Ok(None),
+        }
     }
 
     /// Unpacks a tool that is not in the store, or not as it was. One at a time does, for a second one would take

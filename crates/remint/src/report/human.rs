@@ -41,7 +41,16 @@ pub(super) fn render(report: &RunReport, width: Option<usize>) -> String {
         };
         page.target(target);
     }
-    if report.targets.len() > 1 {
+    for words in &report.unjudged {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        line(
+            &mut text,
+            &format!("{RED}✘ not judged{RED:#}  {}", harmless(words)),
+        );
+    }
+    if report.targets.len() + report.unjudged.len() > 1 {
         let count = |outcome| {
             report
                 .targets
@@ -49,15 +58,16 @@ pub(super) fn render(report: &RunReport, width: Option<usize>) -> String {
                 .filter(|target| target.judgement.outcome == outcome)
                 .count()
         };
-        line(
-            &mut text,
-            &format!(
-                "\n{} verified, {} failed, {} inconclusive",
-                count(Outcome::Verified),
-                count(Outcome::Failed),
-                count(Outcome::Inconclusive)
-            ),
+        let mut totals = format!(
+            "\n{} verified, {} failed, {} inconclusive",
+            count(Outcome::Verified),
+            count(Outcome::Failed),
+            count(Outcome::Inconclusive)
         );
+        if !report.unjudged.is_empty() {
+            totals.push_str(&format!(", {} not judged", report.unjudged.len()));
+        }
+        line(&mut text, &totals);
     }
     text
 }

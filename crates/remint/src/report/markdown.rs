@@ -31,6 +31,12 @@ pub(super) fn render(report: &RunReport) -> String {
             ),
         );
     }
+    for words in &report.unjudged {
+        push(
+            &mut text,
+            format_args!("\n**not judged**: {}\n", escape(words)),
+        );
+    }
     for target in &report.targets {
         if target.judgement.outcome != Outcome::Verified || !target.judgement.findings.is_empty() {
             details(&mut text, target);

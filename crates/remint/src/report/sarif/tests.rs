@@ -43,6 +43,7 @@ fn unresolved(reason: InconclusiveReason) -> TargetReport {
             detail: "the registry did not answer".to_owned(),
             integrity: None,
         },
+        false,
     )
 }
 
