@@ -47,7 +47,10 @@ fn wrong_usage_ends_with_two_and_says_what_to_do() {
             &["verify-build", "./nosuch.tgz"],
             "`./nosuch.tgz` cannot be taken: there is no such file",
         ),
-        (&["verify-build", "."], "`.` cannot be taken: it is a directory"),
+        (
+            &["verify-build", "."],
+            "`.` cannot be taken: it is a directory",
+        ),
         (
             &["verify-build", "npm:x@1", "--source", ""],
             "no source: it is empty",

@@ -1,7 +1,7 @@
 //! Asks the ecosystem for plans, with what this machine can offer.
 
 use remint_ecosystem::{PlanError, PlanRequest, ToolHints};
-use remint_model::{Basis, BuildPlan, CloneShape, Survey};
+use remint_model::{Basis, BuildPlan, CloneShape, Ecosystem, Survey};
 
 use crate::build::Builder;
 use crate::locate::Located;
@@ -28,7 +28,11 @@ pub(crate) fn plans(
             .as_ref()
             .map_or(&no_hints, |release| &release.tools),
         platform: builder.platform,
-        interpreters: builder.registries.interpreters(),
+        // Finding them starts every one of them.
+        interpreters: match case.target.ecosystem {
+            Ecosystem::Npm => &[],
+            Ecosystem::Pypi => builder.registries.interpreters(),
+        },
     };
     let mut plans = remint_ecosystem::plan(&request)?;
     if located.basis == Basis::Sdist {
