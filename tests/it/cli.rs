@@ -157,6 +157,26 @@ fn the_doctor_says_when_no_registry_answers_and_names_the_proxy() {
     assert!(!stdout.contains("secret"), "{stdout}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_reads_from_a_pipe_gets_the_answer_and_the_pipe_stays() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs_err::read_to_string(pipe).unwrap())
+    };
+    let (code, stdout, stderr) = offline(home.path(), &["--output", "pipe"], &[]);
+    assert_eq!(code, 3, "{stderr}");
+    assert_eq!(stdout, "");
+    assert!(reader.join().unwrap().contains("remint.report/v1"));
+    let file_type = fs_err::metadata(&pipe).unwrap().file_type();
+    assert!(file_type.is_fifo());
+}
+
 /// Runs `verify-build npm:x@1.0.0 --offline --format json` in this home with more arguments and variables.
 fn offline(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
     let output = remint()

@@ -386,3 +386,30 @@ fn an_interrupted_run_leaves_nothing_behind_whatever_it_was_doing() {
 fn a_killed_run_leaves_no_process_and_its_files_go_at_the_next_start() {
     in_every_phase(Run::kill);
 }
+
+#[test]
+fn what_was_finished_before_an_interruption_is_reported() {
+    let cache = tempfile::tempdir().unwrap();
+    let world = World::with_cache(cache.path());
+    let server = Sluggish::serve(|path, _| path.contains("fast").then(|| "no JSON".to_owned()));
+    fs_err::write(
+        world.path().join(".npmrc"),
+        format!("registry=http://{}/\n", server.address),
+    )
+    .unwrap();
+    let specs = ["npm:slow@1.0.0", "npm:fast@1.0.0"];
+    let options = ["--jobs", "2", "--format", "json"];
+    let mut run = Run::start(world, &[&specs[..], &options].concat(), server.is_asked());
+    // Time enough for the answer that takes no work at all.
+    std::thread::sleep(Duration::from_secs(2));
+    run.signal(Signal::INT);
+    let mut answer = String::new();
+    let mut pipe = run.process.stdout.take().unwrap();
+    std::io::Read::read_to_string(&mut pipe, &mut answer).unwrap();
+    assert_eq!(run.process.wait().unwrap().code(), Some(130));
+    let report: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let targets = report["targets"].as_array().unwrap();
+    assert_eq!(targets.len(), 1, "{answer}");
+    assert_eq!(targets[0]["reason"], "malformed", "{answer}");
+    run.leaves_no_process();
+}

@@ -7,6 +7,8 @@ mod client;
 mod configuration;
 mod digests;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod git;
 mod proxy;
 mod registry;

@@ -23,6 +23,8 @@ mod room;
 mod channel;
 #[cfg(target_os = "linux")]
 mod check;
+#[cfg(all(fuzzing, target_os = "linux"))]
+pub mod fuzzing;
 #[cfg(target_os = "linux")]
 mod helper;
 #[cfg(target_os = "linux")]

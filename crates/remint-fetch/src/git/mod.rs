@@ -24,6 +24,8 @@ pub use command::stop_all;
 pub use error::GitError;
 pub(crate) use local::surrounding;
 pub use local::sweep;
+#[cfg(fuzzing)]
+pub(crate) use remote::check_listing;
 pub use warden::become_warden_if_asked;
 
 /// The version of the git that is used here, in its own words.

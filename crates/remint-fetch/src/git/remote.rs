@@ -356,6 +356,18 @@ fn branch_name(reference: &str) -> Option<&str> {
         .or_else(|| reference.strip_prefix("refs/remotes/"))
 }
 
+/// What holds for any listing, whoever made it.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_listing(listing: &[u8]) {
+    if let Ok(advertised) = Advertised::parse(listing) {
+        for found in advertised.branches.iter().chain(&advertised.tags) {
+            assert!(!found.name.ends_with("^{}") && !found.name.contains('\n'));
+        }
+        let _main = advertised.main_branch();
+    }
+    let _proposals = Advertised::proposals(listing);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -433,14 +445,7 @@ mod tests {
             shaped in "(([0-9a-f]{40}|[0-9a-fé]{0,3})[\t ]?(HEAD|refs/)?(heads/|tags/|remotes/|pull/)?[a-z/]{0,3}(\\^\\{\\})?\n?){0,6}",
         ) {
             for listing in [bytes, shaped.into_bytes()] {
-                if let Ok(advertised) = Advertised::parse(&listing) {
-                    for found in advertised.branches.iter().chain(&advertised.tags) {
-                        let peeled = found.name.ends_with("^{}");
-                        prop_assert!(!peeled && !found.name.contains('\n'));
-                    }
-                    let _main = advertised.main_branch();
-                }
-                let _proposals = Advertised::proposals(&listing);
+                check_listing(&listing);
             }
         }
 

@@ -280,6 +280,48 @@ pub(super) fn canonical_python_file(project: &PackageName, name: &str, upstream:
     }
 }
 
+/// What holds for any address that a build asks for: none means a path, and canonical ones mean the same.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_address(url: &Url) {
+    let index = "https://index.example/simple/".parse();
+    let known: Vec<Known> = index
+        .into_iter()
+        .map(|url| Known {
+            ecosystem: Ecosystem::Pypi,
+            url,
+        })
+        .collect();
+    let read_again = |address: String| {
+        let url = address.parse();
+        url.map_or(Asked::Unknown, |url| asked(&url, &[]))
+    };
+    match asked(url, &known) {
+        Asked::Packument(name) => {
+            assert_eq!(
+                read_again(canonical_packument(&name)),
+                Asked::Packument(name)
+            );
+        }
+        Asked::Tarball(name, file) => {
+            assert!(!file.contains('/') && !file.starts_with('.'));
+            let address = canonical_tarball(&name, &file);
+            assert_eq!(read_again(address), Asked::Tarball(name, file));
+        }
+        Asked::Project(name) => {
+            assert_eq!(read_again(canonical_project(&name)), Asked::Project(name));
+        }
+        Asked::PythonFile(file) => {
+            assert!(!file.name.contains('/'));
+            if let Some(path) = file.path {
+                assert!(path.starts_with("packages/"));
+                assert!(!path.split('/').any(|part| part == ".."));
+            }
+            assert!(split_file_name(&file.name).is_some());
+        }
+        Asked::Manifest(..) | Asked::Audit | Asked::Unknown | Asked::Elsewhere => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -467,36 +509,10 @@ mod tests {
             host in prop::sample::select([NPM_HOSTS, PYTHON_HOSTS, &["index.example"]].concat()),
             path in "(/|/-/|/download/|/simple/|packages/|pypi/|npm/|@[a-z]|[a-z]{1,3}|-1\\.0|\\.\\.|%2e|%2f|%00|%5c|%3f|%23|%|\\PC){0,10}(-1\\.0\\.tgz|-1\\.0\\.tar\\.gz|-1\\.0-py3-none-any\\.whl|\\.metadata)?",
         ) {
-            let known = [Known {
-                ecosystem: Ecosystem::Pypi,
-                url: "https://index.example/simple/".parse().unwrap(),
-            }];
             let Ok(url) = format!("https://{host}/{path}").parse::<Url>() else {
                 return Ok(());
             };
-            let again = |address: String| asked(&address.parse().unwrap(), &[]);
-            match asked(&url, &known) {
-                Asked::Packument(name) => {
-                    prop_assert_eq!(again(canonical_packument(&name)), Asked::Packument(name));
-                }
-                Asked::Tarball(name, file) => {
-                    prop_assert!(!file.contains('/') && !file.starts_with('.'));
-                    let address = canonical_tarball(&name, &file);
-                    prop_assert_eq!(again(address), Asked::Tarball(name, file));
-                }
-                Asked::Project(name) => {
-                    prop_assert_eq!(again(canonical_project(&name)), Asked::Project(name));
-                }
-                Asked::PythonFile(file) => {
-                    prop_assert!(!file.name.contains('/'));
-                    if let Some(path) = file.path {
-                        prop_assert!(path.starts_with("packages/"));
-                        prop_assert!(!path.split('/').any(|part| part == ".."));
-                    }
-                    prop_assert!(split_file_name(&file.name).is_some());
-                }
-                Asked::Manifest(..) | Asked::Audit | Asked::Unknown | Asked::Elsewhere => {}
-            }
+            check_address(&url);
         }
     }
 }

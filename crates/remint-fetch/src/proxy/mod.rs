@@ -16,6 +16,9 @@ mod python;
 mod record;
 mod rules;
 
+#[cfg(fuzzing)]
+pub(crate) use {address::check_address, packument::check_packument};
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use remint_model::{Lock, Sha256, Sha512, Target};

@@ -327,6 +327,20 @@ fn shown_times<'a>(
     Ok(times)
 }
 
+/// Whatever a registry answers, it is reshaped or refused.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_packument(bytes: &[u8], name: &PackageName) {
+    let visible = |version: &str| version < "1.2";
+    for form in [Form::Full, Form::Abbreviated] {
+        if let Ok(shaped) = reshape(bytes, name, visible, form) {
+            let again = reshape(&shaped, name, visible, form);
+            assert!(again.is_ok_and(|again| again == shaped));
+        }
+    }
+    drop(manifest(bytes, name, "latest", visible));
+    drop(tarball_address(bytes, name, "b-1.tgz"));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -479,11 +493,7 @@ mod tests {
             let name = PackageName::parse(Ecosystem::Npm, "@a/b").unwrap();
             let visible = |version: &str| version < latest.as_str();
             for bytes in [bytes, text.into_bytes()] {
-                for form in [Form::Full, Form::Abbreviated] {
-                    drop(reshape(&bytes, &name, visible, form));
-                }
-                drop(manifest(&bytes, &name, "latest", visible));
-                drop(tarball_address(&bytes, &name, "b-1.tgz"));
+                check_packument(&bytes, &name);
             }
             let times: BTreeMap<&str, &str> = versions.keys().map(|version| (version.as_str(), "a")).collect();
             let documents: serde_json::Map<_, _> = versions

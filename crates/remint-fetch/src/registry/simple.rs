@@ -194,6 +194,22 @@ pub(crate) fn split_file_name(file: &str) -> Option<(PackageName, &str)> {
     Some((project(first)?, stem.get(at + 1..)?))
 }
 
+/// What holds for any page of any index.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_page(content: &[u8], url: &Url, project: &PackageName) {
+    for kind in [JSON, "text/html"] {
+        let Ok(page) = SimplePage::read(content, Some(kind), url) else {
+            continue;
+        };
+        let _plausible = page.times_are_plausible(project);
+        for file in &page.files {
+            assert!(!file.filename.contains(['/', '\\', '\0']));
+            assert!(file.url.starts_with("https:") || file.url.starts_with("http:"));
+            let _version = file.version(project);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,17 +342,7 @@ mod tests {
             let url: Url = "https://index.example/simple/x/".parse().unwrap();
             let project = PackageName::parse(Ecosystem::Pypi, "x").unwrap();
             for content in [content, html.into_bytes(), json.into_bytes()] {
-                for kind in [JSON, "text/html"] {
-                    let Ok(page) = SimplePage::read(&content, Some(kind), &url) else {
-                        continue;
-                    };
-                    let _plausible = page.times_are_plausible(&project);
-                    for file in &page.files {
-                        prop_assert!(!file.filename.contains(['/', '\\', '\0']));
-                        prop_assert!(file.url.starts_with("https:") || file.url.starts_with("http:"));
-                        let _version = file.version(&project);
-                    }
-                }
+                check_page(&content, &url, &project);
             }
         }
 

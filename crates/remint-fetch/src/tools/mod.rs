@@ -8,6 +8,9 @@ mod seal;
 mod system;
 mod unpack;
 
+#[cfg(fuzzing)]
+pub(crate) use unpack::check_archive;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -22,6 +22,9 @@ mod seccomp;
 mod trees;
 mod warden;
 
+#[cfg(fuzzing)]
+pub(crate) use packets::check_packet;
+
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};

@@ -118,6 +118,17 @@ fn be16(bytes: &[u8]) -> u16 {
     }
 }
 
+/// What holds for any packet of a build's.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_packet(destination: IpAddr, payload: &[u8]) {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        for asked in asked(destination, protocol, payload) {
+            assert!(asked.destination.chars().all(|c| c.is_ascii_graphic()));
+            assert!(asked.destination.len() <= 2 * LONGEST_NAME);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,13 +260,7 @@ mod tests {
             let labels: Vec<&[u8]> = labels.iter().map(Vec::as_slice).collect();
             let message = query(&labels);
             for payload in [bytes.clone(), udp(53, &bytes), udp(53, &message), tcp(53, 2)] {
-                for protocol in [Protocol::Tcp, Protocol::Udp] {
-                    for asked in asked(destination, protocol, &payload) {
-                        let plain = |c: char| c.is_ascii_graphic();
-                        prop_assert!(asked.destination.chars().all(plain), "{}", asked.destination);
-                        prop_assert!(asked.destination.len() <= 2 * LONGEST_NAME);
-                    }
-                }
+                check_packet(destination, &payload);
             }
             for message in [bytes, message] {
                 if let Some(answer) = no_such_name(&message) {

@@ -1,0 +1,8 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    remint_fetch::fuzzing::index_page(bytes);
+    remint_fetch::fuzzing::packument(bytes);
+});
