@@ -372,6 +372,31 @@ fn every_archive_anomaly_fails_unless_the_rebuild_has_it_too() {
 }
 
 #[test]
+fn without_a_rebuild_what_a_source_may_cause_proves_nothing_yet() {
+    for kind in AnomalyKind::ALL {
+        let anomaly = Anomaly {
+            kind: *kind,
+            path: "x".into(),
+            detail: "seen".into(),
+        };
+        let (severity, outcome) = match kind {
+            AnomalyKind::CaseTwins | AnomalyKind::LinkEntry => {
+                (Severity::Medium, Outcome::Inconclusive)
+            }
+            _ => (Severity::High, Outcome::Failed),
+        };
+        let unbuilt = |e: &mut Evidence| {
+            e.published_anomalies.push(anomaly.clone());
+            e.result = ResultEvidence::NotCompared {
+                reason: InconclusiveReason::Unavailable,
+                detail: "because".into(),
+            };
+        };
+        check(unbuilt, kind.id(), severity, outcome);
+    }
+}
+
+#[test]
 fn an_answer_that_is_missing_is_never_a_pass() {
     for reason in [
         InconclusiveReason::NotBuilt,

@@ -75,6 +75,8 @@ pub struct BuildRecord {
     pub toolchain: BTreeMap<String, String>,
     /// The commands, as run.
     pub commands: Vec<String>,
+    /// Those of them that failed, and were allowed to.
+    pub failed_commands: Vec<String>,
     /// What did not come from the source.
     pub assumptions: Vec<Assumption>,
     /// What was fetched through the proxy.

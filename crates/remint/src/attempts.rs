@@ -1,13 +1,13 @@
 //! Tries the plans in order until one reproduces the published file, and keeps the result that came closest.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
-    Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Change, Class,
-    Comparison, Edit, EntryPath, Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt,
-    SourceTree, Step, Survey, Tool, Worth,
+    Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Comparison,
+    Edit, Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Step, Survey, Tool,
+    Worth,
 };
 
 use crate::build::{Builder, Executed};
@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use crate::report::{Tried, count_words};
 use crate::resolve::Case;
 use crate::settings::given_size;
+use crate::vouching::Fuller;
 
 /// What came of the plans.
 pub(crate) struct Attempted {
@@ -45,68 +46,8 @@ struct Candidate {
     distance: usize,
     plan: BuildPlan,
     executed: Executed,
-    comparison: Option<Match>,
-}
-
-/// What plans with all steps of the source made of the published paths.
-#[derive(Default)]
-struct Fuller {
-    built: bool,
-    /// Files that run and came out otherwise than they were published.
-    written: BTreeSet<EntryPath>,
-}
-
-impl Fuller {
-    fn learn(&mut self, comparison: &Comparison) {
-        self.built = true;
-        if let Comparison::Different { differences, .. } = comparison {
-            let runs = |class: Class| {
-                matches!(
-                    class,
-                    Class::Startup | Class::InstallScript | Class::Native | Class::Executable
-                )
-            };
-            // A version written at another moment, for example, is no other program.
-            let other = differences.iter().filter(|difference| {
-                difference.change == Change::Changed
-                    && runs(difference.class)
-                    && difference.explanation.is_none()
-            });
-            self.written
-                .extend(other.map(|difference| difference.path.clone()));
-        }
-    }
-
-    /// Why the match of a plan that leaves out steps proves nothing: committed build results would vouch for
-    /// themselves.
-    fn objects(&self, survey: &Survey, located: &Located) -> Option<String> {
-        if !self.built {
-            return Some(
-                "it leaves out steps that the source names, and with them nothing was built"
-                    .to_owned(),
-            );
-        }
-        let folder = located.found.pin.subdirectory.as_ref();
-        survey
-            .entries
-            .iter()
-            .filter(|entry| self.written.contains(&entry.path))
-            .find(|entry| {
-                let path = SourceTree::path_in(folder, entry.path.as_str());
-                located
-                    .found
-                    .tree
-                    .entries
-                    .get(path.as_str())
-                    .is_some_and(|found| found.blob == entry.blob)
-            })
-            .map(|entry| {
-                format!(
-                    "`{}` is as it was committed, and the steps of the source that it leaves out make something else of it",
-                    entry.path
-                )
-            })
-    }
+    /// What it came to, or why it says nothing.
+    compared: Result<Match, ResultEvidence>,
 }
 
 /// Tries the plans; at least one.
@@ -125,7 +66,7 @@ pub(crate) async fn attempt(
     let mut fuller = Fuller::default();
     let mut queue: VecDeque<BuildPlan> = plans.iter().cloned().collect();
     while let Some(plan) = queue.pop_front() {
-        let built = best.as_ref().is_some_and(|best| best.comparison.is_some());
+        let built = best.as_ref().is_some_and(|best| best.compared.is_ok());
         if plan.worth == Worth::WhenNothingBuilt && built {
             continue;
         }
@@ -142,8 +83,10 @@ pub(crate) async fn attempt(
             .execute(&plan, &located.found, Some(withheld(case)), &stage)
             .await?;
         let commands = count_words(executed.record.commands.len(), "command");
-        let (mut distance, mut words, mut comparison) = match &executed.outcome {
-            BuildOutcome::Failed(failure) => (usize::MAX, failure_words(failure), None),
+        let (mut distance, mut words, mut compared) = match &executed.outcome {
+            BuildOutcome::Failed(failure) => {
+                (usize::MAX, failure_words(failure), Err(not_built(failure)))
+            }
             BuildOutcome::Built(artifact) => {
                 let (compared, seconds) = compare(case, artifact).await?;
                 compare_seconds += seconds;
@@ -151,23 +94,30 @@ pub(crate) async fn attempt(
                     Ok(matched) => (
                         distance(&matched.comparison),
                         comparison_words(&matched.comparison, matched.files),
-                        Some(matched),
+                        Ok(matched),
                     ),
-                    Err(why) => (usize::MAX - 1, why, None),
+                    Err(why) => {
+                        let result = not_compared(InconclusiveReason::Malformed, why.clone());
+                        (usize::MAX - 1, why, Err(result))
+                    }
                 }
             }
         };
-        if let Some(Match {
-            comparison: found, ..
-        }) = &comparison
-        {
-            if plan.worth != Worth::Shortcut {
-                fuller.learn(found);
-            } else if distance <= 1
-                && let Some(why) = fuller.objects(survey, located)
-            {
+        if let Ok(Match { comparison, .. }) = &compared {
+            let (tree, edits) = (&located.found.tree, &plan.edits);
+            let objection = if plan.worth == Worth::Shortcut {
+                fuller.objection_to_shortcut(survey, tree, edits)
+            } else {
+                fuller.learn(comparison, &executed.record.failed_commands);
+                fuller.objection(survey, tree, edits)
+            };
+            let objection = objection.filter(|_| distance <= 1);
+            if let Some(why) = objection {
                 words = format!("{words}; not taken: {why}");
-                (distance, comparison) = (usize::MAX, None);
+                (distance, compared) = (
+                    usize::MAX - 1,
+                    Err(not_compared(InconclusiveReason::NotBuilt, words.clone())),
+                );
             }
         }
         stage.end(&format!("{}: {words} ({commands})", plan.variant));
@@ -188,13 +138,31 @@ pub(crate) async fn attempt(
             }
         }
         let stop = distance <= 1 || is_hopeless(&executed.outcome);
-        if best.as_ref().is_none_or(|best| distance < best.distance) {
+        let unasked = unavailable(&executed.outcome);
+        let takes = best.as_ref().is_none_or(|best| {
+            // What leaves out steps may come closer without being nearer to the truth.
+            let strays = plan.worth == Worth::Shortcut && distance > 1 && best.compared.is_ok();
+            distance < best.distance && !strays
+        });
+        if takes {
             best = Some(Candidate {
                 distance,
                 plan: plan.clone(),
                 executed,
-                comparison,
+                compared,
             });
+        } else if let (Some(what), Some(best)) = (unasked, &mut best)
+            && best.distance > 1
+        {
+            // That plan might have matched: a registry's silence is no difference.
+            let closest = tried.iter().rev().nth(1);
+            let closest = closest.map_or(String::new(), |tried| format!(" ({})", tried.result));
+            best.compared = Err(not_compared(
+                InconclusiveReason::Unavailable,
+                format!(
+                    "what was built differs{closest}, and one more build could not be tried: {what}"
+                ),
+            ));
         }
         if stop {
             break;
@@ -254,10 +222,10 @@ fn conclude(
         return Attempted {
             plan: None,
             executed: None,
-            result: ResultEvidence::NotCompared {
-                reason: InconclusiveReason::Unsupported,
-                detail: "no way to build this project is known".to_owned(),
-            },
+            result: not_compared(
+                InconclusiveReason::Unsupported,
+                "no way to build this project is known".to_owned(),
+            ),
             rebuilt_anomalies: Vec::new(),
             files: None,
             gzip_encoder: None,
@@ -270,31 +238,17 @@ fn conclude(
         BuildOutcome::Failed(failure) => Some(failure.clone()),
         BuildOutcome::Built(_) => None,
     };
-    let gzip_encoder = best
-        .comparison
-        .as_ref()
-        .and_then(|matched| matched.gzip_encoder);
-    let (result, rebuilt_anomalies, files) = match (best.comparison, &failure) {
-        (Some(matched), _) => (
+    let (result, rebuilt_anomalies, files, gzip_encoder) = match best.compared {
+        Ok(matched) => (
             ResultEvidence::Compared {
                 basis,
                 comparison: matched.comparison,
             },
             matched.anomalies,
             Some(matched.files),
+            matched.gzip_encoder,
         ),
-        (None, Some(failure)) => (not_built(failure), Vec::new(), None),
-        (None, None) => (
-            ResultEvidence::NotCompared {
-                reason: InconclusiveReason::Malformed,
-                detail: tried
-                    .last()
-                    .map(|tried| tried.result.clone())
-                    .unwrap_or_default(),
-            },
-            Vec::new(),
-            None,
-        ),
+        Err(result) => (result, Vec::new(), None, None),
     };
     Attempted {
         plan: Some(best.plan),
@@ -371,6 +325,21 @@ fn is_hopeless(outcome: &BuildOutcome) -> bool {
     }
 }
 
+/// What of a registry kept a plan from being tried.
+fn unavailable(outcome: &BuildOutcome) -> Option<String> {
+    match outcome {
+        BuildOutcome::Failed(Failure {
+            reason: FailureReason::RegistryUnavailable(what),
+            ..
+        }) => Some(what.clone()),
+        BuildOutcome::Failed(_) | BuildOutcome::Built(_) => None,
+    }
+}
+
+const fn not_compared(reason: InconclusiveReason, detail: String) -> ResultEvidence {
+    ResultEvidence::NotCompared { reason, detail }
+}
+
 fn not_built(failure: &Failure) -> ResultEvidence {
     let reason = match &failure.reason {
         FailureReason::RegistryUnavailable(_) => InconclusiveReason::Unavailable,
@@ -387,10 +356,7 @@ fn not_built(failure: &Failure) -> ResultEvidence {
         | FailureReason::NoArtifact(_)
         | FailureReason::Refused(_) => InconclusiveReason::NotBuilt,
     };
-    ResultEvidence::NotCompared {
-        reason,
-        detail: failure_words(failure),
-    }
+    not_compared(reason, failure_words(failure))
 }
 
 /// One sentence on why a build made nothing.

@@ -24,6 +24,7 @@ mod sdist;
 mod settings;
 mod terminal;
 mod unfetched;
+mod vouching;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,11 +1,12 @@
 //! Something in the published archive that no honest packer writes. What the rebuild has in the same way comes
-//! from the source, and is told as information only.
+//! from the source, and is told as information only. Where nothing was rebuilt, what a source can be the cause of is
+//! no proof of anything yet.
 
 use remint_model::{AnomalyKind, Axis, Finding, Severity};
 use serde_json::json;
 
 use super::Check;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, ResultEvidence};
 
 pub(super) const CHECK: Check = Check {
     ids: &IDS,
@@ -26,6 +27,7 @@ const IDS: [&str; AnomalyKind::ALL.len()] = {
 const SHOWN: usize = 20;
 
 fn archive_anomaly(evidence: &Evidence) -> Vec<Finding> {
+    let is_rebuilt = matches!(evidence.result, ResultEvidence::Compared { .. });
     let mut findings = Vec::new();
     for kind in AnomalyKind::ALL {
         let (from_source, foreign): (Vec<_>, Vec<_>) = evidence
@@ -33,7 +35,12 @@ fn archive_anomaly(evidence: &Evidence) -> Vec<Finding> {
             .iter()
             .filter(|anomaly| anomaly.kind == *kind)
             .partition(|anomaly| evidence.rebuilt_anomalies.contains(anomaly));
-        for (anomalies, severity) in [(foreign, Severity::High), (from_source, Severity::Info)] {
+        let unexplained = if is_rebuilt || !may_come_from_a_source(*kind) {
+            Severity::High
+        } else {
+            Severity::Medium
+        };
+        for (anomalies, severity) in [(foreign, unexplained), (from_source, Severity::Info)] {
             let Some(first) = anomalies.first() else {
                 continue;
             };
@@ -60,4 +67,9 @@ fn archive_anomaly(evidence: &Evidence) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether an honest packer writes it where the repository holds it: names that differ in case alone, links.
+const fn may_come_from_a_source(kind: AnomalyKind) -> bool {
+    matches!(kind, AnomalyKind::CaseTwins | AnomalyKind::LinkEntry)
 }

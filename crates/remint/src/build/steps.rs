@@ -91,8 +91,11 @@ impl Run<'_> {
             {
                 anyhow::bail!(Shortage::of_disk(&self.workspace.tree()));
             }
-            if !finished.ending.is_success() && !step.may_fail {
-                return Ok(Err(self.failure(step, shown, &finished)));
+            if !finished.ending.is_success() {
+                if !step.may_fail {
+                    return Ok(Err(self.failure(step, shown, &finished)));
+                }
+                record.failed_commands.push(shown);
             }
             if at + 1 == installs && snapshot.is_none() {
                 snapshot = snapshot::keep(self, record)?;

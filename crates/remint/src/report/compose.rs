@@ -146,6 +146,17 @@ fn limits(evidence: &Evidence, basis: Option<Basis>) -> Vec<String> {
             n => limits.push(format!("{n} dependencies are fetched when it runs")),
         }
     }
+    let failed = evidence
+        .build
+        .as_ref()
+        .map_or(0, |build| build.failed_commands.len());
+    match failed {
+        0 => {}
+        1 => limits.push("what a step of the source would have done that failed here".to_owned()),
+        n => limits.push(format!(
+            "what {n} steps of the source would have done that failed here"
+        )),
+    }
     if basis == Some(Basis::Sdist) {
         limits.push(
             "whether the source archive is what the repository holds: both were uploaded by the same hands"
