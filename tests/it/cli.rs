@@ -163,8 +163,14 @@ fn whoever_reads_from_a_pipe_gets_the_answer_and_the_pipe_stays() {
     use std::os::unix::fs::FileTypeExt as _;
     let home = tempfile::tempdir().unwrap();
     let pipe = home.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.unwrap().success());
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
     let reader = {
         let pipe = pipe.clone();
         std::thread::spawn(move || fs_err::read_to_string(pipe).unwrap())

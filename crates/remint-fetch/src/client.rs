@@ -235,7 +235,7 @@ impl Client {
                     pause,
                 }
             }
-            failure => failure,
+            failure @ (Failure::Final(_) | Failure::Passing { .. }) => failure,
         }
     }
 

@@ -379,11 +379,11 @@ fn without_a_rebuild_what_a_source_may_cause_proves_nothing_yet() {
             path: "x".into(),
             detail: "seen".into(),
         };
-        let (severity, outcome) = match kind {
-            AnomalyKind::CaseTwins | AnomalyKind::LinkEntry => {
-                (Severity::Medium, Outcome::Inconclusive)
-            }
-            _ => (Severity::High, Outcome::Failed),
+        let from_a_source = [AnomalyKind::CaseTwins, AnomalyKind::LinkEntry].contains(kind);
+        let (severity, outcome) = if from_a_source {
+            (Severity::Medium, Outcome::Inconclusive)
+        } else {
+            (Severity::High, Outcome::Failed)
         };
         let unbuilt = |e: &mut Evidence| {
             e.published_anomalies.push(anomaly.clone());

@@ -210,12 +210,13 @@ fn chosen(source: &str, user: &UserConfiguration) -> Result<Chosen, SourceError>
 
 /// What is wrong with a directory that the user names as source.
 fn local_fault(source: &str, error: GitError) -> SourceError {
-    match error {
-        GitError::Failed { message, .. } => SourceError::NotASource {
+    if let GitError::Failed { message, .. } = error {
+        SourceError::NotASource {
             given: source.to_owned(),
             reason: format!("the directory is no git repository ({message})"),
-        },
-        error => SourceError::from_git(source, error),
+        }
+    } else {
+        SourceError::from_git(source, error)
     }
 }
 

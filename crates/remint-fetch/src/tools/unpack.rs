@@ -313,8 +313,6 @@ mod tests {
         );
     }
 
-    /// The files that lie here, whatever their kind.
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
