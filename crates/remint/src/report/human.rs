@@ -65,7 +65,10 @@ pub(super) fn render(report: &RunReport, width: Option<usize>) -> String {
             count(Outcome::Inconclusive)
         );
         if !report.unjudged.is_empty() {
-            totals.push_str(&format!(", {} not judged", report.unjudged.len()));
+            push(
+                &mut totals,
+                format_args!(", {} not judged", report.unjudged.len()),
+            );
         }
         line(&mut text, &totals);
     }
