@@ -108,7 +108,7 @@ fuzz_target!(|input: (Input, Option<Number>)| {
         for file in &release.files {
             assert!(file.url.starts_with("https:") || file.url.starts_with("http:"));
         }
-        if let Some(previous) = release.previous {
+        for previous in &release.earlier {
             assert!(release.versions.contains(&previous.version));
             assert_ne!(previous.version, release.version);
         }

@@ -54,7 +54,7 @@ impl Project {
                 candidates: Vec::new(),
                 stamp: None,
                 renamed: None,
-                reachable: true,
+                reach: remint_model::Reach::DefaultOrTag,
                 previous_repository: None,
             },
             survey: Survey::default(),
