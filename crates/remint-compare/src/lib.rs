@@ -18,6 +18,7 @@ mod survey;
 mod text;
 
 pub use compare::{Compared, Counts, compare};
+pub use difference::class_of_path;
 pub use error::{ArchiveError, Side};
 pub use limits::{Limits, Options};
 pub use survey::survey;

@@ -75,7 +75,7 @@ pub struct BuildRecord {
     pub toolchain: BTreeMap<String, String>,
     /// The commands, as run.
     pub commands: Vec<String>,
-    /// Those of them that failed, and were allowed to.
+    /// Those of them that failed, were allowed to, and may have been meant to write what is published.
     pub failed_commands: Vec<String>,
     /// What did not come from the source.
     pub assumptions: Vec<Assumption>,

@@ -32,8 +32,8 @@ pub use manifest::{
 };
 pub use path::{EntryPath, PathError};
 pub use plan::{
-    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, Output,
-    Phase, Step, Tool, ToolOrigin, Worth,
+    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, OnFailure,
+    Output, Phase, Step, Tool, ToolOrigin, Worth,
 };
 pub use source::{
     Candidate, FoundBy, MeantFor, Reach, Renaming, RepositoryUrl, RepositoryUrlError, SourcePin,

@@ -128,8 +128,20 @@ pub struct Step {
     pub action: Action,
     /// Variables for this step only.
     pub environment: BTreeMap<String, String>,
-    /// Whether the build goes on when it fails (a script that only helps where it works).
-    pub may_fail: bool,
+    /// What it means when it fails.
+    pub on_failure: OnFailure,
+}
+
+/// What it means when a step fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// So has the build.
+    Ends,
+    /// Nothing: it only helps where it works.
+    GoesOn,
+    /// The build goes on, and a match must not rest on what the step may have been meant to write.
+    GoesOnInDoubt,
 }
 
 /// The phases of a build; each has its own rights.

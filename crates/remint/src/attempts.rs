@@ -105,11 +105,12 @@ pub(crate) async fn attempt(
         };
         if let Ok(Match { comparison, .. }) = &compared {
             let (tree, edits) = (&located.found.tree, &plan.edits);
+            let format = case.artifact.format;
             let objection = if plan.worth == Worth::Shortcut {
-                fuller.objection_to_shortcut(survey, tree, edits)
+                fuller.objection_to_shortcut(format, survey, tree, edits)
             } else {
                 fuller.learn(comparison, &executed.record.failed_commands);
-                fuller.objection(survey, tree, edits)
+                fuller.objection(format, survey, tree, edits)
             };
             let objection = objection.filter(|_| distance <= 1);
             if let Some(why) = objection {

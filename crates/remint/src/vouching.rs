@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use remint_compare::class_of_path;
 use remint_model::{
-    Change, Class, CommitId, Comparison, Edit, EntryPath, SourceTree, Survey, SurveyEntry,
+    ArtifactFormat, Change, Class, CommitId, Comparison, Edit, EntryPath, SourceTree, Survey,
+    SurveyEntry,
 };
 
 /// Folders that hold what was built, by convention.
@@ -40,17 +42,23 @@ impl Fuller {
     /// Why the match of one of them proves nothing after all.
     pub(crate) fn objection(
         &self,
+        format: ArtifactFormat,
         survey: &Survey,
         tree: &SourceTree,
         edits: &[Edit],
     ) -> Option<String> {
-        // What is committed where built files lie may be what such a command would have written.
+        // Code that is committed, and whatever lies where built files do, may be what such a command writes.
         let command = self.failed.first()?;
         let committed = committed(tree, edits);
         let is_suspect = |entry: &&SurveyEntry| {
             let folders = entry.path.as_str().rsplit_once('/');
             let mut folders = folders.map_or("", |(folders, _)| folders).split('/');
-            folders.any(|folder| BUILT.contains(&folder)) && committed.contains(&entry.blob)
+            let runs = matches!(
+                class_of_path(format, &entry.path),
+                Class::Startup | Class::InstallScript | Class::Native | Class::Executable
+            );
+            (runs || folders.any(|folder| BUILT.contains(&folder)))
+                && committed.contains(&entry.blob)
         };
         survey.entries.iter().find(is_suspect).map(|entry| {
             format!(
@@ -63,6 +71,7 @@ impl Fuller {
     /// Why the match of a plan that leaves out steps proves nothing.
     pub(crate) fn objection_to_shortcut(
         &self,
+        format: ArtifactFormat,
         survey: &Survey,
         tree: &SourceTree,
         edits: &[Edit],
@@ -85,7 +94,7 @@ impl Fuller {
                     entry.path
                 )
             })
-            .or_else(|| self.objection(survey, tree, edits))
+            .or_else(|| self.objection(format, survey, tree, edits))
     }
 }
 
@@ -105,6 +114,7 @@ mod tests {
 
     use super::*;
 
+    const FORMAT: ArtifactFormat = ArtifactFormat::NpmTarball;
     const COMMITTED: &[u8] = b"as committed";
 
     fn path(text: &str) -> EntryPath {
@@ -156,11 +166,13 @@ mod tests {
         let mut fuller = Fuller::default();
         assert!(
             fuller
-                .objection_to_shortcut(published, tree, &[])
+                .objection_to_shortcut(FORMAT, published, tree, &[])
                 .is_some_and(|why| why.contains("nothing was built"))
         );
         fuller.learn(comparison, &[]);
-        fuller.objection_to_shortcut(published, tree, &[]).is_none()
+        fuller
+            .objection_to_shortcut(FORMAT, published, tree, &[])
+            .is_none()
     }
 
     #[test]
@@ -217,10 +229,13 @@ mod tests {
         };
         let tree = tree("server/core.js", b"before the edit");
         let package = published("server/core.js");
-        assert_eq!(fuller.objection_to_shortcut(&package, &tree, &[]), None);
+        assert_eq!(
+            fuller.objection_to_shortcut(FORMAT, &package, &tree, &[]),
+            None
+        );
         assert!(
             fuller
-                .objection_to_shortcut(&package, &tree, &[edit])
+                .objection_to_shortcut(FORMAT, &package, &tree, &[edit])
                 .is_some()
         );
     }
@@ -232,14 +247,20 @@ mod tests {
             let mut fuller = Fuller::default();
             fuller.learn(&Comparison::Identical, failed);
             let (survey, tree) = (self::published(published), tree(committed, COMMITTED));
-            let objection = fuller.objection(&survey, &tree, &[]);
-            assert_eq!(fuller.objection_to_shortcut(&survey, &tree, &[]), objection);
+            let objection = fuller.objection(FORMAT, &survey, &tree, &[]);
+            assert_eq!(
+                fuller.objection_to_shortcut(FORMAT, &survey, &tree, &[]),
+                objection
+            );
             objection.is_some()
         };
         assert!(objects("dist/core.js", "dist/core.js", &failed));
         assert!(objects("server/build/core.js", "a/build/core.js", &failed));
         assert!(!objects("dist/core.js", "dist/core.js", &[]));
-        assert!(!objects("server/core.js", "server/core.js", &failed));
-        assert!(!objects("dist", "dist", &failed));
+        assert!(objects("server/core.js", "server/core.js", &failed));
+        assert!(objects("dist/prompts.json", "prompts.json", &failed));
+        assert!(!objects("server/core.js", "server/core.js", &[]));
+        assert!(!objects("README.md", "README.md", &failed));
+        assert!(!objects("package.json", "package.json", &failed));
     }
 }

@@ -2,6 +2,12 @@
 
 use remint_model::{ArtifactFormat, Class, EntryPath};
 
+/// What a file is for, as far as its path tells.
+#[must_use]
+pub fn class_of_path(format: ArtifactFormat, path: &EntryPath) -> Class {
+    classify(format, path, &[], false)
+}
+
 /// Ranks a file. Where two classes fit, the more serious one counts.
 pub(crate) fn classify(
     format: ArtifactFormat,

@@ -6,6 +6,7 @@ mod explain;
 mod hunks;
 mod install_scripts;
 
+pub use class::class_of_path;
 use class::classify;
 pub(crate) use describe::{archive_difference, describe, top_folder_difference};
 pub(crate) use explain::explain;

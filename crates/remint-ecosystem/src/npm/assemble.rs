@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
-    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, EntryPath, Output, Phase,
-    Step, Worth,
+    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, EntryPath, OnFailure, Output,
+    Phase, Step, Worth,
 };
 
 use crate::npm::folder::Folder;
@@ -246,7 +246,7 @@ impl Assembler<'_> {
             ]),
         );
         // Its own scripts may want to push; the version is written before they run.
-        step.may_fail = true;
+        step.on_failure = OnFailure::GoesOn;
         Some(step)
     }
 
@@ -280,7 +280,7 @@ impl Assembler<'_> {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
-            may_fail: false,
+            on_failure: OnFailure::Ends,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use remint_model::{Assumption, AssumptionKind, Phase, Step};
+use remint_model::{Assumption, AssumptionKind, OnFailure, Phase, Step};
 
 use crate::npm::assemble::{Assembler, Building, Extra, StampAt, Variant};
 use crate::npm::folder::Folder;
@@ -27,7 +27,7 @@ impl Assembler<'_> {
         let runner = self.installer.manager;
         for (folder, hook) in lifecycle::hooks(self.project) {
             let mut step = self.step(Phase::Build, folder, runner.run(hook));
-            step.may_fail = true;
+            step.on_failure = OnFailure::GoesOn;
             steps.push(step);
         }
         if variant.extras.contains(&Extra::DependencyScripts) {
@@ -127,7 +127,9 @@ impl Assembler<'_> {
                     });
                     let mut step = self.replayed(folder, script, environment);
                     // Much of what workflows do besides building cannot work here, and need not.
-                    step.may_fail = *scope == Scope::Other;
+                    if *scope == Scope::Other {
+                        step.on_failure = OnFailure::GoesOnInDoubt;
+                    }
                     steps.push(step);
                 }
             }
@@ -296,7 +298,7 @@ impl Assembler<'_> {
             Manager::YarnBerry => return None,
         };
         let mut step = self.step(Phase::Build, &self.project.root, argv);
-        step.may_fail = true;
+        step.on_failure = OnFailure::GoesOn;
         Some(step)
     }
 }

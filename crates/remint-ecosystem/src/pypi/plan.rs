@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use remint_model::{
     Action, ArtifactFormat, Assumption, AssumptionKind, BuildPlan, CloneShape, EntryPath, Lock,
-    Output, Phase, SourceTree, Step, Tool, ToolOrigin, Worth,
+    OnFailure, Output, Phase, SourceTree, Step, Tool, ToolOrigin, Worth,
 };
 
 use crate::pypi::backend::{BuildSystem, Family, Pin};
@@ -390,7 +390,7 @@ fn steps(
         directory: directory.cloned(),
         action,
         environment: BTreeMap::new(),
-        may_fail: false,
+        on_failure: OnFailure::Ends,
     };
     let run = |argv: Vec<String>| Action::Run { argv };
     let driver = |mode: &str| {

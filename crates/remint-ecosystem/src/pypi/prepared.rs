@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
-    Action, Assumption, AssumptionKind, Edit, EntryPath, Phase, Sha256, Step, Tool,
+    Action, Assumption, AssumptionKind, Edit, EntryPath, OnFailure, Phase, Sha256, Step, Tool,
 };
 
 use crate::npm::frontend::{self, Folder, Known};
@@ -100,7 +100,7 @@ impl Preparation {
                 argv: frontend.install,
             },
             environment: BTreeMap::new(),
-            may_fail: false,
+            on_failure: OnFailure::Ends,
         });
     }
 
@@ -144,7 +144,7 @@ impl Preparation {
             },
             environment,
             // What matters is whether the result equals the published file; the script may do more than that.
-            may_fail: true,
+            on_failure: OnFailure::GoesOnInDoubt,
         });
     }
 }

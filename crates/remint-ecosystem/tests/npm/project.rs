@@ -3,8 +3,8 @@
 use remint_ecosystem::{Interpreter, PlanError, PlanRequest, Platform, ToolHints, plan};
 use remint_model::{
     Action, ArtifactFormat, BuildPlan, CommitId, Ecosystem, EntryPath, FoundBy, GzipHeader, Lock,
-    PackageName, Renaming, Sha1, Sha256, SourcePin, SourceTree, Stamp, Survey, SurveyEntry, Target,
-    TreeEntry,
+    OnFailure, PackageName, Renaming, Sha1, Sha256, SourcePin, SourceTree, Stamp, Survey,
+    SurveyEntry, Target, TreeEntry,
 };
 
 /// 2026-07-01: node 24 is the newest long-term line.
@@ -191,7 +191,11 @@ pub(crate) fn steps(plan: &BuildPlan) -> Vec<String> {
                 Action::Run { argv } => argv.join(" "),
                 Action::InstallListed { list, .. } => format!("install listed in {list}"),
             };
-            let may_fail = if step.may_fail { "?" } else { "" };
+            let may_fail = if step.on_failure == OnFailure::Ends {
+                ""
+            } else {
+                "?"
+            };
             format!("{}{may_fail} {folder}: {command}", step.phase.name())
         })
         .collect()

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use remint_fetch::{ProvidedTool, Proxy};
-use remint_model::{Action, BuildPlan, BuildRecord, Failure, FailureReason, Phase, Step};
+use remint_model::{
+    Action, BuildPlan, BuildRecord, Failure, FailureReason, OnFailure, Phase, Step,
+};
 use remint_sandbox::{Access, Bind, Command, Ending, Finished, Layer, Limits, Network};
 
 use super::snapshot::{self, Snapshot};
@@ -92,10 +94,11 @@ impl Run<'_> {
                 anyhow::bail!(Shortage::of_disk(&self.workspace.tree()));
             }
             if !finished.ending.is_success() {
-                if !step.may_fail {
-                    return Ok(Err(self.failure(step, shown, &finished)));
+                match step.on_failure {
+                    OnFailure::Ends => return Ok(Err(self.failure(step, shown, &finished))),
+                    OnFailure::GoesOn => {}
+                    OnFailure::GoesOnInDoubt => record.failed_commands.push(shown),
                 }
-                record.failed_commands.push(shown);
             }
             if at + 1 == installs && snapshot.is_none() {
                 snapshot = snapshot::keep(self, record)?;
