@@ -183,7 +183,9 @@ fn is_tarball(file: &str) -> bool {
 }
 
 fn python(path: &str) -> Asked {
-    if let Some((_, project)) = format!("/{path}").rsplit_once("/simple/") {
+    // Without the slash at the end, or the project `simple` would be no project.
+    let whole = format!("/{}", path.trim_end_matches('/'));
+    if let Some((_, project)) = whole.rsplit_once("/simple/") {
         return python_project(project);
     }
     if path.contains("packages/") {
@@ -461,6 +463,8 @@ mod tests {
         );
         check("https://pypi.org/pypi/mcp-server-git/json", &Asked::Unknown);
         check("https://pypi.org/simple/", &Asked::Unknown);
+        let simple = PackageName::parse(Ecosystem::Pypi, "simple").unwrap();
+        check("https://pypi.org/simple/simple/", &Asked::Project(simple));
         check(
             "https://files.pythonhosted.org/packages/../../etc/passwd",
             &Asked::Unknown,
