@@ -42,7 +42,10 @@ impl Checkout {
         submodules: Vec<EntryPath>,
     ) -> Self {
         Self {
-            pinned: Arc::new(pinned),
+            pinned: Arc::new(Pinned {
+                store: pinned.store.afresh(),
+                ..pinned
+            }),
             lfs_pointers,
             submodules,
         }

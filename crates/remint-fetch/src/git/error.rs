@@ -47,6 +47,9 @@ pub enum GitError {
     /// A tree with more entries than is accepted from a stranger.
     #[error("the tree of `{0}` has more entries than are accepted")]
     TooManyEntries(String),
+    /// A repository that takes more work to search than is spent on a stranger's.
+    #[error("searching it takes more work than is spent on one repository")]
+    TooMuchWork,
     /// A file of the tree has a name that could write outside its directory or into git's own.
     #[error("the repository holds a file named `{name}`: {reason}")]
     HostileName {
@@ -91,6 +94,7 @@ impl GitError {
             | Self::Stopped
             | Self::Object { .. }
             | Self::TooManyEntries(_)
+            | Self::TooMuchWork
             | Self::HostileName { .. }
             | Self::Disk { .. } => false,
         }

@@ -153,6 +153,7 @@ impl Store {
             directory: temporary.directory.path().to_owned(),
             snapshots: scratch.clone(),
             history: scratch,
+            work: Arc::default(),
             _scratch: Some(Arc::new(temporary)),
         };
         Ok((store, prefix))

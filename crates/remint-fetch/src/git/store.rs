@@ -17,7 +17,7 @@ use remint_model::Sha256;
 use super::command::{GitCommand, refspec};
 use super::error::GitError;
 use super::local::Scratch;
-use super::objects::Objects;
+use super::objects::{Objects, Work};
 use super::remote::{Advertised, AdvertisedRef, ListingFault, Remote};
 use super::settings::GitSettings;
 use super::worktree::MOST_FILES;
@@ -44,6 +44,8 @@ pub(crate) struct Store {
     pub(super) directory: PathBuf,
     pub(super) snapshots: PathBuf,
     pub(super) history: PathBuf,
+    /// What has been read of it so far.
+    pub(super) work: Arc<Work>,
     pub(super) _scratch: Option<Arc<Scratch>>,
 }
 
@@ -65,6 +67,7 @@ impl Store {
             snapshots: directory.join("snapshots"),
             history: directory.join("history"),
             directory,
+            work: Arc::default(),
             _scratch: None,
         };
         fs_err::create_dir_all(&store.directory).map_err(GitError::disk(&store.directory))?;
@@ -110,9 +113,22 @@ impl Store {
     /// Everything that is here by now.
     pub(crate) fn objects(&self) -> Result<Objects, GitError> {
         if self.snapshots == self.history {
-            Objects::open(&[&self.snapshots])
+            Objects::open(&[&self.snapshots], Arc::clone(&self.work))
         } else {
-            Objects::open(&[&self.snapshots, &self.history])
+            Objects::open(&[&self.snapshots, &self.history], Arc::clone(&self.work))
+        }
+    }
+
+    /// Whether all that was asked for could be read, as far as work goes; otherwise what was not found may be there.
+    pub(crate) fn check_work(&self) -> Result<(), GitError> {
+        self.work.check()
+    }
+
+    /// The same repository for another purpose than the search so far.
+    pub(super) fn afresh(self) -> Self {
+        Self {
+            work: Arc::default(),
+            ..self
         }
     }
 
@@ -413,7 +429,7 @@ impl Store {
             let missing = blobs.into_iter().filter(|blob| !objects.has(*blob));
             Ok(Some(missing.collect()))
         };
-        if missing_in(&Objects::open(&[&self.snapshots])?)?
+        if missing_in(&Objects::open(&[&self.snapshots], Arc::clone(&self.work))?)?
             .is_some_and(|missing| missing.is_empty())
         {
             return Ok(Some(Whole::in_snapshots()));

@@ -44,6 +44,7 @@ impl LeftEmpty {
             | GitError::Unexpected { .. } => Ok(Self::Unavailable(error.to_string())),
             GitError::Object { .. }
             | GitError::TooManyEntries(_)
+            | GitError::TooMuchWork
             | GitError::HostileName { .. } => Ok(Self::Refused(error.to_string())),
             GitError::Program(_) | GitError::Stopped | GitError::Disk { .. } => Err(error),
         }

@@ -5,6 +5,7 @@
 //! promisor, no hooks, nothing that names this machine.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use git2::Oid;
 use remint_model::CloneShape;
@@ -305,7 +306,7 @@ fn with_objects<'a>(
     git_dir: &Path,
 ) -> Result<Vec<&'a AdvertisedRef>, GitError> {
     let objects = store.objects()?;
-    let present = Objects::open(&[git_dir])?;
+    let present = Objects::open(&[git_dir], Arc::default())?;
     let mut kept = Vec::new();
     for tag in tags {
         if !present.has(tag.direct) {

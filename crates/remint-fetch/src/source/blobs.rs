@@ -1,6 +1,6 @@
 //! How many of the published files a commit holds, by their content alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use git2::Oid;
@@ -11,7 +11,12 @@ use crate::git::Objects;
 /// Git's empty blob: every repository has one.
 const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
-/// Counts published files in trees; remembers every tree that it has seen.
+/// The deepest folder that is looked into.
+const DEEPEST: usize = 128;
+/// How much is remembered of the trees that were seen, in files.
+const MOST_REMEMBERED: usize = 32_000_000;
+
+/// Counts published files in trees; remembers the trees that it has seen.
 pub(super) struct Matcher<'a> {
     objects: &'a Objects,
     /// Which published file a blob is; one file may have several spellings.
@@ -19,7 +24,9 @@ pub(super) struct Matcher<'a> {
     /// Those that a build copies as they are: Python's modules.
     verbatim: BTreeSet<u32>,
     count: usize,
-    seen: HashMap<Oid, Rc<[u32]>>,
+    /// By tree and depth: how far below a tree is looked depends on how deep it lies itself.
+    seen: HashMap<(Oid, usize), Rc<[u32]>>,
+    remembered: usize,
 }
 
 /// How much of what was published a tree holds; more inside the package's folder counts first.
@@ -60,6 +67,7 @@ impl<'a> Matcher<'a> {
             verbatim,
             count: usize::try_from(count).unwrap_or(usize::MAX),
             seen: HashMap::new(),
+            remembered: 0,
         }
     }
 
@@ -81,7 +89,10 @@ impl<'a> Matcher<'a> {
         let inside = match directory {
             None => anywhere,
             Some(directory) => match self.objects.at(tree, directory.as_str()) {
-                Some((git2::ObjectType::Tree, inner)) => self.below(inner, 0).len(),
+                Some((git2::ObjectType::Tree, inner)) => {
+                    let depth = directory.as_str().split('/').count();
+                    self.below(inner, depth).len()
+                }
                 Some(_) | None => 0,
             },
         };
@@ -90,25 +101,40 @@ impl<'a> Matcher<'a> {
 
     /// Which of the published files a tree holds.
     pub(super) fn below(&mut self, tree: Oid, depth: usize) -> Rc<[u32]> {
-        if let Some(seen) = self.seen.get(&tree) {
+        if let Some(seen) = self.seen.get(&(tree, depth)) {
             return Rc::clone(seen);
         }
         let mut found = Vec::new();
-        if depth < 128
+        let mut entered = HashSet::new();
+        if depth < DEEPEST
             && let Ok(entries) = self.objects.tree(tree)
         {
             for (_, mode, id) in entries {
-                if mode == 0o040_000 {
-                    found.extend_from_slice(&self.below(id, depth + 1));
-                } else if let Some(at) = self.published.get(&id) {
-                    found.push(*at);
+                if mode != 0o040_000 {
+                    found.extend(self.published.get(&id));
+                } else if entered.insert(id) {
+                    let inner = self.below(id, depth + 1);
+                    if self.objects.spend(inner.len()).is_err() {
+                        break;
+                    }
+                    found.extend_from_slice(&inner);
+                }
+                // Never more than a few times what there is to find.
+                if found.len() > 2 * self.count + 64 {
+                    found.sort_unstable();
+                    found.dedup();
                 }
             }
         }
         found.sort_unstable();
         found.dedup();
         let found: Rc<[u32]> = found.into();
-        self.seen.insert(tree, Rc::clone(&found));
+        self.remembered += found.len() + 1;
+        if self.remembered > MOST_REMEMBERED {
+            self.seen.clear();
+            self.remembered = found.len() + 1;
+        }
+        self.seen.insert((tree, depth), Rc::clone(&found));
         found
     }
 }
@@ -168,4 +194,72 @@ pub(super) fn has_stale_file(
                     kind == git2::ObjectType::Blob && id.to_string() != entry.blob.as_str()
                 })
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remint_model::{Sha256, SurveyEntry};
+
+    /// A repository, and a survey of these files.
+    fn published(contents: &[&str]) -> (tempfile::TempDir, git2::Repository, Vec<Oid>, Survey) {
+        let temporary = tempfile::tempdir().unwrap();
+        let repository = git2::Repository::init_bare(temporary.path()).unwrap();
+        let blobs: Vec<Oid> = contents
+            .iter()
+            .map(|content| repository.blob(content.as_bytes()).unwrap())
+            .collect();
+        let survey = Survey {
+            entries: contents
+                .iter()
+                .zip(&blobs)
+                .map(|(content, blob)| SurveyEntry {
+                    path: format!("{blob}.js").parse().unwrap(),
+                    size: content.len() as u64,
+                    mode: 0o644,
+                    sha256: Sha256::of(content.as_bytes()),
+                    blob: blob.to_string().parse().unwrap(),
+                })
+                .collect(),
+            ..Survey::default()
+        };
+        (temporary, repository, blobs, survey)
+    }
+
+    fn tree(repository: &git2::Repository, entries: &[(String, Oid, i32)]) -> Oid {
+        let mut builder = repository.treebuilder(None).unwrap();
+        for (name, id, mode) in entries {
+            builder.insert(name, *id, *mode).unwrap();
+        }
+        builder.write().unwrap()
+    }
+
+    #[test]
+    fn a_file_counts_once_however_often_a_tree_holds_it() {
+        let (temporary, repository, blobs, survey) = published(&["one", "two", "three"]);
+        let file = |at: usize| (format!("file-{at}"), blobs[at % 2], 0o100_644);
+        let inner = tree(&repository, &(0..500).map(file).collect::<Vec<_>>());
+        let folders: Vec<_> = (0..500)
+            .map(|at| (format!("folder-{at}"), inner, 0o040_000))
+            .collect();
+        let outer = tree(&repository, &folders);
+        let objects = Objects::open(&[temporary.path()], std::sync::Arc::default()).unwrap();
+        let mut matcher = Matcher::new(&objects, &survey);
+        assert_eq!(matcher.matched(outer, None).anywhere, 2);
+        assert_eq!(matcher.published(), 3);
+    }
+
+    #[test]
+    fn a_tree_that_was_met_too_deep_is_looked_into_elsewhere() {
+        let (temporary, repository, blobs, survey) = published(&["one"]);
+        let inner = tree(&repository, &[("file".to_owned(), blobs[0], 0o100_644)]);
+        let mut deep = inner;
+        for _ in 0..DEEPEST {
+            deep = tree(&repository, &[("folder".to_owned(), deep, 0o040_000)]);
+        }
+        let objects = Objects::open(&[temporary.path()], std::sync::Arc::default()).unwrap();
+        let mut matcher = Matcher::new(&objects, &survey);
+        assert_eq!(matcher.matched(deep, None).anywhere, 0);
+        assert_eq!(matcher.matched(inner, None).anywhere, 1);
+    }
 }

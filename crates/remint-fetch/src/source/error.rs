@@ -95,7 +95,7 @@ impl SourceError {
                 url,
                 reason: error.to_string(),
             },
-            GitError::TooLarge { .. } => Self::Unsupported {
+            GitError::TooLarge { .. } | GitError::TooMuchWork => Self::Unsupported {
                 url,
                 reason: error.to_string(),
             },

@@ -80,11 +80,17 @@ pub fn find_source(
     user: &UserConfiguration,
 ) -> Result<FoundSource, SourceError> {
     repository::each(request, user, |opened, settings| {
-        let mut found = match &request.overrides.reference {
-            Some(reference) => overrides::pin(request, &opened, reference)?,
+        let found = match &request.overrides.reference {
+            Some(reference) => overrides::pin(request, &opened, reference),
             None => ladder::climb(request, &opened)
-                .or_else(|refused| renamed::climb(request, &opened, refused))?,
+                .or_else(|refused| renamed::climb(request, &opened, refused)),
         };
+        // A search that was cut off knows neither what it would have found nor that there was nothing.
+        let store = &opened.store;
+        store
+            .check_work()
+            .map_err(|error| SourceError::from_git(store.canonical(), error))?;
+        let mut found = found?;
         if opened.trace != Trace::User
             && let Some(commit) = oid(&found.pin.commit)
         {

@@ -1,11 +1,15 @@
 //! Reads the files of the pinned commit as planning sees them.
 
+use std::collections::HashSet;
+
 use git2::Oid;
 use remint_ecosystem::is_of_interest;
 use remint_model::{Ecosystem, EntryPath, SourceTree, TreeEntry};
 
 use crate::git::{GitError, MOST_FILES, Objects, commit_id};
 
+/// Larger ones are not read and may say anything.
+const LARGEST_ATTRIBUTES: usize = 1 << 20;
 const LARGEST_TEXT: usize = 16 << 20;
 const ALL_TEXTS: usize = 64 << 20;
 /// No pointer of Git LFS is larger (its specification, "The Pointer").
@@ -30,6 +34,7 @@ pub(super) fn read(ecosystem: Ecosystem, objects: &Objects, tree: Oid) -> Result
     let files = objects.files(tree, MOST_FILES)?;
     let mut room = ALL_TEXTS;
     let mut may_have_pointers = false;
+    let mut attributes = HashSet::new();
     for file in &files {
         let Some(path) = std::str::from_utf8(&file.path)
             .ok()
@@ -44,10 +49,11 @@ pub(super) fn read(ecosystem: Ecosystem, objects: &Objects, tree: Oid) -> Result
         if file.mode == 0o160_000 {
             read.submodules.push(path.clone());
         }
-        if is_file && path.file_name() == ".gitattributes" {
-            may_have_pointers |= objects
-                .blob(file.id, LARGEST_TEXT)
-                .is_some_and(|text| contains(&text, b"filter=lfs"));
+        if is_file && path.file_name() == ".gitattributes" && attributes.insert(file.id) {
+            may_have_pointers |= match objects.blob(file.id, LARGEST_ATTRIBUTES) {
+                Some(text) => contains(&text, b"filter=lfs"),
+                None => objects.size(file.id).is_some(),
+            };
         }
         if is_file
             && is_of_interest(ecosystem, &path)
