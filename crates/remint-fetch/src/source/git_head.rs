@@ -13,6 +13,7 @@ use crate::git::{Objects, Snapshot, commit_id, oid};
 
 /// The judge looks for this word.
 const UNREACHABLE: &str = "unreachable: no branch or tag leads to it";
+const BEYOND: &str = "beyond the part of the history that was read";
 
 impl Climb<'_> {
     pub(super) fn git_head(&self) -> Option<Oid> {
@@ -31,6 +32,18 @@ impl Climb<'_> {
         let Some(head) = self.git_head().filter(|head| history.get(*head).is_none()) else {
             return Ok(None);
         };
+        // A branch or tag may lead to it all the same: that it is out of reach cannot be told.
+        if !history.complete {
+            self.candidates.push(Candidate {
+                found_by: FoundBy::GitHead,
+                reference: None,
+                commit: commit_id(head),
+                agrees: false,
+                note: Some(BEYOND.to_owned()),
+                meant_for: MeantFor::ThisRelease,
+            });
+            return Ok(None);
+        }
         // A host that does not hand the commit out leaves nothing to judge.
         let served = self.opened.store.fetch_snapshots(&[Snapshot::Commit(head)]);
         let objects = self.opened.store.objects()?;
@@ -72,7 +85,7 @@ impl Climb<'_> {
         }
         let note = match history.get(head) {
             None if history.complete => UNREACHABLE.to_owned(),
-            None => "beyond the part of the history that was read".to_owned(),
+            None => BEYOND.to_owned(),
             Some(facts) => {
                 let same_files = objects
                     .peel_to_commit(taken)
@@ -100,10 +113,14 @@ impl Climb<'_> {
 
     /// Step 2: `gitHead`, where a branch or tag reaches it and the manifest there does not speak against it. A
     /// manifest that leaves the version open counts only where no tag names the version.
+    ///
+    /// A release branch that was squashed into the default one stays behind with the commit that was published:
+    /// then the default branch's commit with the same files is taken.
     pub(super) fn head_in_history(
-        &self,
+        &mut self,
         history: &History,
         versions: &Versions,
+        objects: &Objects,
         untagged: bool,
     ) -> Option<Conclusion> {
         let head = self.git_head()?;
@@ -114,14 +131,31 @@ impl Climb<'_> {
             Agreement::Placeholder(_) | Agreement::Computed => untagged,
             Agreement::Other(_) => false,
         };
-        agrees.then(|| Conclusion {
-            facts: facts.clone(),
-            found_by: FoundBy::GitHead,
+        if !agrees {
+            return None;
+        }
+        let twin = (!history.is_vouched(head))
+            .then(|| history.vouched_twin(objects, versions, facts))
+            .flatten();
+        if let Some(twin) = twin {
+            self.note_git_head(history, twin.id, objects);
+        }
+        let (found_by, note) = match twin {
+            None => (FoundBy::GitHead, None),
+            Some(_) => (
+                FoundBy::Neighbour,
+                Some("has the package's files as `gitHead` has them on another branch".to_owned()),
+            ),
+        };
+        let taken = twin.unwrap_or(facts);
+        Some(Conclusion {
+            facts: taken.clone(),
+            found_by,
             reference: None,
             subdirectory: said.directory(),
             stamp: self.stamp(&said.agreement, "the registry's `gitHead` names the commit"),
-            reach: history.reach(head),
-            note: None,
+            reach: history.reach(taken.id),
+            note,
         })
     }
 

@@ -1,19 +1,25 @@
 //! The commits that branches and tags reach, and which of them carry the released version.
 
-use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 
 use git2::Oid;
-use remint_ecosystem::{Identity, is_manifest, manifest_identity};
+use remint_ecosystem::{Identity, StatedVersion, is_manifest};
 use remint_model::{EntryPath, Reach, Target};
 
-use super::manifest::{self, Agreement, LARGEST, Place};
+use super::manifest::{self, Agreement, Identities, LARGEST, Place};
 use crate::git::{Advertised, AdvertisedRef, CommitFacts, GitError, Objects, Store};
 
 /// Most commits that are looked at, the newest first.
 const MOST_COMMITS: usize = 200_000;
 /// Most versions of manifests whose content is fetched in one go.
 const MOST_MANIFESTS: usize = 40_000;
+/// Most paths of the package's manifests that are followed through the history.
+const MOST_HOMES: usize = 64;
+/// The deepest folder whose manifests are looked for.
+const DEEPEST: usize = 32;
+/// The longest path that is followed: no system call takes a longer one.
+const LONGEST_PATH: usize = 4096;
 
 /// All commits that are reachable from what the repository advertises.
 pub(super) struct History {
@@ -25,6 +31,7 @@ pub(super) struct History {
     branches: Vec<AdvertisedRef>,
     /// What the default branch or a tag reaches.
     vouched: HashSet<Oid>,
+    /// Whether these are all commits, so that one which is not among them is known to be out of reach.
     pub(super) complete: bool,
 }
 
@@ -45,17 +52,19 @@ impl History {
         };
         let mut queued = HashSet::new();
         let mut heap = BinaryHeap::new();
+        let mut complete = true;
         let mut queue =
             |id: Oid, heap: &mut BinaryHeap<(i64, Oid)>, found: &mut HashMap<Oid, CommitFacts>| {
                 if !queued.insert(id) {
                     return;
                 }
-                // A tag may point to a tree; a shallow history ends somewhere.
-                if let Ok(facts) = objects.peel_to_commit(id)
-                    && facts.id == id
-                {
-                    heap.push((facts.time, id));
-                    found.insert(id, facts);
+                match objects.peel_to_commit(id) {
+                    Ok(facts) if facts.id == id => {
+                        heap.push((facts.time, id));
+                        found.insert(id, facts);
+                    }
+                    // A tag may point to a tree; a shallow history ends somewhere.
+                    Ok(_) | Err(_) => complete &= objects.has(id),
                 }
             };
         let mut found = HashMap::new();
@@ -76,6 +85,7 @@ impl History {
             history.index.insert(id, history.commits.len());
             history.commits.push(facts);
         }
+        history.complete &= complete;
         history.vouched = history.reached_from(
             defaults
                 .iter()
@@ -120,11 +130,50 @@ impl History {
         if self.is_vouched(id) {
             return Reach::DefaultOrTag;
         }
+        // What the branches before one reach is not walked again.
+        let mut seen = HashSet::new();
         self.branches
             .iter()
-            .find(|branch| self.ancestors(branch.peeled).contains(&id))
+            .find(|branch| {
+                self.walk(vec![branch.peeled], &mut seen);
+                seen.contains(&id)
+            })
             .map_or(Reach::Nothing, |branch| {
                 Reach::OtherBranch(branch.name.clone())
+            })
+    }
+
+    /// A commit with the same files of the package and the same word about the version that the default branch or
+    /// a tag reaches: branches are squashed and rebased when they are merged. One with all files the same comes
+    /// first, then the nearest in time.
+    pub(super) fn vouched_twin(
+        &self,
+        objects: &Objects,
+        versions: &Versions,
+        facts: &CommitFacts,
+    ) -> Option<&CommitFacts> {
+        let said = versions.at_commit(facts.id)?;
+        let package = |tree: Oid| match said.directory() {
+            None => Some(tree),
+            Some(directory) => objects.at(tree, directory.as_str()).map(|(_, id)| id),
+        };
+        let wanted = package(facts.tree)?;
+        self.commits
+            .iter()
+            .filter(|other| self.is_vouched(other.id))
+            .filter(|other| {
+                other.tree == facts.tree
+                    || versions.at_commit(other.id).is_some_and(|there| {
+                        there.path == said.path && there.agreement == said.agreement
+                    }) && package(other.tree) == Some(wanted)
+            })
+            .min_by_key(|other| {
+                (
+                    other.tree != facts.tree,
+                    other.time.abs_diff(facts.time),
+                    other.time,
+                    other.id,
+                )
             })
     }
 
@@ -133,8 +182,15 @@ impl History {
         self.reached_from(vec![id])
     }
 
-    fn reached_from(&self, mut queue: Vec<Oid>) -> HashSet<Oid> {
-        let mut seen: HashSet<Oid> = queue.iter().copied().collect();
+    fn reached_from(&self, tips: Vec<Oid>) -> HashSet<Oid> {
+        let mut seen = HashSet::new();
+        self.walk(tips, &mut seen);
+        seen
+    }
+
+    /// Adds all that these commits reach to what was seen before.
+    fn walk(&self, mut queue: Vec<Oid>, seen: &mut HashSet<Oid>) {
+        queue.retain(|id| seen.insert(*id));
         while let Some(id) = queue.pop() {
             if let Some(facts) = self.get(id) {
                 queue.extend(
@@ -146,7 +202,6 @@ impl History {
                 );
             }
         }
-        seen
     }
 }
 
@@ -184,32 +239,18 @@ impl Versions {
         place: Place<'_>,
     ) -> Result<Self, GitError> {
         let objects = store.objects()?;
-        let mut listing = Listing {
-            target,
-            place,
-            objects: &objects,
-            seen: HashMap::new(),
-        };
-        let tips: Vec<Oid> = advertised
+        let listing = || Listing::new(target, place, &objects);
+        let tips: Vec<&CommitFacts> = advertised
             .main_branch()
             .into_iter()
             .chain(&advertised.branches)
             .chain(&advertised.tags)
             .filter_map(|tip| history.get(tip.peeled))
-            .map(|facts| facts.tree)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
             .collect();
-        let mut homes = listing.homes(store, &tips)?;
-        if homes.is_empty() {
-            let all: Vec<Oid> = history
-                .commits
-                .iter()
-                .map(|facts| facts.tree)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect();
-            homes = listing.homes(store, &all)?;
+        let mut homes = listing().homes(store, history, tips)?;
+        // Where the package has moved away, what is left aside is not it.
+        if homes.iter().all(manifest::is_aside) {
+            homes = listing().homes(store, history, history.commits.iter().collect())?;
         }
         Self::at(target, store, history, &objects, &homes, place)
     }
@@ -226,17 +267,18 @@ impl Versions {
         let mut at_commit: HashMap<Oid, Vec<(EntryPath, Oid)>> = HashMap::new();
         let mut blobs = BTreeSet::new();
         for facts in &history.commits {
-            let found = at_commit.entry(facts.tree).or_default();
-            if !found.is_empty() {
-                continue;
-            }
-            for home in homes {
-                if let Some((git2::ObjectType::Blob, blob)) = objects.at(facts.tree, home.as_str())
-                {
-                    found.push((home.clone(), blob));
-                    blobs.insert(blob);
+            at_commit.entry(facts.tree).or_insert_with(|| {
+                let mut found = Vec::new();
+                for home in homes {
+                    if let Some((git2::ObjectType::Blob, blob)) =
+                        objects.at(facts.tree, home.as_str())
+                    {
+                        found.push((home.clone(), blob));
+                        blobs.insert(blob);
+                    }
                 }
-            }
+                found
+            });
         }
         let blobs: Vec<Oid> = blobs.into_iter().take(MOST_MANIFESTS).collect();
         store.fetch_blobs(objects, &blobs)?;
@@ -325,18 +367,25 @@ fn said_at(
     read: &mut Manifests,
 ) -> Option<Said> {
     let mut best: Option<((bool, u8, bool, usize), Said)> = None;
+    let has_home = manifests.iter().any(|(path, blob)| {
+        let manifest = read.get(target, objects, path, *blob);
+        let name = manifest.identity.as_ref().map(|it| it.name.as_ref());
+        name == Some(Some(&target.name)) && !manifest::is_aside(path)
+    });
     for (path, blob) in manifests {
         let manifest = read.get(target, objects, path, *blob);
-        let Some((identity, content)) = &manifest.identity else {
+        let Some(identity) = &manifest.identity else {
             continue;
         };
         let named = identity.name.as_ref() == Some(&target.name);
         let hint = match place {
             Place::Only(_) => None,
             Place::Hint(_) if !named && identity.name.is_some() => continue,
+            Place::Hint(_) if has_home && manifest::is_aside(path) => continue,
             Place::Hint(hint) => hint,
         };
-        let agreement = manifest::agreement(target, objects, tree, path, content, identity);
+        let files = || manifest.version_files.clone();
+        let agreement = manifest::agreement(target, objects, tree, identity, files);
         let elsewhere = hint.is_some() && path.parent().as_ref() != hint;
         let open = match &agreement {
             Agreement::Exact => 0,
@@ -359,10 +408,11 @@ fn said_at(
 #[derive(Default)]
 struct Manifests {
     read: HashMap<(Oid, EntryPath), Rc<Manifest>>,
+    identities: Identities,
 }
 
 struct Manifest {
-    identity: Option<(Identity, Vec<u8>)>,
+    identity: Option<Identity>,
     version_files: Vec<EntryPath>,
 }
 
@@ -374,17 +424,19 @@ impl Manifests {
         path: &EntryPath,
         blob: Oid,
     ) -> Rc<Manifest> {
+        let identities = &mut self.identities;
         let entry = self.read.entry((blob, path.clone())).or_insert_with(|| {
-            let content = objects.blob(blob, LARGEST);
-            let version_files = content
+            let identity = identities
+                .get(target.ecosystem, objects, path, blob)
+                .cloned();
+            let computed = identity
                 .as_ref()
-                .map(|content| manifest::version_files(target.ecosystem, path, content))
+                .is_some_and(|it| matches!(it.version, StatedVersion::Dynamic(_)));
+            let version_files = computed
+                .then(|| objects.blob(blob, LARGEST))
+                .flatten()
+                .map(|content| manifest::version_files(target.ecosystem, path, &content))
                 .unwrap_or_default();
-            let identity = content.and_then(|content| {
-                manifest_identity(target.ecosystem, path, &content)
-                    .ok()
-                    .map(|identity| (identity, content))
-            });
             Rc::new(Manifest {
                 identity,
                 version_files,
@@ -394,84 +446,133 @@ impl Manifests {
     }
 }
 
-/// Lists the manifests of many trees, visiting each subtree once.
+/// Lists the manifests of many trees.
 struct Listing<'a> {
     target: &'a Target,
     place: Place<'a>,
     objects: &'a Objects,
-    seen: HashMap<Oid, Rc<[(String, Oid)]>>,
+    /// Where manifests lie, and whether a commit that is vouched for has them there.
+    found: BTreeMap<(EntryPath, Oid), bool>,
+    /// Trees without manifests. How far below one is looked depends on how deep it lies itself.
+    barren: HashSet<(Oid, usize)>,
+    /// Trees with manifests, at the places where they have been walked.
+    walked: HashSet<(Oid, String)>,
+    is_full: bool,
 }
 
-impl Listing<'_> {
-    /// The paths at which manifests with the package's name lie in any of these trees, with their companions in
-    /// the same folder.
-    fn homes(&mut self, store: &Store, trees: &[Oid]) -> Result<BTreeSet<EntryPath>, GitError> {
-        let mut candidates: BTreeSet<(EntryPath, Oid)> = BTreeSet::new();
-        for tree in trees {
-            for (path, blob) in self.below(*tree, 0).iter() {
-                if let Ok(path) = path.parse::<EntryPath>()
-                    && is_manifest(self.target.ecosystem, &path)
-                    && candidates.len() < MOST_MANIFESTS
-                {
-                    candidates.insert((path, *blob));
-                }
-            }
+impl<'a> Listing<'a> {
+    fn new(target: &'a Target, place: Place<'a>, objects: &'a Objects) -> Self {
+        Self {
+            target,
+            place,
+            objects,
+            found: BTreeMap::new(),
+            barren: HashSet::new(),
+            walked: HashSet::new(),
+            is_full: false,
+        }
+    }
+
+    /// The paths at which manifests with the package's name lie at any of these commits, with their companions in
+    /// the same folder. Those in folders for tests and examples are left out where a commit that is vouched for
+    /// has the package elsewhere, or where not everything could be listed.
+    fn homes(
+        mut self,
+        store: &Store,
+        history: &History,
+        mut commits: Vec<&CommitFacts>,
+    ) -> Result<BTreeSet<EntryPath>, GitError> {
+        // What anyone can push must not fill the list first.
+        commits.sort_by_key(|facts| !history.is_vouched(facts.id));
+        for facts in commits {
+            self.walk(facts.tree, history.is_vouched(facts.id), "", 0);
         }
         if let Place::Only(only) = self.place {
-            return Ok(candidates
-                .into_iter()
+            return Ok(self
+                .found
+                .into_keys()
                 .map(|(path, _)| path)
                 .filter(|path| path.parent().as_ref() == Some(only))
                 .collect());
         }
-        let blobs: Vec<Oid> = candidates.iter().map(|(_, blob)| *blob).collect();
+        let blobs: Vec<Oid> = self.found.keys().map(|(_, blob)| *blob).collect();
         store.fetch_blobs(self.objects, &blobs)?;
         let objects = store.objects()?;
+        let mut identities = Identities::default();
         let mut folders = BTreeSet::new();
-        for (path, blob) in &candidates {
-            let named = objects
-                .blob(*blob, LARGEST)
-                .and_then(|content| manifest_identity(self.target.ecosystem, path, &content).ok())
+        let mut has_home = self.is_full;
+        for ((path, blob), vouched) in &self.found {
+            let named = identities
+                .get(self.target.ecosystem, &objects, path, *blob)
                 .is_some_and(|identity| identity.name.as_ref() == Some(&self.target.name));
             if named {
                 folders.insert(path.parent());
+                has_home |= *vouched && !manifest::is_aside(path);
             }
         }
-        Ok(candidates
-            .into_iter()
+        let mut homes: Vec<EntryPath> = self
+            .found
+            .into_keys()
             .map(|(path, _)| path)
             .filter(|path| folders.contains(&path.parent()))
-            .collect())
+            .filter(|path| !(has_home && manifest::is_aside(path)))
+            .collect();
+        homes.dedup();
+        let hint = match self.place {
+            Place::Only(only) => Some(only),
+            Place::Hint(hint) => hint,
+        };
+        homes.sort_by_key(|path| {
+            (
+                manifest::is_aside(path),
+                hint.is_some() && path.parent().as_ref() != hint,
+                path.as_str().matches('/').count(),
+            )
+        });
+        homes.truncate(MOST_HOMES);
+        Ok(homes.into_iter().collect())
     }
 
-    fn below(&mut self, tree: Oid, depth: usize) -> Rc<[(String, Oid)]> {
-        if let Some(seen) = self.seen.get(&tree) {
-            return Rc::clone(seen);
+    /// Whether manifests lie below a tree; they are written down.
+    ///
+    /// Few trees can make endless paths, so one without manifests is not walked again, and the walk ends when the
+    /// list is full.
+    fn walk(&mut self, tree: Oid, vouched: bool, prefix: &str, depth: usize) -> bool {
+        if depth >= DEEPEST || prefix.len() > LONGEST_PATH || self.barren.contains(&(tree, depth)) {
+            return false;
         }
-        let mut found = Vec::new();
-        if depth < 32
-            && let Ok(entries) = self.objects.tree(tree)
-        {
-            for (name, mode, id) in entries {
-                let Ok(name) = String::from_utf8(name) else {
-                    continue;
-                };
-                if mode == 0o040_000 {
-                    if name == "node_modules" || name == ".git" {
-                        continue;
-                    }
-                    for (path, blob) in self.below(id, depth + 1).iter() {
-                        found.push((format!("{name}/{path}"), *blob));
-                    }
-                } else if let Ok(path) = name.parse::<EntryPath>()
-                    && is_manifest(self.target.ecosystem, &path)
-                {
-                    found.push((name, id));
+        if !self.walked.insert((tree, prefix.to_owned())) {
+            return true;
+        }
+        let mut entries = self.objects.tree(tree).unwrap_or_default();
+        // Files first: what lies near the root is seldom what is left out of a full list.
+        entries.sort_by_key(|(_, mode, _)| *mode == 0o040_000);
+        let mut any = false;
+        for (name, mode, id) in entries {
+            let Ok(name) = String::from_utf8(name) else {
+                continue;
+            };
+            if mode == 0o040_000 {
+                if name != "node_modules" && name != ".git" {
+                    any |= self.walk(id, vouched, &format!("{prefix}{name}/"), depth + 1);
                 }
+            } else if let Ok(path) = format!("{prefix}{name}").parse::<EntryPath>()
+                && is_manifest(self.target.ecosystem, &path)
+            {
+                self.is_full |= self.found.len() >= MOST_MANIFESTS;
+                if !self.is_full {
+                    self.found.entry((path, id)).or_insert(vouched);
+                }
+                any = true;
+            }
+            if self.is_full {
+                return true;
             }
         }
-        let found: Rc<[(String, Oid)]> = found.into();
-        self.seen.insert(tree, Rc::clone(&found));
-        found
+        if !any {
+            self.walked.remove(&(tree, prefix.to_owned()));
+            self.barren.insert((tree, depth));
+        }
+        any
     }
 }

@@ -7,11 +7,12 @@
 //! 5. Where manifests say nothing about versions: the commit that holds all published files.
 //!
 //! The publisher's own hints never overrule a tag; what disagrees stays among the candidates. A branch other than
-//! the default one is no authority either: its commits are taken only where the default branch and the tags do not
-//! explain what was published, and the pin says so.
+//! the default one is no authority either, nor is a merge request: their commits are taken only where neither the
+//! default branch nor a tag has any for the release, and the pin says so. How well they fit is no reason, since
+//! whoever pushes them knows what was published.
 
 use git2::Oid;
-use remint_model::{Candidate, EntryPath, FoundBy, Reach, Stamp};
+use remint_model::{Candidate, EntryPath, FoundBy, MeantFor, Reach, Stamp};
 
 use super::blobs::{self, Matcher};
 use super::history::{History, Versions};
@@ -112,9 +113,9 @@ impl Climb<'_> {
         })
     }
 
-    /// A commit before or after a tag that carries the version as well and fits strictly better. That a file is
-    /// stale is the publisher's word: a branch other than the default one counts only where it explains all such
-    /// files and nothing else does.
+    /// A commit before or after a tag that carries the version as well and fits strictly better. Only the default
+    /// branch and tags are searched: a file that the build rewrites looks stale too, and a branch to which somebody
+    /// pushed the built files fits best of all.
     fn beside(&self, tagged: &Tagged, history: &History) -> Result<Option<Chosen>, Stop> {
         let versions = self.versions(history, &self.opened.advertised)?;
         let objects = self.opened.store.objects()?;
@@ -125,7 +126,7 @@ impl Climb<'_> {
             history.ancestors(better.id()).contains(&own)
                 || history.ancestors(own).contains(&better.id())
         };
-        let vouched = neighbours::better_than(
+        Ok(neighbours::better_than(
             &tagged.facts,
             history,
             &versions,
@@ -133,23 +134,7 @@ impl Climb<'_> {
             uploaded,
             |id| history.is_vouched(id),
         )
-        .filter(related);
-        if vouched
-            .as_ref()
-            .is_some_and(|better| !self.leaves_stale(&objects, better))
-        {
-            return Ok(vouched);
-        }
-        let unvouched = neighbours::better_than(
-            &tagged.facts,
-            history,
-            &versions,
-            &mut matcher,
-            uploaded,
-            |id| !history.is_vouched(id),
-        )
-        .filter(|better| related(better) && !self.leaves_stale(&objects, better));
-        Ok(unvouched.or(vouched))
+        .filter(related))
     }
 
     /// All commits, and the branches that count as the default one.
@@ -158,7 +143,8 @@ impl Climb<'_> {
         let advertised = &self.opened.advertised;
         store.fetch_history()?;
         let defaults = store.default_branches(advertised)?;
-        let history = History::read(&store.objects()?, advertised, &defaults);
+        let mut history = History::read(&store.objects()?, advertised, &defaults);
+        history.complete &= !store.is_cut_short();
         Ok((history, defaults))
     }
 
@@ -169,26 +155,24 @@ impl Climb<'_> {
         let objects = self.opened.store.objects()?;
         let mut matcher = Matcher::new(&objects, self.request.survey);
 
-        if let Some(conclusion) = self.head_in_history(&history, &versions, stale.is_empty()) {
-            return self.conclude(conclusion);
+        let untagged = stale.is_empty();
+        if let Some(conclusion) = self.head_in_history(&history, &versions, &objects, untagged) {
+            return self.conclude_reached(&history, &versions, conclusion);
         }
+        let is_own = |tagged: &Tagged| tagged.meant_for == MeantFor::ThisRelease;
+        let has_tag = stale.iter().any(is_own);
         let chosen = neighbours::choose(
             &history,
             &versions,
             &mut matcher,
             &self.opened.advertised,
             self.request.uploaded,
-        );
+        )
+        // A tag that names the version says more than what somebody wrote on a branch.
+        .filter(|chosen| history.is_vouched(chosen.id()) || !has_tag);
         if let Some(chosen) = chosen {
-            if let Some(branched) =
-                self.in_branches(&objects, &chosen, &history, &versions, &mut matcher)
-            {
-                self.note_git_head(&history, branched.id(), &objects);
-                let reach = history.reach(branched.id());
-                return self.conclude(branched.conclusion(FoundBy::Neighbour, reach));
-            }
             if let Some(conclusion) = self.in_proposals(&chosen, &history, &defaults)? {
-                return self.conclude(conclusion);
+                return self.conclude_reached(&history, &versions, conclusion);
             }
             self.note_git_head(&history, chosen.id(), &objects);
             let found_by = match (stale.is_empty(), chosen.found_by) {
@@ -196,9 +180,12 @@ impl Climb<'_> {
                 (_, found_by) => found_by,
             };
             let reach = history.reach(chosen.id());
-            return self.conclude(chosen.conclusion(found_by, reach));
+            let conclusion = chosen.conclusion(found_by, reach);
+            return self.conclude_reached(&history, &versions, conclusion);
         }
-        if let Some(tagged) = stale.into_iter().max_by_key(|tagged| tagged.matched)
+        if let Some(tagged) = stale
+            .into_iter()
+            .max_by_key(|tagged| (is_own(tagged), tagged.matched))
             && let Some(located) = &tagged.located
         {
             self.note_git_head(&history, tagged.facts.id, &objects);
@@ -213,32 +200,64 @@ impl Climb<'_> {
             neighbours::holds_everything(&history, &versions, &mut matcher, uploaded, |id| {
                 history.is_vouched(id)
             });
-        let fitting = match vouched {
-            Some(vouched) if !self.leaves_stale(&objects, &vouched) => Some(vouched),
-            vouched => {
-                neighbours::holds_everything(&history, &versions, &mut matcher, uploaded, |_| true)
-                    .or(vouched)
+        let fitting = vouched.or_else(|| {
+            neighbours::holds_everything(&history, &versions, &mut matcher, uploaded, |_| true)
+        });
+        if let Some(mut fitting) = fitting {
+            if !history.is_vouched(fitting.id())
+                && let Some(twin) = history.vouched_twin(&objects, &versions, &fitting.facts)
+            {
+                fitting.facts = twin.clone();
             }
-        };
-        if let Some(fitting) = fitting {
             let reach = history.reach(fitting.id());
             self.note_git_head(&history, fitting.id(), &objects);
             let because = "the manifest leaves the version to the release";
             let stamp = self.stamp(&fitting.said.agreement, because);
-            return self.conclude(Conclusion {
+            let conclusion = Conclusion {
                 stamp,
                 ..fitting.conclusion(FoundBy::Blobs, reach)
-            });
+            };
+            return self.conclude_reached(&history, &versions, conclusion);
         }
         Err(Stop::NoSource(Box::new(LookedAt {
+            best_blob_match: neighbours::best_match(&history, &mut matcher),
+            ..self.looked_at(&history, &versions)
+        })))
+    }
+
+    fn looked_at(&self, history: &History, versions: &Versions) -> LookedAt {
+        LookedAt {
             tags: self.opened.advertised.tags.len(),
             commits: history.commits.len(),
             manifests: versions.manifests,
-            best_blob_match: neighbours::best_match(&history, &mut matcher),
+            best_blob_match: None,
             tagged_releases: self.tagged_releases(),
             cut_short: self.opened.store.is_cut_short(),
             passed_over: self.passed_over(),
-        })))
+        }
+    }
+
+    /// Takes a commit of the history. Where a clone lacks the older part of it, nobody can tell what the default
+    /// branch reaches there, so a commit that nothing else vouches for is no answer.
+    fn conclude_reached(
+        &mut self,
+        history: &History,
+        versions: &Versions,
+        conclusion: Conclusion,
+    ) -> Result<FoundSource, Stop> {
+        let is_vouched = match &conclusion.reach {
+            Reach::DefaultOrTag | Reach::Given => true,
+            Reach::OtherBranch(_) | Reach::Nothing => false,
+        };
+        if !is_vouched && self.opened.store.is_cut_short() {
+            let mut looked_at = self.looked_at(history, versions);
+            looked_at.passed_over.push(format!(
+                "commit {}: whether the default branch or a tag leads to it cannot be told",
+                conclusion.facts.id
+            ));
+            return Err(Stop::NoSource(Box::new(looked_at)));
+        }
+        self.conclude(conclusion)
     }
 
     /// Step 4: the tag names the version, so writing it into the manifest is what the release did.
@@ -257,29 +276,10 @@ impl Climb<'_> {
         }
     }
 
-    /// Where the default branch and the tags do not explain what was published: a commit of another branch that
-    /// fits better and leaves nothing stale.
-    fn in_branches(
-        &self,
-        objects: &Objects,
-        chosen: &Chosen,
-        history: &History,
-        versions: &Versions,
-        matcher: &mut Matcher<'_>,
-    ) -> Option<Chosen> {
-        if !history.is_vouched(chosen.id()) || !self.leaves_stale(objects, chosen) {
-            return None;
-        }
-        let uploaded = self.request.uploaded;
-        neighbours::better_than(&chosen.facts, history, versions, matcher, uploaded, |id| {
-            !history.is_vouched(id)
-        })
-        .filter(|better| !self.leaves_stale(objects, better))
-    }
-
-    /// Where the branches do not explain what was published: a commit of a merge request that carries the
-    /// version, fits better and leaves nothing stale. Histories are rewritten, and merge requests keep the old
-    /// commits; but anyone can open one, so the pin says that no branch or tag reaches it.
+    /// Where neither the default branch nor a tag has the version, and other branches do not explain what was
+    /// published: a commit of a merge request that carries the version, fits better and leaves nothing stale.
+    /// Histories are rewritten, and merge requests keep the old commits; but anyone can open one, so the pin says
+    /// that no branch or tag reaches it.
     fn in_proposals(
         &mut self,
         chosen: &Chosen,
@@ -288,7 +288,7 @@ impl Climb<'_> {
     ) -> Result<Option<Conclusion>, Stop> {
         let store = &self.opened.store;
         let objects = store.objects()?;
-        if !self.leaves_stale(&objects, chosen) {
+        if history.is_vouched(chosen.id()) || !self.leaves_stale(&objects, chosen) {
             return Ok(None);
         }
         let proposals = match store.fetch_proposals() {

@@ -1,5 +1,7 @@
 //! Whose manifest a tree holds, and whether it agrees with the release.
 
+use std::collections::HashMap;
+
 use git2::Oid;
 use remint_ecosystem::{
     Identity, StatedVersion, is_manifest, manifest_identity, pypi, same_version,
@@ -11,9 +13,14 @@ use crate::git::{Objects, TreeFile};
 /// The largest manifest that is read.
 pub(super) const LARGEST: usize = 4 << 20;
 
-/// Folders whose manifests are rarely the package itself.
+/// Most manifests of one tree that bear the package's name and are looked into.
+const MOST_NAMED: usize = 64;
+
+/// Folders whose manifests are rarely the package itself. Changes there are merged with little thought, so a
+/// manifest of the package's name counts only where it has no other.
 const ASIDE: &[&str] = &[
     "__fixtures__",
+    "__mocks__",
     "__tests__",
     "benchmark",
     "benchmarks",
@@ -25,6 +32,12 @@ const ASIDE: &[&str] = &[
     "examples",
     "fixture",
     "fixtures",
+    "mock",
+    "mocks",
+    "sample",
+    "samples",
+    "spec",
+    "specs",
     "template",
     "templates",
     "test",
@@ -32,6 +45,13 @@ const ASIDE: &[&str] = &[
     "tests",
     "website",
 ];
+
+/// Whether the path leads through a folder for tests, examples and the like.
+pub(super) fn is_aside(path: &EntryPath) -> bool {
+    path.as_str()
+        .split('/')
+        .any(|part| ASIDE.iter().any(|aside| part.eq_ignore_ascii_case(aside)))
+}
 
 /// Whether a manifest states the released version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +125,31 @@ pub(super) fn manifests(ecosystem: Ecosystem, files: &[TreeFile]) -> Vec<(EntryP
         .collect()
 }
 
+/// What manifests say of themselves; each content is read once, however many paths lead to it.
+#[derive(Default)]
+pub(super) struct Identities {
+    known: HashMap<(Oid, String), Option<Identity>>,
+}
+
+impl Identities {
+    pub(super) fn get(
+        &mut self,
+        ecosystem: Ecosystem,
+        objects: &Objects,
+        path: &EntryPath,
+        blob: Oid,
+    ) -> Option<&Identity> {
+        // The file's name says how to read it.
+        self.known
+            .entry((blob, path.file_name().to_owned()))
+            .or_insert_with(|| {
+                let content = objects.blob(blob, LARGEST)?;
+                manifest_identity(ecosystem, path, &content).ok()
+            })
+            .as_ref()
+    }
+}
+
 /// The package's own manifest in the tree, the one that fits best where several bear its name.
 pub(super) fn locate(
     target: &Target,
@@ -113,7 +158,8 @@ pub(super) fn locate(
     place: Place<'_>,
     manifests: &[(EntryPath, Oid)],
 ) -> Option<Located> {
-    let mut best: Option<(Rank, Located)> = None;
+    let mut identities = Identities::default();
+    let mut accepted: Vec<(Standing, &EntryPath, Oid, Identity)> = Vec::new();
     for (path, blob) in manifests {
         let directory = path.parent();
         let hinted = match place {
@@ -121,62 +167,74 @@ pub(super) fn locate(
             Place::Only(_) => true,
             Place::Hint(hint) => hint.is_some() && directory.as_ref() == hint,
         };
-        let Some(content) = objects.blob(*blob, LARGEST) else {
-            continue;
-        };
-        let Ok(identity) = manifest_identity(target.ecosystem, path, &content) else {
+        let Some(identity) = identities.get(target.ecosystem, objects, path, *blob) else {
             continue;
         };
         let named = identity.name.as_ref() == Some(&target.name);
         let nameless = identity.name.is_none() && target.ecosystem == Ecosystem::Pypi;
-        let accepted = match place {
+        let taken = match place {
             Place::Only(_) => true,
             // A Python manifest may compute its name; at the root it can only be the package's own.
             Place::Hint(_) => named || (nameless && (hinted || directory.is_none())),
         };
-        if !accepted {
-            continue;
-        }
-        let agreement = agreement(target, objects, tree, path, &content, &identity);
-        let rank = Rank {
-            unnamed: !named,
-            agreement: agreement.rank(),
-            elsewhere: !hinted,
-            aside: path.as_str().split('/').any(|part| ASIDE.contains(&part)),
-            depth: path.as_str().matches('/').count(),
-            path: path.clone(),
-        };
-        let located = Located {
-            path: path.clone(),
-            agreement,
-            named,
-        };
-        if best.as_ref().is_none_or(|(least, _)| rank < *least) {
-            best = Some((rank, located));
+        if taken {
+            let standing = Standing {
+                unnamed: !named,
+                elsewhere: !hinted,
+                aside: is_aside(path),
+                depth: path.as_str().matches('/').count(),
+            };
+            accepted.push((standing, path, *blob, identity.clone()));
         }
     }
-    best.map(|(_, located)| located)
+    let has_home = accepted
+        .iter()
+        .any(|(standing, ..)| !standing.unnamed && !standing.aside);
+    if has_home && matches!(place, Place::Hint(_)) {
+        // The hint is the publisher's and changes nothing about this.
+        accepted.retain(|(standing, ..)| !standing.aside);
+    }
+    accepted.sort_by(|(one, path, ..), (other, other_path, ..)| {
+        one.cmp(other).then_with(|| path.cmp(other_path))
+    });
+    accepted
+        .into_iter()
+        .take(MOST_NAMED)
+        .map(|(standing, path, blob, identity)| {
+            let files = || {
+                let content = objects.blob(blob, LARGEST).unwrap_or_default();
+                version_files(target.ecosystem, path, &content)
+            };
+            let agreement = agreement(target, objects, tree, &identity, files);
+            let rank = (standing.unnamed, agreement.rank());
+            let located = Located {
+                path: path.clone(),
+                agreement,
+                named: !standing.unnamed,
+            };
+            (rank, located)
+        })
+        // Of equals the first.
+        .min_by_key(|(rank, _)| *rank)
+        .map(|(_, located)| located)
 }
 
 /// Smaller is better, field by field.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+struct Standing {
     unnamed: bool,
-    agreement: u8,
     elsewhere: bool,
     aside: bool,
     depth: usize,
-    path: EntryPath,
 }
 
-/// What a manifest says about the released version; files that it names for this are looked up in `tree`.
+/// What a manifest says about the released version; the files that it names for this are looked up in `tree`.
 pub(super) fn agreement(
     target: &Target,
     objects: &Objects,
     tree: Oid,
-    path: &EntryPath,
-    content: &[u8],
     identity: &Identity,
+    version_files: impl FnOnce() -> Vec<EntryPath>,
 ) -> Agreement {
     let wanted = target.version.as_str();
     match &identity.version {
@@ -190,14 +248,15 @@ pub(super) fn agreement(
         }
         StatedVersion::Placeholder(version) => Agreement::Placeholder(version.clone()),
         StatedVersion::Dynamic(_) => {
-            let stated = version_files(target.ecosystem, path, content)
-                .iter()
-                .find_map(|file| match objects.at(tree, file.as_str()) {
-                    Some((git2::ObjectType::Blob, blob)) => {
-                        pypi::locate::version_in_file(&objects.blob(blob, LARGEST)?)
-                    }
-                    Some(_) | None => None,
-                });
+            let stated =
+                version_files()
+                    .iter()
+                    .find_map(|file| match objects.at(tree, file.as_str()) {
+                        Some((git2::ObjectType::Blob, blob)) => {
+                            pypi::locate::version_in_file(&objects.blob(blob, LARGEST)?)
+                        }
+                        Some(_) | None => None,
+                    });
             match stated {
                 Some(version) if same_version(target.ecosystem, &version, wanted) => {
                     Agreement::Exact

@@ -83,7 +83,9 @@ pub(super) fn choose(
 }
 
 /// The commits that set the version and can have been published: on the main branch if possible. A history that
-/// was rewritten later has young commits on the main branch and the old ones elsewhere, or only old author dates.
+/// was rewritten later has young commits on the main branch, or only old author dates; so has one into which the
+/// branch that was published is squashed days later. What another branch alone reaches comes last: it says nothing
+/// about a release that the default branch or a tag has.
 fn setting<'h>(
     history: &'h History,
     versions: &Versions,
@@ -102,17 +104,18 @@ fn setting<'h>(
             .find(|choice| !choice.is_empty())
             .unwrap_or_default();
     };
-    let committed = |facts: &&CommitFacts| facts.time <= uploaded + DAY;
-    let written = |facts: &&CommitFacts| facts.written <= uploaded + DAY;
+    let limit = uploaded.saturating_add(DAY);
+    let committed = |facts: &&CommitFacts| facts.time <= limit;
+    let written = |facts: &&CommitFacts| facts.written <= limit;
     let choices = [
         on_main.iter().copied().filter(committed).collect(),
         vouched.iter().copied().filter(committed).collect(),
-        anywhere.iter().copied().filter(committed).collect(),
         on_main.iter().copied().filter(written).collect(),
         vouched.iter().copied().filter(written).collect(),
-        anywhere.iter().copied().filter(written).collect::<Vec<_>>(),
         on_main,
         vouched,
+        anywhere.iter().copied().filter(committed).collect(),
+        anywhere.iter().copied().filter(written).collect::<Vec<_>>(),
         anywhere,
     ];
     choices
@@ -135,8 +138,8 @@ pub(super) fn better_than(
     let at_base = matcher.matched(base.tree, said.directory().as_ref());
     let limit = match uploaded {
         // Published before it was committed: no other commit can be held to the clock either.
-        Some(uploaded) if uploaded + SLACK < base.time => i64::MAX,
-        Some(uploaded) => uploaded + SLACK,
+        Some(uploaded) if uploaded.saturating_add(SLACK) < base.time => i64::MAX,
+        Some(uploaded) => uploaded.saturating_add(SLACK),
         None => i64::MAX,
     };
     history
@@ -182,7 +185,7 @@ fn tagged_release(
         .filter(|tag| tags::version_text(&tag.name).is_some() && tags::is_unowned(&tag.name))
         .filter_map(|tag| {
             let facts = history.get(tag.peeled)?;
-            let close = (uploaded - facts.time).abs() <= DAY;
+            let close = uploaded.abs_diff(facts.time) <= DAY.unsigned_abs();
             let said = versions
                 .at_commit(facts.id)
                 .filter(|_| close && versions.carries(facts.id))?;
@@ -196,7 +199,7 @@ fn tagged_release(
                 published: matcher.published(),
             })
         })
-        .min_by_key(|chosen| ((uploaded - chosen.facts.time).abs(), chosen.tag.clone()))
+        .min_by_key(|chosen| (uploaded.abs_diff(chosen.facts.time), chosen.tag.clone()))
 }
 
 /// Where manifests leave the version open: the latest commit before the upload that holds every published file
@@ -208,7 +211,7 @@ pub(super) fn holds_everything(
     uploaded: Option<i64>,
     eligible: impl Fn(Oid) -> bool,
 ) -> Option<Chosen> {
-    let limit = uploaded.map_or(i64::MAX, |uploaded| uploaded + SLACK);
+    let limit = uploaded.map_or(i64::MAX, |uploaded| uploaded.saturating_add(SLACK));
     let mut ever = BTreeSet::new();
     let considered = || {
         history

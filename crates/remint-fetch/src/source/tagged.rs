@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 
-use remint_ecosystem::{StatedVersion, manifest_identity};
+use remint_ecosystem::StatedVersion;
 use remint_model::{Candidate, FoundBy, MeantFor};
 
 use super::blobs::{Matched, Matcher};
 use super::ladder::{Climb, Stop};
-use super::manifest::{self, Agreement, LARGEST, Located};
+use super::manifest::{self, Agreement, Identities, Located};
 use super::{pin, tags};
 use crate::git::{AdvertisedRef, CommitFacts, GitError, MOST_FILES, Objects, Snapshot, commit_id};
 
@@ -160,13 +160,11 @@ impl Climb<'_> {
             return Ok(false);
         }
         let files = objects.files(tree, MOST_FILES)?;
+        let mut identities = Identities::default();
         Ok(manifest::manifests(target.ecosystem, &files)
             .iter()
             .any(|(path, blob)| {
-                let Some(content) = objects.blob(*blob, LARGEST) else {
-                    return false;
-                };
-                let Ok(identity) = manifest_identity(target.ecosystem, path, &content) else {
+                let Some(identity) = identities.get(target.ecosystem, objects, path, *blob) else {
                     return false;
                 };
                 let another = identity
@@ -176,7 +174,8 @@ impl Climb<'_> {
                 // The root of a workspace states no version, and is never released.
                 another
                     && identity.version != StatedVersion::Absent
-                    && match manifest::agreement(target, objects, tree, path, &content, &identity) {
+                    // A version that is computed counts, whatever the files say that are named for it.
+                    && match manifest::agreement(target, objects, tree, identity, Vec::new) {
                         Agreement::Exact | Agreement::Placeholder(_) | Agreement::Computed => true,
                         Agreement::Other(_) => false,
                     }

@@ -1,8 +1,9 @@
 //! Branches beside the default one: whoever may push a branch chooses what is on it.
 
+use remint_fetch::source::SourceError;
 use remint_model::{CommitId, FoundBy, Reach};
 
-use crate::fixture::{Repository, Wanted, World, manifest, short};
+use crate::fixture::{Repository, Wanted, World, manifest, notes, short};
 
 const BRANCH: &str = "contributor/patch";
 
@@ -31,17 +32,16 @@ fn published(content: &str) -> Wanted {
 }
 
 #[test]
-fn a_branch_above_an_honest_tag_is_told_from_the_tag() {
+fn a_branch_above_a_tag_never_replaces_it() {
     let world = World::new();
     let (repository, released, patch) = patched(&world);
     repository.git(&["tag", "v1.0.0", released.as_str()]);
 
-    let found = world.find(&published("payload\n")).unwrap();
-    assert_eq!(short(&found), (FoundBy::Neighbour, None, &patch));
-    assert_eq!(found.pin.reach, beside());
-    let found = world.find(&published("honest\n")).unwrap();
-    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.0.0"), &released));
-    assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+    for content in ["payload\n", "honest\n"] {
+        let found = world.find(&published(content)).unwrap();
+        assert_eq!(short(&found), (FoundBy::Tag, Some("v1.0.0"), &released));
+        assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+    }
 
     // The same commit, merged.
     repository.git(&["merge", "--quiet", "--ff-only", BRANCH]);
@@ -51,20 +51,148 @@ fn a_branch_above_an_honest_tag_is_told_from_the_tag() {
 }
 
 #[test]
-fn a_branch_beside_an_untagged_release_is_told() {
+fn a_branch_beside_an_untagged_release_never_replaces_it() {
     let world = World::new();
     let (repository, released, patch) = patched(&world);
-    let found = world.find(&published("payload\n")).unwrap();
-    assert_eq!(short(&found), (FoundBy::Neighbour, None, &patch));
-    assert_eq!(found.pin.reach, beside());
-    let found = world.find(&published("honest\n")).unwrap();
-    assert_eq!(short(&found), (FoundBy::VersionCommit, None, &released));
-    assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+    for content in ["payload\n", "honest\n"] {
+        let found = world.find(&published(content)).unwrap();
+        assert_eq!(short(&found), (FoundBy::VersionCommit, None, &released));
+        assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+    }
 
     // A tag of any name keeps a release branch green.
     repository.git(&["tag", "released", patch.as_str()]);
     let found = world.find(&published("payload\n")).unwrap();
+    assert_eq!(short(&found), (FoundBy::Neighbour, None, &patch));
     assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+}
+
+#[test]
+fn a_branch_with_freshly_built_files_does_not_outrank_a_tag_with_old_ones() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let json = manifest("thing", "1.0.0");
+    let files = [("package.json", json.as_str()), ("dist/index.js", "old\n")];
+    let released = repository.commit(&files);
+    repository.tag("v1.0.0");
+    repository.git(&["checkout", "--quiet", "-b", "ci-dist"]);
+    repository.commit(&[("dist/index.js", "fresh\n")]);
+    repository.git(&["checkout", "--quiet", "main"]);
+    let wanted = Wanted::npm("thing", "1.0.0")
+        .published(&[("package.json", &json), ("dist/index.js", "fresh\n")]);
+    let found = world.find(&wanted).unwrap();
+    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.0.0"), &released));
+    assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+}
+
+#[test]
+fn a_branch_with_the_version_does_not_outrank_a_tag_that_is_stamped() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let released = repository.commit(&[("package.json", &manifest("thing", "0.9.0"))]);
+    repository.tag("v1.0.0");
+    repository.git(&["checkout", "--quiet", "-b", BRANCH]);
+    let patch = repository.commit(&[("package.json", &manifest("thing", "1.0.0"))]);
+    repository.git(&["checkout", "--quiet", "main"]);
+    let found = world.find(&Wanted::npm("thing", "1.0.0")).unwrap();
+    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.0.0"), &released));
+
+    repository.git(&["tag", "-d", "v1.0.0"]);
+    let found = world.find(&Wanted::npm("thing", "1.0.0")).unwrap();
+    assert_eq!(short(&found), (FoundBy::VersionCommit, None, &patch));
+    assert_eq!(found.pin.reach, beside());
+}
+
+/// A release made from a branch, and three days later the branch squashed into `main`, which by then holds `more`.
+fn squashed(world: &World, more: &[(&str, &str)]) -> (Repository, CommitId, CommitId) {
+    let repository = world.repository("owner/name");
+    repository.commit(&[("packages/thing/package.json", &manifest("thing", "0.9.0"))]);
+    repository.git(&["checkout", "--quiet", "-b", "dev"]);
+    let files = [("packages/thing/package.json", manifest("thing", "1.0.0"))];
+    let files = [(files[0].0, files[0].1.as_str())];
+    let published = repository.commit(&files);
+    repository.git(&["checkout", "--quiet", "main"]);
+    for _ in 0..72 {
+        repository.commit(&[]);
+    }
+    let merged = repository.commit(&[&files, more].concat());
+    (repository, published, merged)
+}
+
+#[test]
+fn git_head_on_a_branch_that_was_squashed_leads_to_the_default_branch() {
+    let json = "packages/thing/package.json";
+    let changed = manifest("thing", "1.0.0").replace('}', ", \"bin\": \"evil.js\"}");
+    for (more, is_taken) in [
+        (vec![], true),
+        (vec![("other.js", "other\n")], true),
+        (vec![(json, changed.as_str())], false),
+    ] {
+        let world = World::new();
+        let (_repository, head, merged) = squashed(&world, &more);
+        let found = world
+            .find(&Wanted::npm("thing", "1.0.0").git_head(&head))
+            .unwrap();
+        if is_taken {
+            assert_eq!(
+                short(&found),
+                (FoundBy::Neighbour, None, &merged),
+                "{more:?}"
+            );
+            assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+        } else {
+            assert_eq!(short(&found), (FoundBy::GitHead, None, &head));
+            assert_eq!(found.pin.reach, Reach::OtherBranch("dev".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn a_release_from_a_branch_that_was_squashed_days_later_is_found_on_the_default_branch() {
+    let world = World::new();
+    let (repository, _, merged) = squashed(&world, &[]);
+    let uploaded = repository.now() - 72 * 3600;
+    let found = world
+        .find(&Wanted::npm("thing", "1.0.0").uploaded(uploaded))
+        .unwrap();
+    assert_eq!(short(&found), (FoundBy::VersionCommit, None, &merged));
+    assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+}
+
+#[test]
+fn what_a_shallow_clone_does_not_hold_is_not_called_unreachable() {
+    let world = World::new();
+    let (repository, released, _) = patched(&world);
+    let head = repository.commit(&[("package.json", &manifest("thing", "1.0.1"))]);
+    let source = format!("file://{}", repository.directory.display());
+    for depth in [None, Some("--depth=1")] {
+        let name = format!("../clone{}", depth.unwrap_or_default());
+        let mut arguments = vec!["clone", "--quiet"];
+        arguments.extend(depth);
+        arguments.extend([source.as_str(), &name]);
+        repository.git(&arguments);
+        let clone = repository.directory.join(&name);
+        let find = |commit: &CommitId, version: &str| {
+            let wanted = Wanted::npm("thing", version).git_head(commit);
+            world.find(&wanted.source(&clone))
+        };
+        assert_eq!(find(&head, "1.0.1").unwrap().pin.commit, head);
+        match (depth, find(&released, "1.0.0")) {
+            (None, found) => assert_eq!(found.unwrap().pin.commit, released),
+            (Some(_), Err(SourceError::NoSource { looked_at, .. })) => {
+                assert!(looked_at.cut_short);
+                let told = looked_at.passed_over.concat();
+                assert!(told.contains("beyond the part") && !told.contains("unreachable"));
+            }
+            (Some(_), other) => panic!("{other:?}"),
+        }
+        let found = find(&released, "1.0.1").unwrap();
+        assert_eq!(found.pin.commit, head);
+        let unreachable = notes(&found)
+            .iter()
+            .any(|note| note.contains("unreachable"));
+        assert!(!unreachable);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use remint_fetch::source::{FoundSource, SourceError};
 use remint_model::{CloneShape, GapKind};
 
-use crate::fixture::{Repository, Wanted, World, manifest};
+use crate::fixture::{Repository, Wanted, World, manifest, subdirectory};
 
 fn tagged_with(
     world: &World,
@@ -290,4 +290,75 @@ fn a_host_that_misses_an_object_gives_the_rest_and_the_gap_is_named() {
         .collect();
     assert_eq!(named, [(GapKind::AbsentFile, "film.mp4")]);
     assert!(out.join("package.json").exists() && !out.join("film.mp4").exists());
+}
+
+/// Wraps a tree into others, each holding it under all these names.
+fn wrapped(repository: &Repository, mut tree: String, names: &[String], levels: usize) -> String {
+    for _ in 0..levels {
+        let listing: String = names
+            .iter()
+            .map(|name| format!("040000 tree {tree}\t{name}\n"))
+            .collect();
+        tree = repository.git_with(&["mktree"], listing.as_bytes());
+    }
+    tree
+}
+
+/// A branch beside `main` whose tree is this one.
+fn branch(repository: &Repository, tree: &str) {
+    let commit = repository.git(&["commit-tree", tree, "-m", "odd"]);
+    repository.git(&["update-ref", "refs/heads/odd", &commit]);
+}
+
+#[test]
+fn trees_with_endless_paths_do_not_hide_an_honest_release() {
+    for leaf in ["package.json", "index.js", "readme.md"] {
+        let world = World::new();
+        let repository = world.repository("owner/name");
+        let released = repository.commit(&[
+            ("package.json", &manifest("thing", "1.2.3")),
+            ("index.js", "1\n"),
+        ]);
+        let blob = repository.git(&[
+            "rev-parse",
+            &format!(
+                "HEAD:{}",
+                match leaf {
+                    "package.json" => "package.json",
+                    _ => "index.js",
+                }
+            ),
+        ]);
+        let inner = repository.git_with(
+            &["mktree"],
+            format!("100644 blob {blob}\t{leaf}\n").as_bytes(),
+        );
+        let names: Vec<String> = (0..20).map(|at| format!("folder-{at:02}")).collect();
+        branch(&repository, &wrapped(&repository, inner, &names, 10));
+        let wanted = Wanted::npm("thing", "1.2.3").published(&[("index.js", "1\n")]);
+        let found = world.find(&wanted).unwrap();
+        assert_eq!(found.pin.commit, released, "{leaf}");
+
+        // The same tree as the release itself is refused.
+        repository.git(&["update-ref", "refs/tags/v1.2.3", "refs/heads/odd"]);
+        assert!(matches!(
+            world.find(&wanted),
+            Err(SourceError::Refused { .. })
+        ));
+    }
+}
+
+#[test]
+fn a_folder_that_is_also_too_deep_elsewhere_is_still_looked_into() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let json = manifest("thing", "1.2.3");
+    let deep = format!("{}packages/thing/package.json", "deep/".repeat(30));
+    let released = repository.commit(&[
+        (deep.as_str(), json.as_str()),
+        ("packages/thing/package.json", &json),
+    ]);
+    let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
+    assert_eq!(found.pin.commit, released);
+    assert_eq!(subdirectory(&found), Some("packages/thing"));
 }

@@ -3,7 +3,7 @@
 use remint_fetch::source::SourceError;
 use remint_model::FoundBy;
 
-use crate::fixture::{HOUR, Wanted, World, manifest, short};
+use crate::fixture::{HOUR, Wanted, World, manifest, short, subdirectory};
 
 #[test]
 fn the_commit_that_set_the_version_is_found_through_merges() {
@@ -188,13 +188,16 @@ fn a_date_tag_of_the_whole_repository_counts_on_the_day_of_the_upload() {
 }
 
 #[test]
-fn a_merge_request_alone_is_taken_for_a_perfect_fit_and_called_unreachable() {
+fn a_merge_request_alone_is_taken_only_beside_a_branch_and_called_unreachable() {
     let world = World::new();
     let repository = world.repository("owner/name");
+    repository.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+    repository.git(&["checkout", "--quiet", "-b", "release"]);
     let json = manifest("thing", "1.2.3");
     let set = repository.commit(&[("package.json", &json), ("index.js", "rewritten\n")]);
     let proposed = repository.dangling(&[("index.js", "original\n")]);
     repository.git(&["update-ref", "refs/pull/7/head", proposed.as_str()]);
+    repository.git(&["checkout", "--quiet", "main"]);
     let with = |content: &str| {
         let wanted = Wanted::npm("thing", "1.2.3")
             .published(&[("package.json", &json), ("index.js", content)]);
@@ -206,6 +209,70 @@ fn a_merge_request_alone_is_taken_for_a_perfect_fit_and_called_unreachable() {
     let found = with("rewritten\n");
     assert_eq!(short(&found), (FoundBy::VersionCommit, None, &set));
     assert!(found.pin.reach.is_advertised());
+
+    // Anyone can open one: it never replaces what the default branch has.
+    repository.git(&["merge", "--quiet", "--ff-only", "release"]);
+    for content in ["original\n", "rewritten\n"] {
+        let found = with(content);
+        assert_eq!(short(&found), (FoundBy::VersionCommit, None, &set));
+        assert!(found.pin.reach.is_advertised());
+    }
+}
+
+#[test]
+fn a_fixture_of_the_packages_name_never_outranks_the_package() {
+    const FIXTURE: &str = "test/fixtures/resolver/package.json";
+    let release = |root: &[&str], head: bool, hint: bool, tag: bool| {
+        let world = World::new();
+        let repository = world.repository("owner/name");
+        for version in root {
+            let content = if version.is_empty() {
+                String::new()
+            } else {
+                manifest("thing", version)
+            };
+            repository.commit(&[("package.json", &content)]);
+        }
+        let merged = repository.commit(&[(FIXTURE, &manifest("thing", "1.0.1"))]);
+        if tag {
+            repository.tag("v1.0.1");
+        }
+        let mut wanted = Wanted::npm("thing", "1.0.1");
+        if head {
+            wanted = wanted.git_head(&merged);
+        }
+        if hint {
+            wanted = wanted.directory("test/fixtures/resolver");
+        }
+        (world.find(&wanted), merged)
+    };
+    for head in [false, true] {
+        for hint in [false, true] {
+            // The package is at the root, or was there until the commit before.
+            for root in [["1.0.0"].as_slice(), &["1.0.0", ""]] {
+                let (found, _) = release(root, head, hint, false);
+                assert!(
+                    matches!(found, Err(SourceError::NoSource { .. })),
+                    "{root:?} {head} {hint}: {found:?}"
+                );
+            }
+            // The only one of that name.
+            let (found, merged) = release(&[], head, hint, false);
+            let found = found.unwrap();
+            assert_eq!(found.pin.commit, merged);
+            assert_eq!(subdirectory(&found), Some("test/fixtures/resolver"));
+        }
+        // A tag that names the version speaks of the package at the root.
+        let (found, merged) = release(&["1.0.0"], head, true, true);
+        let found = found.unwrap();
+        assert_eq!(short(&found), (FoundBy::Tag, Some("v1.0.1"), &merged));
+        assert_eq!(subdirectory(&found), None);
+        assert!(found.pin.stamp.is_some());
+        let (found, _) = release(&[], head, false, true);
+        let found = found.unwrap();
+        assert_eq!(subdirectory(&found), Some("test/fixtures/resolver"));
+        assert_eq!(found.pin.stamp, None);
+    }
 }
 
 #[test]
