@@ -21,7 +21,7 @@ const ASKED: usize = 3;
 /// The repository that an earlier release named, where it is not the one that was used.
 ///
 /// One release that names the new repository does not make it an old one. A repository that was renamed or moved
-/// is still the same one: it counts as such when the old URL advertises the very commit that was pinned.
+/// is still the same one: it counts as such when the old URL leads to the very commit that was pinned.
 pub(super) fn other_repository(
     request: &SourceRequest<'_>,
     used: &str,
@@ -57,21 +57,30 @@ pub(super) fn other_repository(
         if settled {
             return None;
         }
-        let moved = names.len() <= ASKED
-            && repository::open(settings, user, first, Will::Metadata).is_ok_and(
-                |(_, advertised)| {
-                    advertised
-                        .tags
-                        .iter()
-                        .chain(&advertised.branches)
-                        .any(|reference| reference.peeled == commit)
-                },
-            );
-        if !moved {
+        if names.len() > ASKED || !leads_to(first, commit, settings, user) {
             return Some(first.to_string());
         }
         names.push(first.to_string());
     }
+}
+
+/// Whether a tag or the default branch of this repository is at the commit. Other branches say nothing: whoever may
+/// propose a change there can often push one.
+fn leads_to(
+    url: &RepositoryUrl,
+    commit: Oid,
+    settings: &GitSettings,
+    user: &UserConfiguration,
+) -> bool {
+    let Ok((store, advertised)) = repository::open(settings, user, url, Will::Metadata) else {
+        return false;
+    };
+    let defaults = store.default_branches(&advertised).unwrap_or_default();
+    advertised
+        .tags
+        .iter()
+        .chain(&defaults)
+        .any(|reference| reference.peeled == commit)
 }
 
 fn usable(earlier: &Earlier) -> Vec<&RepositoryUrl> {

@@ -133,6 +133,39 @@ fn a_changed_repository_is_noticed_and_a_moved_one_is_not() {
 }
 
 #[test]
+fn only_tags_and_the_default_branch_of_the_old_repository_vouch_for_the_new_one() {
+    let leads = |reference: &str, default: &str| {
+        let world = World::new();
+        let honest = world.repository("honest/name");
+        honest.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+        honest.git(&["branch", "stable"]);
+        let fork = world.repository("owner/name");
+        fork.git(&["fetch", "--quiet", "../../honest/name", "main"]);
+        fork.git(&["reset", "--quiet", "--hard", "FETCH_HEAD"]);
+        let released = fork.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+        fork.tag("v1.2.3");
+        honest.git(&["checkout", "--quiet", "--detach"]);
+        let here = format!("+{released}:{reference}");
+        honest.git(&["fetch", "--quiet", "--no-tags", "../../owner/name", &here]);
+        honest.git(&["symbolic-ref", "HEAD", &format!("refs/heads/{default}")]);
+        let wanted =
+            Wanted::npm("thing", "1.2.3").previously(&[("https://github.com/honest/name", None)]);
+        world
+            .find(&wanted)
+            .unwrap()
+            .pin
+            .previous_repository
+            .is_none()
+    };
+    assert!(leads("refs/tags/v1.2.3", "main"));
+    assert!(leads("refs/heads/main", "main"));
+    assert!(leads("refs/heads/stable", "stable"));
+    assert!(!leads("refs/heads/stable", "main"));
+    assert!(!leads("refs/heads/dependabot/x", "main"));
+    assert!(!leads("refs/pull/1/head", "main"));
+}
+
+#[test]
 fn a_changed_repository_stays_noticed_until_it_is_an_old_one() {
     let world = World::new();
     let repository = world.repository("owner/name");
