@@ -1,6 +1,7 @@
 //! A registry's metadata document of one package, with all its versions: tens of megabytes for some, so only
 //! what is asked for is kept. Mirrors leave out much of it; nothing but the tarball's address is required.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -235,37 +236,50 @@ impl Index {
             .map(|(_, text)| text.clone())
     }
 
-    /// The releases before this one: the lower versions that were already out, the highest first; for a stable
-    /// release the stable ones before all others.
+    /// The releases before this one, the nearest first; for a stable release the stable ones before all others.
+    ///
+    /// Before means published before, since installers take what `latest` names and not the highest version. Where
+    /// the times may be a mirror's own, lower versions count as well; where there are none, lower versions alone,
+    /// or all others if there is no lower one.
     fn earlier(&self, of: &str, times: Option<&BTreeMap<String, i64>>) -> Vec<String> {
         let Some(current) = versions::parse(of) else {
             return Vec::new();
         };
-        let time = times.and_then(|times| times.get(of));
-        let was_out = |version: &str| match (time, times.and_then(|times| times.get(version))) {
-            (Some(current), Some(other)) => other <= current,
-            _ => true,
-        };
-        let mut lower: Vec<(Semver, &String)> = self
+        let others: Vec<(Semver, &String)> = self
             .versions
             .iter()
+            .filter(|text| *text != of)
             .filter_map(|text| Some((versions::parse(text)?, text)))
-            .filter(|(version, text)| *version < current && was_out(text))
             .collect();
-        lower.sort_by(|(one, _), (other, _)| {
-            let rank = |version: &Semver| current.is_prerelease() || !version.is_prerelease();
-            (rank(other), other).cmp(&(rank(one), one))
+        let mut before: Vec<&(Semver, &String)> = others
+            .iter()
+            .filter(|(version, text)| {
+                let lower = *version < current;
+                // Times that cannot be the registry's own count too: a publisher can make them look so.
+                match self.seconds_between(text, of) {
+                    Some(seconds) => seconds >= 0 || (lower && times.is_none()),
+                    None => lower,
+                }
+            })
+            .collect();
+        if before.is_empty() && !self.times.contains_key(of) {
+            before = others.iter().collect();
+        }
+        before.sort_by_key(|(version, text)| {
+            let rank = current.is_prerelease() || !version.is_prerelease();
+            let time = times.and_then(|times| times.get(*text));
+            Reverse((rank, time, version.clone()))
         });
-        let mut texts = lower.into_iter().map(|(_, text)| text.clone());
+        let mut texts = before.into_iter().map(|(_, text)| (*text).clone());
         let mut chosen: Vec<String> = texts.by_ref().take(NEAREST).collect();
-        chosen.extend(
-            texts
-                .filter(|version| {
-                    self.seconds_between(version, of)
-                        .is_none_or(|seconds| seconds >= SETTLED_AFTER)
-                })
-                .take(SETTLED),
-        );
+        let rest: Vec<String> = texts.collect();
+        let settled = rest.iter().filter(|version| {
+            self.seconds_between(version, of)
+                .is_none_or(|seconds| seconds >= SETTLED_AFTER)
+        });
+        chosen.extend(settled.take(SETTLED).cloned());
+        // A package may be too young to have any of those.
+        chosen.extend(rest.last().filter(|last| !chosen.contains(last)).cloned());
         chosen
     }
 
@@ -588,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_releases_are_the_lower_ones_that_were_out() {
+    fn earlier_releases_are_those_that_were_out_or_else_the_lower_ones() {
         let earlier = |packument: &Value, version: &str| -> Vec<String> {
             let release = read(packument, Some(version)).unwrap();
             release
@@ -607,7 +621,11 @@ mod tests {
             ["2.0.0", "1.9.0", "1.0.0"]
         );
         assert_eq!(earlier(&packument, "2.0.0"), ["1.9.0", "1.0.0"]);
-        assert_eq!(earlier(&packument, "1.0.0"), [""; 0]);
+        assert_eq!(
+            earlier(&packument, "1.0.0"),
+            ["2.1.0", "2.0.0", "1.9.0", "2.1.0-rc.1"],
+            "nothing says that it was the first"
+        );
         packument["time"] = serde_json::json!({
             "1.0.0": "2020-01-01T00:00:00.000Z",
             "2.0.0": "2020-01-02T00:00:00.000Z",
@@ -616,6 +634,52 @@ mod tests {
         assert_eq!(earlier(&packument, "2.0.0"), ["1.0.0"]);
         let release = read(&packument, Some("2.0.0")).unwrap();
         assert_eq!(release.earlier.first().unwrap().before, Some(24 * 3600));
+    }
+
+    #[test]
+    fn a_release_below_all_others_is_held_against_those_published_before_it() {
+        let earlier = |times: &[(&str, &str)], version: &str| -> Vec<String> {
+            let versions: Vec<&str> = times.iter().map(|(version, _)| *version).collect();
+            let mut packument = packument(&versions);
+            packument["time"] = times
+                .iter()
+                .map(|(version, time)| ((*version).to_owned(), Value::from(*time)))
+                .collect::<serde_json::Map<_, _>>()
+                .into();
+            let release = read(&packument, Some(version)).unwrap();
+            release
+                .earlier
+                .iter()
+                .map(|earlier| earlier.version.to_string())
+                .collect()
+        };
+        let lower = [
+            ("1.0.0", "2025-01-01T00:00:00Z"),
+            ("1.1.0", "2025-02-01T00:00:00Z"),
+            ("0.9.0", "2025-03-01T00:00:00Z"),
+        ];
+        assert_eq!(earlier(&lower, "0.9.0"), ["1.1.0", "1.0.0"]);
+        assert_eq!(earlier(&lower, "1.1.0"), ["1.0.0"]);
+        assert_eq!(earlier(&lower, "1.0.0"), [""; 0], "it was the first");
+        let backport = [
+            ("1.4.4", "2025-01-01T00:00:00Z"),
+            ("2.0.0", "2025-02-01T00:00:00Z"),
+            ("1.4.5", "2025-03-01T00:00:00Z"),
+        ];
+        assert_eq!(earlier(&backport, "1.4.5"), ["2.0.0", "1.4.4"]);
+        assert_eq!(earlier(&backport, "2.0.0"), ["1.4.4"]);
+        // Four at once make the times look like a mirror's, which must not put the others out of sight.
+        let burst = [
+            ("1.0.0", "2025-01-01T00:00:00Z"),
+            ("0.9.0", "2025-03-01T00:00:00Z"),
+            ("0.9.1", "2025-03-01T00:00:01Z"),
+            ("0.9.2", "2025-03-01T00:00:02Z"),
+            ("0.9.3", "2025-03-01T00:00:03Z"),
+        ];
+        assert_eq!(
+            earlier(&burst, "0.9.3"),
+            ["1.0.0", "0.9.2", "0.9.1", "0.9.0"]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! An index's page for a project (simple repository API), as JSON (PEP 691, 700) or HTML (PEP 503, `index_html.rs`).
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use remint_model::{ArtifactFormat, Integrity, PackageName, Sha1, Sha256, Sha512, Version};
@@ -253,8 +254,11 @@ fn newest(listed: &[Version], files: &[(PythonFile, &IndexFile)]) -> Option<Vers
         .map(|(_, version)| version.clone())
 }
 
-/// Two of the releases before this one: the next lower version, and the first one of those that show, if they named
-/// the same repository, that it is an old one. Each costs a request.
+/// Two of the releases before this one: the nearest, and the first one of those that show, if they named the same
+/// repository, that it is an old one. Each costs a request.
+///
+/// Before means uploaded before; where there is no time, of a lower version, or of any other if there is no lower
+/// one.
 fn earlier(
     listed: &[Version],
     version: &pep440_rs::Version,
@@ -263,18 +267,25 @@ fn earlier(
     let before = |other: &pep440_rs::Version| -> Option<i64> {
         Some(times.get(version)?.saturating_sub(*times.get(other)?))
     };
-    let mut lower: Vec<(pep440_rs::Version, &Version)> = listed
+    let others: Vec<(pep440_rs::Version, &Version)> = listed
         .iter()
         .filter_map(|listed| Some((versions::parse(listed.as_str())?, listed)))
-        .filter(|(parsed, _)| parsed < version)
+        .filter(|(parsed, _)| parsed != version)
         .collect();
-    lower.sort_by(|(one, _), (other, _)| other.cmp(one));
-    let settled = lower
+    let mut row: Vec<&(pep440_rs::Version, &Version)> = others
+        .iter()
+        .filter(|(parsed, _)| before(parsed).map_or(parsed < version, |seconds| seconds >= 0))
+        .collect();
+    if row.is_empty() && !times.contains_key(version) {
+        row = others.iter().collect();
+    }
+    row.sort_by_key(|(parsed, _)| Reverse((times.get(parsed), parsed.clone())));
+    let settled = row
         .iter()
         .skip(SETTLED_BEHIND - 1)
         .find(|(parsed, _)| before(parsed).is_none_or(|seconds| seconds >= SETTLED_AFTER))
-        .or_else(|| lower.last());
-    let mut chosen: Vec<_> = lower.first().into_iter().chain(settled).collect();
+        .or_else(|| row.last());
+    let mut chosen: Vec<_> = row.first().into_iter().chain(settled).collect();
     chosen.dedup();
     chosen
         .into_iter()

@@ -85,6 +85,48 @@ fn new_releases_do_not_hide_the_one_that_shows_an_old_repository() {
 }
 
 #[test]
+fn a_release_below_all_others_is_held_against_those_uploaded_before_it() {
+    let earlier = |uploads: &[(&str, &str)], version: &str| -> Vec<String> {
+        let files: Vec<String> = uploads
+            .iter()
+            .map(|(version, day)| {
+                let time = if day.is_empty() {
+                    String::new()
+                } else {
+                    format!(r#","upload-time":"{day}T00:00:00Z""#)
+                };
+                file(&format!("my_server-{version}.tar.gz"), &time)
+            })
+            .collect();
+        let page = json(&files.join(","));
+        let release = read(page.as_bytes(), JSON, Some(version)).unwrap();
+        release
+            .earlier
+            .iter()
+            .map(|earlier| earlier.version.to_string())
+            .collect()
+    };
+    let lower = [
+        ("1.0", "2025-01-01"),
+        ("1.1", "2025-02-01"),
+        ("0.9", "2025-03-01"),
+    ];
+    assert_eq!(earlier(&lower, "0.9"), ["1.1", "1.0"]);
+    assert_eq!(earlier(&lower, "1.1"), ["1.0"]);
+    assert_eq!(earlier(&lower, "1.0"), [""; 0]);
+    let backport = [
+        ("1.4.4", "2025-01-01"),
+        ("2.0", "2025-02-01"),
+        ("1.4.5", "2025-03-01"),
+    ];
+    assert_eq!(earlier(&backport, "1.4.5"), ["2.0", "1.4.4"]);
+    assert_eq!(earlier(&backport, "2.0"), ["1.4.4"]);
+    let timeless = [("1.0", ""), ("1.1", ""), ("0.9", "")];
+    assert_eq!(earlier(&timeless, "1.1"), ["1.0", "0.9"]);
+    assert_eq!(earlier(&timeless, "0.9"), ["1.1", "1.0"]);
+}
+
+#[test]
 fn both_forms_of_a_page_tell_one_release() {
     let digest = Sha256::of(b"x");
     let page = json(&[
