@@ -282,7 +282,7 @@ fn what_is_wrong_with_the_source_is_told() {
             pin(e).renamed = Some(Renaming {
                 found: name("server"),
                 wanted: name("@owner/server"),
-                named_in: "README.md".parse().unwrap(),
+                named_in: "server.json".parse().unwrap(),
             });
         },
         "name-stamped",

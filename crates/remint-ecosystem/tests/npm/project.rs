@@ -126,7 +126,7 @@ impl Project {
         self.pin.renamed = Some(Renaming {
             found: name(found),
             wanted: name(wanted),
-            named_in: "README.md".parse().unwrap(),
+            named_in: "server.json".parse().unwrap(),
         });
         self
     }

@@ -277,39 +277,45 @@ fn a_fixture_of_the_packages_name_never_outranks_the_package() {
 
 #[test]
 fn a_scope_that_release_tooling_writes_in_is_taken_where_the_repository_says_so() {
-    let search = |name: &str, readme: &str| {
+    const LISTING: &str = "server.json";
+    let search = |name: &str, path: &str, text: &str| {
         let world = World::new();
         let repository = world.repository("owner/name");
-        let tagged = repository.commit(&[
-            ("package.json", &manifest("thing", "1.2.3")),
-            ("README.md", readme),
-        ]);
+        let tagged =
+            repository.commit(&[("package.json", &manifest("thing", "1.2.3")), (path, text)]);
         repository.tag("v1.2.3");
         (world.find(&Wanted::npm(name, "1.2.3")), tagged)
     };
-    let (found, tagged) = search("@owner/thing", "Run `npx @owner/thing`.\n");
+    let (found, tagged) = search(
+        "@owner/thing",
+        LISTING,
+        r#"{"packages": [{"identifier": "@owner/thing"}]}"#,
+    );
     let found = found.unwrap();
     assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &tagged));
     let renamed = found.pin.renamed.unwrap();
     assert_eq!(renamed.found.as_str(), "thing");
     assert_eq!(renamed.wanted.as_str(), "@owner/thing");
-    assert_eq!(renamed.named_in.as_str(), "README.md");
+    assert_eq!(renamed.named_in.as_str(), LISTING);
 
-    for (name, readme) in [
-        ("@thief/thing", "Run `npx @owner/thing`.\n"),
+    let listed = |name: &str| format!(r#"{{"packages": [{{"identifier": "{name}"}}]}}"#);
+    for (name, path, text) in [
+        ("@thief/thing", LISTING, listed("@owner/thing")),
+        ("@owner/thing", LISTING, listed("@owner/thing-server")),
+        ("@owner/other", LISTING, listed("@owner/other")),
         (
-            "@owner/thing",
-            "Run `npx thing` or `npx @owner/thing-server`.\n",
+            "@thief/thing",
+            "README.md",
+            "WARNING: @thief/thing is not ours\n".to_owned(),
         ),
-        ("@owner/other", "Run `npx @owner/other`.\n"),
     ] {
-        let (refused, _) = search(name, readme);
+        let (refused, _) = search(name, path, &text);
         assert!(
             matches!(refused, Err(SourceError::NoSource { .. })),
-            "{name}, {readme}"
+            "{name}, {path}: {text}"
         );
     }
-    let (own, _) = search("thing", "Run `npx thing`.\n");
+    let (own, _) = search("thing", LISTING, &listed("thing"));
     assert_eq!(own.unwrap().pin.renamed, None);
 }
 
