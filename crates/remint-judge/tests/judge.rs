@@ -7,8 +7,8 @@ use remint_model::{
     Anomaly, AnomalyKind, Assumption, AssumptionKind, Basis, BuildRecord, Candidate, Change, Class,
     Comparison, Content, Dependency, DependencyKind, Difference, Ecosystem, FoundBy, GapKind,
     InconclusiveReason, InstallHook, Integrity, ManifestFacts, ManifestPart, NetworkAttempt,
-    Outcome, PackageName, Phase, RefusedRequest, RegistryDisagreement, Renaming, Severity, Sha1,
-    Sha512, SourceGap, SourcePin, Target,
+    Outcome, PackageName, Phase, PreviousRepository, RefusedRequest, RegistryDisagreement,
+    Renaming, Severity, Sha1, Sha512, SourceGap, SourcePin, Target,
 };
 
 const COMMIT: &str = "1111111111111111111111111111111111111111";
@@ -271,10 +271,25 @@ fn what_is_wrong_with_the_source_is_told() {
         Outcome::Verified,
     );
     check(
-        |e| pin(e).previous_repository = Some("https://github.com/before/server".into()),
+        |e| {
+            pin(e).previous_repository = Some(PreviousRepository::Other(
+                "https://github.com/before/server".into(),
+            ));
+        },
         "repository-changed",
         Severity::High,
         Outcome::Failed,
+    );
+    check(
+        |e| {
+            pin(e).previous_repository = Some(PreviousRepository::Silent {
+                repository: "https://github.com/before/server".into(),
+                reason: "no route to host".into(),
+            });
+        },
+        "previous-repository-silent",
+        Severity::Medium,
+        Outcome::Verified,
     );
     check(
         |e| {

@@ -36,8 +36,8 @@ pub use plan::{
     Output, Phase, Step, Tool, ToolOrigin, Worth,
 };
 pub use source::{
-    Candidate, FoundBy, MeantFor, Reach, Renaming, RepositoryUrl, RepositoryUrlError, SourcePin,
-    SourceTree, Stamp, TreeEntry,
+    Candidate, FoundBy, MeantFor, PreviousRepository, Reach, Renaming, RepositoryUrl,
+    RepositoryUrlError, SourcePin, SourceTree, Stamp, TreeEntry,
 };
 pub use spec::{Spec, SpecError};
 pub use target::{Ecosystem, FileName, PackageName, Target, TargetError, Version};

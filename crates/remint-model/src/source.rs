@@ -316,7 +316,21 @@ pub struct SourcePin {
     /// Which refs reach the commit.
     pub reach: Reach,
     /// The repository that an earlier release named, where it was another one.
-    pub previous_repository: Option<String>,
+    pub previous_repository: Option<PreviousRepository>,
+}
+
+/// A repository that an earlier release named, where it is not known to be the one that was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PreviousRepository {
+    /// It is another one.
+    Other(String),
+    /// It did not answer, so nobody knows whether it is the same one under an old name.
+    Silent {
+        /// Its address.
+        repository: String,
+        /// What git or the network said.
+        reason: String,
+    },
 }
 
 impl SourcePin {

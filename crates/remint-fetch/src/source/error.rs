@@ -87,6 +87,17 @@ impl SourceError {
         }
     }
 
+    /// Whether the host answered that there is no such repository, or none for the public.
+    pub(crate) fn is_absence(&self) -> bool {
+        const ABSENT: [&str; 3] = [
+            NO_REPOSITORY,
+            "does not appear to be a git repository",
+            "' not found",
+        ];
+        matches!(self, Self::Unavailable { reason, .. }
+            if ABSENT.iter().any(|absent| reason.contains(absent)))
+    }
+
     /// Tells the faults of a repository from those of this machine.
     pub(crate) fn from_git(url: &str, error: GitError) -> Self {
         let url = url.to_owned();
@@ -183,6 +194,8 @@ impl std::fmt::Display for LookedAt {
     }
 }
 
+const NO_REPOSITORY: &str = "there is no public repository at this address";
+
 /// Hosts answer for what is not public as if a password could help, which is never asked for.
 fn plainer(message: String) -> String {
     let asks = [
@@ -194,7 +207,7 @@ fn plainer(message: String) -> String {
         "Permission denied (publickey",
     ];
     if asks.iter().any(|ask| message.contains(ask)) {
-        "there is no public repository at this address".to_owned()
+        NO_REPOSITORY.to_owned()
     } else {
         message
     }

@@ -95,7 +95,7 @@ pub fn find_source(
             && let Some(commit) = oid(&found.pin.commit)
         {
             found.pin.previous_repository =
-                previous::other_repository(request, &found.pin.repository, commit, settings, user);
+                previous::other_repository(request, &opened, commit, settings, user);
         }
         Ok(found)
     })

@@ -2,11 +2,13 @@
 
 use git2::Oid;
 use remint_ecosystem::Earlier;
-use remint_model::RepositoryUrl;
+use remint_model::{PreviousRepository, RepositoryUrl};
 
-use super::{SourceRequest, repository};
+use super::history::History;
+use super::repository::Opened;
+use super::{SourceError, SourceRequest, repository};
 use crate::configuration::UserConfiguration;
-use crate::git::{GitSettings, Will};
+use crate::git::{Advertised, GitSettings, Will};
 
 /// How many releases in a row must have named a repository before it is an old one.
 const SETTLED_RELEASES: usize = 5;
@@ -24,11 +26,11 @@ const ASKED: usize = 3;
 /// is still the same one: it counts as such when the old URL leads to the very commit that was pinned.
 pub(super) fn other_repository(
     request: &SourceRequest<'_>,
-    used: &str,
+    opened: &Opened,
     commit: Oid,
     settings: &GitSettings,
     user: &UserConfiguration,
-) -> Option<String> {
+) -> Option<PreviousRepository> {
     // A release that names none says nothing: what counts is the one before it.
     let named: Vec<(&Earlier, Vec<&RepositoryUrl>)> = request
         .release?
@@ -37,7 +39,8 @@ pub(super) fn other_repository(
         .map(|earlier| (earlier, usable(earlier)))
         .filter(|(_, urls)| !urls.is_empty())
         .collect();
-    let mut names = vec![used.to_owned()];
+    let mut names = vec![opened.store.canonical().to_owned()];
+    let mut silent = None;
     loop {
         let row = named
             .iter()
@@ -46,41 +49,76 @@ pub(super) fn other_repository(
                     .any(|url| names.iter().any(|name| same(url.as_str(), name)))
             })
             .count();
-        let (_, urls) = named.get(row)?;
-        let first = urls.first()?;
+        let Some(first) = named.get(row).and_then(|(_, urls)| urls.first()) else {
+            return silent;
+        };
         let settled = row >= SETTLED_RELEASES
             && named.get(row - 1).is_some_and(|(earlier, _)| {
                 earlier
                     .before
-                    .is_none_or(|seconds| seconds >= SETTLED_AFTER)
+                    .is_some_and(|seconds| seconds >= SETTLED_AFTER)
             });
         if settled {
-            return None;
+            return silent;
         }
-        if names.len() > ASKED || !leads_to(first, commit, settings, user) {
-            return Some(first.to_string());
+        let other = Some(PreviousRepository::Other(first.to_string()));
+        if names.len() > ASKED {
+            return other;
+        }
+        match leads_to(first, opened, commit, settings, user) {
+            Ok(true) => {}
+            Ok(false) => return other,
+            Err(error) if error.is_absence() => return other,
+            // One that keeps silent may be the same; what the releases before it named still counts.
+            Err(error @ (SourceError::Unavailable { .. } | SourceError::Machine(_))) => {
+                silent.get_or_insert(PreviousRepository::Silent {
+                    repository: first.to_string(),
+                    reason: error.to_string(),
+                });
+            }
+            Err(
+                SourceError::NoSource { .. }
+                | SourceError::NoClaim { .. }
+                | SourceError::Refused { .. }
+                | SourceError::UnknownRef { .. }
+                | SourceError::Unsupported { .. }
+                | SourceError::NotASource { .. },
+            ) => return other,
         }
         names.push(first.to_string());
     }
 }
 
-/// Whether a tag or the default branch of this repository is at the commit. Other branches say nothing: whoever may
-/// propose a change there can often push one.
+/// Whether a tag or the default branch of this repository reaches the commit. Other branches say nothing: whoever
+/// may propose a change there can often push one.
+///
+/// A commit's id stands for all its ancestors, so the history of the repository that was used tells as well what
+/// the other one's refs reach.
 fn leads_to(
     url: &RepositoryUrl,
+    used: &Opened,
     commit: Oid,
     settings: &GitSettings,
     user: &UserConfiguration,
-) -> bool {
-    let Ok((store, advertised)) = repository::open(settings, user, url, Will::Metadata) else {
-        return false;
+) -> Result<bool, SourceError> {
+    let (store, advertised) = repository::open(settings, user, url, Will::Metadata)?;
+    let defaults = store.default_branches(&advertised)?;
+    let tips = Advertised {
+        branches: defaults,
+        tags: advertised.tags,
+        ..Advertised::default()
     };
-    let defaults = store.default_branches(&advertised).unwrap_or_default();
-    advertised
+    if tips
         .tags
         .iter()
-        .chain(&defaults)
+        .chain(&tips.branches)
         .any(|reference| reference.peeled == commit)
+    {
+        return Ok(true);
+    }
+    used.store.fetch_history()?;
+    let history = History::read(&used.store.objects()?, &tips, &[]);
+    Ok(history.get(commit).is_some())
 }
 
 fn usable(earlier: &Earlier) -> Vec<&RepositoryUrl> {

@@ -1,7 +1,8 @@
 //! What the publisher says: `gitHead`, the repository's URL. Hints, of which disagreement stays on record.
 
+use remint_fetch::source::FoundSource;
 use remint_fetch::source::SourceError;
-use remint_model::{CommitId, FoundBy};
+use remint_model::{CommitId, FoundBy, PreviousRepository};
 
 use crate::fixture::{Wanted, World, claim, manifest, notes, short};
 
@@ -109,7 +110,7 @@ fn a_changed_repository_is_noticed_and_a_moved_one_is_not() {
 
     let previous = |url: &str| {
         let wanted = Wanted::npm("thing", "1.2.3").previously(&[(url, None)]);
-        world.find(&wanted).unwrap().pin.previous_repository
+        another(world.find(&wanted).unwrap())
     };
     assert_eq!(
         previous("https://github.com/honest/name").as_deref(),
@@ -118,7 +119,7 @@ fn a_changed_repository_is_noticed_and_a_moved_one_is_not() {
     assert_eq!(
         previous("https://github.com/gone/name").as_deref(),
         Some("https://github.com/gone/name"),
-        "one that does not answer is another one"
+        "one that is gone is another one"
     );
     assert_eq!(previous("git+ssh://git@github.com/Owner/name.git"), None);
 
@@ -130,6 +131,82 @@ fn a_changed_repository_is_noticed_and_a_moved_one_is_not() {
     )
     .unwrap();
     assert_eq!(previous("https://github.com/before/name"), None);
+}
+
+/// The repository that is known to be another one.
+fn another(found: FoundSource) -> Option<String> {
+    match found.pin.previous_repository? {
+        PreviousRepository::Other(repository) => Some(repository),
+        PreviousRepository::Silent { .. } => None,
+    }
+}
+
+#[test]
+fn an_old_repository_that_keeps_silent_is_neither_the_same_nor_another_one() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let honest = world.repository("honest/name");
+    honest.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+    // Nothing listens there.
+    world.user_setting("url.git://127.0.0.1:1/.insteadOf", "https://example.org/");
+    const SILENT: &str = "https://example.org/honest/name";
+    const OTHER: &str = "https://github.com/honest/name";
+    let find = |named: &[(&str, Option<i64>)]| {
+        let wanted = Wanted::npm("thing", "1.2.3").previously(named);
+        world.find(&wanted).unwrap()
+    };
+    let found = find(&[(SILENT, None)]);
+    assert!(
+        matches!(
+            &found.pin.previous_repository,
+            Some(PreviousRepository::Silent { repository, .. }) if repository == SILENT
+        ),
+        "{:?}",
+        found.pin.previous_repository
+    );
+    assert_eq!(
+        another(find(&[(SILENT, None), (OTHER, None)])).as_deref(),
+        Some(OTHER)
+    );
+}
+
+#[test]
+fn a_renamed_repository_that_went_on_is_still_the_same_one() {
+    let moved = |on_main: bool| {
+        let world = World::new();
+        let repository = world.repository("owner/name");
+        repository.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+        let released = if on_main {
+            repository.commit(&[("package.json", &manifest("thing", "1.2.3"))])
+        } else {
+            let released = repository.dangling(&[("package.json", &manifest("thing", "1.2.3"))]);
+            repository.git(&["branch", "other", released.as_str()]);
+            released
+        };
+        repository.commit(&[("index.js", "1\n")]);
+        std::fs::create_dir_all(world.path("hosts/before")).unwrap();
+        std::os::unix::fs::symlink(
+            world.path("hosts/owner/name"),
+            world.path("hosts/before/name"),
+        )
+        .unwrap();
+        let wanted = Wanted::npm("thing", "1.2.3")
+            .git_head(&released)
+            .previously(&[("https://github.com/before/name", None)]);
+        world
+            .find(&wanted)
+            .unwrap()
+            .pin
+            .previous_repository
+            .is_none()
+    };
+    assert!(moved(true));
+    assert!(
+        !moved(false),
+        "both default branches agree, and do not reach it"
+    );
 }
 
 #[test]
@@ -185,7 +262,7 @@ fn a_changed_repository_stays_noticed_until_it_is_an_old_one() {
     const MOVED: &str = "https://github.com/before/name";
     let noticed = |named: &[(&str, Option<i64>)]| {
         let wanted = Wanted::npm("thing", "1.2.3").previously(named);
-        world.find(&wanted).unwrap().pin.previous_repository
+        another(world.find(&wanted).unwrap())
     };
     let check = |named: &[(&str, Option<i64>)], expect: bool| {
         assert_eq!(
@@ -206,7 +283,7 @@ fn a_changed_repository_stays_noticed_until_it_is_an_old_one() {
     check(&after(5, Some(29)), true);
     check(&after(50, Some(29)), true);
     check(&after(4, None), true);
-    check(&after(5, None), false);
+    check(&after(5, None), true);
     check(&[(SAME, None), (OTHER, None), (SAME, None)], true);
     check(&[(MOVED, None), (SAME, None)], false);
     check(&[(MOVED, None), (OTHER, None)], true);

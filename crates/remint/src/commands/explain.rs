@@ -49,6 +49,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("owners"),
     page!("path-traversal"),
     page!("prefix-bytes"),
+    page!("previous-repository-silent"),
     page!("published-manifest-unreadable"),
     page!("record-mismatch"),
     page!("registry-manifest-disagrees"),
