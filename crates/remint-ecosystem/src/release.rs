@@ -59,6 +59,8 @@ pub struct Earlier {
     pub before: Option<i64>,
     /// Its claims.
     pub claims: Vec<RepositoryClaim>,
+    /// Why the registry does not tell them, where it does not.
+    pub untold: Option<String>,
 }
 
 /// What a registry's document of a release makes installers fetch, link and run.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use remint_model::{
     Assumption, AssumptionKind, Basis, Comparison, Content, Difference, Finding,
-    InconclusiveReason, Judgement, Outcome, Severity, SourceGap,
+    InconclusiveReason, Judgement, Outcome, PreviousRepository, Severity, SourceGap,
 };
 
 use crate::checks;
@@ -15,7 +15,8 @@ use crate::evidence::{Evidence, ResultEvidence};
 /// 1. Content is what the comparison says; without one it is inconclusive. So it is where all that differs belongs
 ///    to parts of the source that could not be had, and where a build that was not the project's differs.
 /// 2. The outcome is failed when content is different or a finding is high or critical.
-/// 3. Else it is inconclusive when content is, or when only the sdist stood in for the source.
+/// 3. Else it is inconclusive when content is, when only the sdist stood in for the source, or when it could not be
+///    found out whether the repository is still the one of earlier releases.
 /// 4. Else it is verified.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Judgement {
@@ -89,15 +90,22 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         ),
         (reason, detail, _) => (reason, detail),
     };
+    let unasked = unasked(evidence);
     let serious = findings
         .iter()
         .any(|finding| finding.severity >= Severity::High);
     let outcome = if content == Content::Different || serious {
         Outcome::Failed
-    } else if content == Content::Inconclusive || basis == Some(Basis::Sdist) {
+    } else if content == Content::Inconclusive || basis == Some(Basis::Sdist) || unasked.is_some() {
         Outcome::Inconclusive
     } else {
         Outcome::Verified
+    };
+    let (reason, detail) = match (outcome, reason, unasked) {
+        (Outcome::Inconclusive, None, Some(unasked)) => {
+            (Some(InconclusiveReason::Unavailable), Some(unasked))
+        }
+        _ => (reason, detail),
     };
     Judgement {
         outcome,
@@ -106,6 +114,19 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         reason,
         detail,
         findings,
+    }
+}
+
+/// Who did not answer whether the repository is still the one of earlier releases.
+fn unasked(evidence: &Evidence) -> Option<String> {
+    match evidence.source.as_ref()?.previous_repository.as_ref()? {
+        PreviousRepository::Other(_) => None,
+        PreviousRepository::Silent { repository, reason } => Some(format!(
+            "an earlier release named `{repository}`, which did not answer: {reason}"
+        )),
+        PreviousRepository::Untold { version, reason } => Some(format!(
+            "the registry does not tell which repository the earlier release {version} named: {reason}"
+        )),
     }
 }
 

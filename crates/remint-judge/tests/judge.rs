@@ -289,7 +289,18 @@ fn what_is_wrong_with_the_source_is_told() {
         },
         "previous-repository-silent",
         Severity::Medium,
-        Outcome::Verified,
+        Outcome::Inconclusive,
+    );
+    check(
+        |e| {
+            pin(e).previous_repository = Some(PreviousRepository::Untold {
+                version: "1.2.2".into(),
+                reason: "HTTP status 503".into(),
+            });
+        },
+        "previous-repository-silent",
+        Severity::Medium,
+        Outcome::Inconclusive,
     );
     check(
         |e| {

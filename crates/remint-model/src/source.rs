@@ -331,6 +331,13 @@ pub enum PreviousRepository {
         /// What git or the network said.
         reason: String,
     },
+    /// The registry does not tell what an earlier release named.
+    Untold {
+        /// Which release.
+        version: String,
+        /// What the registry or the network said.
+        reason: String,
+    },
 }
 
 impl SourcePin {

@@ -49,6 +49,7 @@ pub(crate) fn release(
             Some(Earlier {
                 before: index.seconds_between(version, &chosen),
                 claims: claims::of(&documents.take(version)?),
+                untold: None,
                 version: version.parse().ok()?,
             })
         })

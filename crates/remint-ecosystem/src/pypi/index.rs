@@ -293,6 +293,7 @@ fn earlier(
             version: (*version).clone(),
             before: before(parsed),
             claims: Vec::new(),
+            untold: None,
         })
         .collect()
 }

@@ -63,18 +63,27 @@ impl Registries {
         };
         let mut release = read(None, version)?;
         let of = release.version.clone();
-        if let Some(document) = self.release_document(&url, name, &of).await?
+        // The file's own metadata makes the same claims, so this document is a convenience.
+        if let Ok(document) = self.release_document(&url, name, &of).await?
             && let Ok(told) = read(Some(&document.bytes), Some(&of))
         {
             release.claims = told.claims;
         }
         for earlier in &mut release.earlier {
             let of = earlier.version.clone();
-            earlier.claims = match self.release_document(&url, name, &of).await? {
-                Some(document) => read(Some(&document.bytes), Some(&of))
-                    .map_or_else(|_| Vec::new(), |told| told.claims),
-                None => self.metadata_claims(&url, &page, name, &of).await,
+            let in_document = match self.release_document(&url, name, &of).await? {
+                Ok(document) => read(Some(&document.bytes), Some(&of))
+                    .map(|told| told.claims)
+                    .map_err(|error| Some(error.to_string())),
+                Err(untold) => Err(untold),
             };
+            match in_document {
+                Ok(claims) => earlier.claims = claims,
+                Err(untold) => match self.metadata_claims(&url, &page, name, &of).await? {
+                    Ok(claims) => earlier.claims = claims,
+                    Err(also) => earlier.untold = untold.or(also),
+                },
+            }
         }
         Ok(release)
     }
@@ -86,9 +95,9 @@ impl Registries {
         page: &Metadata,
         name: &PackageName,
         version: &Version,
-    ) -> Vec<RepositoryClaim> {
+    ) -> Result<Told<Vec<RepositoryClaim>>, FetchError> {
         let Ok(read) = SimplePage::read(&page.bytes, page.media_type.as_deref(), url) else {
-            return Vec::new();
+            return Ok(Err(None));
         };
         let beside = read
             .files
@@ -101,15 +110,12 @@ impl Registries {
             })
             .and_then(|file| format!("{}.metadata", file.url).parse::<Url>().ok());
         let Some(beside) = beside else {
-            return Vec::new();
+            return Ok(Err(None));
         };
-        // Only a comparison with the past hangs on it, and that can do without.
-        self.document(&self.python, &beside, "*/*", Tokens::AsConfigured)
-            .await
-            .map_or_else(
-                |_| Vec::new(),
-                |found| locate::metadata_claims(&found.bytes),
-            )
+        let found = self
+            .document(&self.python, &beside, "*/*", Tokens::AsConfigured)
+            .await;
+        Ok(told(found)?.map(|found| locate::metadata_claims(&found.bytes)))
     }
 
     /// `/pypi/NAME/VERSION/json` beside `/simple/`, which PyPI has and most mirrors have not.
@@ -118,27 +124,33 @@ impl Registries {
         page: &Url,
         name: &PackageName,
         version: &Version,
-    ) -> Result<Option<Metadata>, FetchError> {
+    ) -> Result<Told<Metadata>, FetchError> {
         if !page.path().ends_with(&format!("/simple/{name}/")) {
-            return Ok(None);
+            return Ok(Err(None));
         }
         let Ok(url) = page.join(&format!("../../pypi/{name}/{version}/json")) else {
-            return Ok(None);
+            return Ok(Err(None));
         };
-        match self
-            .document(&self.python, &url, "application/json", Tokens::AsConfigured)
-            .await
-        {
-            Ok(document) => Ok(Some(document)),
-            // The files' own metadata makes the same claims, so this document is a convenience.
-            Err(
-                FetchError::NotFound(_)
-                | FetchError::Offline(_)
-                | FetchError::Denied { .. }
-                | FetchError::TooLarge { .. }
-                | FetchError::Unavailable { .. },
-            ) => Ok(None),
-            Err(error) => Err(error),
-        }
+        told(
+            self.document(&self.python, &url, "application/json", Tokens::AsConfigured)
+                .await,
+        )
+    }
+}
+
+/// What a registry tells beside its index, or why it does not: without a reason, it has no such document at all.
+type Told<T> = Result<T, Option<String>>;
+
+fn told<T>(answer: Result<T, FetchError>) -> Result<Told<T>, FetchError> {
+    match answer {
+        Ok(document) => Ok(Ok(document)),
+        // Most mirrors do not have them, or not for everybody.
+        Err(FetchError::NotFound(_) | FetchError::Denied { .. }) => Ok(Err(None)),
+        Err(
+            error @ (FetchError::Offline(_)
+            | FetchError::TooLarge { .. }
+            | FetchError::Unavailable { .. }),
+        ) => Ok(Err(Some(error.to_string()))),
+        Err(error) => Err(error),
     }
 }

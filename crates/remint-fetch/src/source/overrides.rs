@@ -90,6 +90,11 @@ struct Named {
 }
 
 fn resolve(opened: &Opened, reference: &str) -> Result<Option<Named>, GitError> {
+    let hexadecimal = reference.bytes().all(|b| b.is_ascii_hexdigit());
+    // As with git, a full id is never a name: a branch of that name would stand for whatever its owner likes.
+    if hexadecimal && reference.len() == 40 {
+        return by_id(opened, &reference.to_ascii_lowercase());
+    }
     let short = reference
         .strip_prefix("refs/tags/")
         .or_else(|| reference.strip_prefix("refs/heads/"))
@@ -108,7 +113,9 @@ fn resolve(opened: &Opened, reference: &str) -> Result<Option<Named>, GitError> 
             reach: Reach::Given,
         }));
     }
-    if let Some(branch) = known(&advertised.branches) {
+    if let Some(branch) =
+        known(&advertised.branches).filter(|_| !reference.starts_with("refs/tags/"))
+    {
         return Ok(Some(Named {
             commit: branch.peeled,
             name: Some(branch.name),
@@ -125,7 +132,6 @@ fn resolve(opened: &Opened, reference: &str) -> Result<Option<Named>, GitError> 
             reach: Reach::Given,
         }));
     }
-    let hexadecimal = reference.bytes().all(|b| b.is_ascii_hexdigit());
     if !hexadecimal || reference.len() < SHORTEST || reference.len() > 40 {
         return Ok(None);
     }

@@ -31,6 +31,12 @@ pub(super) fn other_repository(
     settings: &GitSettings,
     user: &UserConfiguration,
 ) -> Option<PreviousRepository> {
+    let untold = request.release?.earlier.iter().find_map(|earlier| {
+        Some(PreviousRepository::Untold {
+            version: earlier.version.to_string(),
+            reason: earlier.untold.clone()?,
+        })
+    });
     // A release that names none says nothing: what counts is the one before it.
     let named: Vec<(&Earlier, Vec<&RepositoryUrl>)> = request
         .release?
@@ -50,7 +56,7 @@ pub(super) fn other_repository(
             })
             .count();
         let Some(first) = named.get(row).and_then(|(_, urls)| urls.first()) else {
-            return silent;
+            return silent.or(untold);
         };
         let settled = row >= SETTLED_RELEASES
             && named.get(row - 1).is_some_and(|(earlier, _)| {

@@ -192,6 +192,9 @@ pub(crate) struct Wanted {
     pub(crate) uploaded: Option<i64>,
 }
 
+/// In place of what an earlier release named, where the registry does not tell.
+pub(crate) const UNTOLD: &str = "untold";
+
 impl Wanted {
     pub(crate) fn new(ecosystem: Ecosystem, name: &str, version: &str, url: &str) -> Self {
         let version: remint_model::Version = version.parse().unwrap();
@@ -274,11 +277,12 @@ impl Wanted {
             .map(|(url, days)| Earlier {
                 version: "0.0.9".parse().unwrap(),
                 before: days.map(|days| days * 24 * 3600),
-                claims: if url.is_empty() {
+                claims: if ["", UNTOLD].contains(url) {
                     Vec::new()
                 } else {
                     vec![claim(url)]
                 },
+                untold: (*url == UNTOLD).then(|| "HTTP status 503".to_owned()),
             })
             .collect();
         self

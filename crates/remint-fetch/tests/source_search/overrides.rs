@@ -34,6 +34,30 @@ fn tags_branches_and_commits_can_be_named() {
 }
 
 #[test]
+fn a_full_id_is_the_commit_and_no_branch_of_that_name() {
+    let world = World::new();
+    let repository = two_versions(&world);
+    let meant = repository.head();
+    repository.commit(&[("index.js", "something else\n")]);
+    let branch =
+        |name: &str| repository.git(&["update-ref", &format!("refs/heads/{name}"), "HEAD"]);
+    branch(meant.as_str());
+    let find = |reference: &str| {
+        let found = world.find(&Wanted::npm("thing", "1.2.3").reference(reference));
+        found.map(|found| found.pin.commit)
+    };
+    assert_eq!(find(meant.as_str()).unwrap(), meant);
+    let full = format!("refs/heads/{meant}");
+    assert_eq!(find(&full).unwrap(), repository.head());
+    // A name that is no commit's id stays unknown, whatever is called so.
+    let no_commit = "1".repeat(40);
+    branch(&no_commit);
+    assert!(find(&no_commit).is_err());
+    branch("v9");
+    assert!(find("refs/tags/v9").is_err());
+}
+
+#[test]
 fn a_commit_that_nothing_reaches_can_be_named_and_is_called_unreachable() {
     let world = World::new();
     let repository = two_versions(&world);

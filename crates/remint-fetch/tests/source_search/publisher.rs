@@ -4,7 +4,7 @@ use remint_fetch::source::FoundSource;
 use remint_fetch::source::SourceError;
 use remint_model::{CommitId, FoundBy, PreviousRepository};
 
-use crate::fixture::{Wanted, World, claim, manifest, notes, short};
+use crate::fixture::{UNTOLD, Wanted, World, claim, manifest, notes, short};
 
 #[test]
 fn git_head_is_taken_where_no_tag_exists() {
@@ -137,7 +137,7 @@ fn a_changed_repository_is_noticed_and_a_moved_one_is_not() {
 fn another(found: FoundSource) -> Option<String> {
     match found.pin.previous_repository? {
         PreviousRepository::Other(repository) => Some(repository),
-        PreviousRepository::Silent { .. } => None,
+        PreviousRepository::Silent { .. } | PreviousRepository::Untold { .. } => None,
     }
 }
 
@@ -170,6 +170,16 @@ fn an_old_repository_that_keeps_silent_is_neither_the_same_nor_another_one() {
         another(find(&[(SILENT, None), (OTHER, None)])).as_deref(),
         Some(OTHER)
     );
+    let untold = find(&[(UNTOLD, None)]).pin.previous_repository;
+    assert!(
+        matches!(untold, Some(PreviousRepository::Untold { .. })),
+        "{untold:?}"
+    );
+    assert_eq!(
+        another(find(&[(UNTOLD, None), (OTHER, None)])).as_deref(),
+        Some(OTHER)
+    );
+    assert_eq!(find(&[("", None)]).pin.previous_repository, None);
 }
 
 #[test]

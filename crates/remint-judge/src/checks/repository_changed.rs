@@ -43,6 +43,17 @@ fn repository_changed(evidence: &Evidence) -> Vec<Finding> {
                     "previous": repository, "now": pin.repository, "reason": reason,
                 }),
             },
+            PreviousRepository::Untold { version, reason } => Finding {
+                id: "previous-repository-silent",
+                axis: Axis::Source,
+                severity: Severity::Medium,
+                message: format!(
+                    "the registry does not tell which repository the earlier release {version} named"
+                ),
+                evidence: json!({
+                    "earlier": version, "now": pin.repository, "reason": reason,
+                }),
+            },
         });
     }
     if let Some((registry, file)) = &evidence.repository_claims_disagree {
