@@ -4,21 +4,26 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-fn remint() -> Command {
-    Command::cargo_bin("remint").unwrap()
+/// The program, in this home and with caches of its own.
+fn remint(home: &Path) -> Command {
+    let mut program = Command::cargo_bin("remint").unwrap();
+    program
+        .env("HOME", home)
+        .env("REMINT_CACHE_DIR", home.join("cache"))
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .current_dir(home);
+    program
 }
 
 /// Runs with these arguments in an empty home; returns exit code, standard output and standard error.
 fn check(arguments: &[&str]) -> (i32, String, String) {
     let home = tempfile::tempdir().unwrap();
-    let output = remint()
-        .args(arguments)
-        .env("HOME", home.path())
-        .env("XDG_CACHE_HOME", home.path().join("cache"))
-        .env("XDG_CONFIG_HOME", home.path().join("config"))
-        .current_dir(home.path())
-        .output()
-        .unwrap();
+    run(remint(home.path()).args(arguments))
+}
+
+/// Its exit code, standard output and standard error.
+fn run(program: &mut Command) -> (i32, String, String) {
+    let output = program.output().unwrap();
     (
         output.status.code().unwrap(),
         String::from_utf8(output.stdout).unwrap(),
@@ -97,14 +102,9 @@ fn wrong_usage_ends_with_two_and_says_what_to_do() {
 fn a_file_of_another_registry_is_wrong_usage() {
     let home = tempfile::tempdir().unwrap();
     fs_err::write(home.path().join("x-1.0.0.tgz"), "any bytes").unwrap();
-    let output = remint()
-        .args(["verify-build", "pypi:x@1.0.0", "--artifact", "x-1.0.0.tgz"])
-        .env("REMINT_CACHE_DIR", home.path().join("cache"))
-        .current_dir(home.path())
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let arguments = ["verify-build", "pypi:x@1.0.0", "--artifact", "x-1.0.0.tgz"];
+    let (code, _, stderr) = run(remint(home.path()).args(arguments));
+    assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("it is no file of pypi"), "{stderr}");
 }
 
@@ -122,6 +122,12 @@ fn an_empty_variable_counts_for_nothing_and_a_wrong_one_is_named() {
     let (code, _, stderr) = offline(home.path(), &[], &[("REMINT_COLOR", "blue")]);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("REMINT_COLOR is `blue`"), "{stderr}");
+    let (code, _, stderr) = offline(home.path(), &[], &[("PIP_INDEX_URL", "not a URL")]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(
+        stderr.contains("`PIP_INDEX_URL` cannot be used"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -138,19 +144,15 @@ fn the_doctor_says_when_no_registry_answers_and_names_the_proxy() {
     let home = tempfile::tempdir().unwrap();
     // Nothing listens on the discard port.
     let nowhere = "http://127.0.0.1:9/";
-    let output = remint()
+    let mut doctor = remint(home.path());
+    doctor
         .arg("doctor")
-        .env("HOME", home.path())
-        .env("REMINT_CACHE_DIR", home.path().join("cache"))
         .env("npm_config_registry", nowhere)
         .env("PIP_INDEX_URL", nowhere)
         .env("http_proxy", "http://user:secret@127.0.0.1:9")
-        .env("no_proxy", "")
-        .current_dir(home.path())
-        .output()
-        .unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(3), "{stdout}");
+        .env("no_proxy", "");
+    let (code, stdout, _) = run(&mut doctor);
+    assert_eq!(code, 3, "{stdout}");
     assert!(stdout.contains("no registry answers"), "{stdout}");
     let proxy = "a proxy is configured: `http://127.0.0.1:9/`";
     assert!(stdout.contains(proxy), "{stdout}");
@@ -185,22 +187,15 @@ fn whoever_reads_from_a_pipe_gets_the_answer_and_the_pipe_stays() {
 
 /// Runs `verify-build npm:x@1.0.0 --offline --format json` in this home with more arguments and variables.
 fn offline(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
-    let output = remint()
+    let mut program = remint(home);
+    program
         .args(["verify-build", "npm:x@1.0.0", "--offline"])
         .env("REMINT_FORMAT", "json")
-        .args(arguments)
-        .env("HOME", home)
-        .env("REMINT_CACHE_DIR", home.join("cache"))
-        .env("XDG_CONFIG_HOME", home.join("config"))
-        .envs(variables.iter().copied())
-        .current_dir(home)
-        .output()
-        .unwrap();
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(output.stdout).unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
-    )
+        .args(arguments);
+    for (name, value) in variables {
+        program.env(name, value);
+    }
+    run(&mut program)
 }
 
 #[test]
@@ -264,14 +259,8 @@ fn caches_are_kept_below_their_limit_once_a_day() {
 fn a_settings_file_with_a_typo_is_refused_with_its_name() {
     let home = tempfile::tempdir().unwrap();
     fs_err::write(home.path().join("remint.toml"), "memroy = \"4G\"\n").unwrap();
-    let output = remint()
-        .args(["verify-build", "npm:x@1.0.0", "--offline"])
-        .env("HOME", home.path())
-        .current_dir(home.path())
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let (code, _, stderr) = offline(home.path(), &[], &[]);
+    assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("remint.toml"), "{stderr}");
     assert!(stderr.contains("memroy"), "{stderr}");
 }

@@ -11,6 +11,14 @@ pub enum FetchError {
     /// The registry answered that it does not have this.
     #[error("`{0}` does not exist")]
     NotFound(String),
+    /// The registry has the package, and not what was asked for of it.
+    #[error("`{url}` has no {what}")]
+    Lacks {
+        /// The package's document, without credentials.
+        url: String,
+        /// The version or file.
+        what: String,
+    },
     /// The registry did not answer, or only with errors of its own, after several tries.
     #[error("`{url}` is unavailable: {reason}")]
     Unavailable {
@@ -113,13 +121,14 @@ impl FetchError {
     /// Parsed metadata that does not hold what was asked for.
     pub(crate) fn metadata(url: impl Into<String>, source: MetadataError) -> Self {
         match source {
-            MetadataError::NoSuchVersion { version, newest } => Self::NotFound(format!(
-                "{} version {version} (newest: {newest})",
-                url.into()
-            )),
-            MetadataError::NoFile(version) => {
-                Self::NotFound(format!("a file of {} version {version}", url.into()))
-            }
+            MetadataError::NoSuchVersion { version, newest } => Self::Lacks {
+                url: url.into(),
+                what: format!("version {version} (newest: {newest})"),
+            },
+            MetadataError::NoFile(version) => Self::Lacks {
+                url: url.into(),
+                what: format!("file of version {version}"),
+            },
             source @ (MetadataError::Missing(_) | MetadataError::Malformed { .. }) => {
                 Self::Malformed {
                     url: url.into(),

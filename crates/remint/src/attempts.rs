@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::report::{Tried, count_words};
 use crate::resolve::Case;
 use crate::settings::given_size;
-use crate::vouching::Fuller;
+use crate::vouching::{AtStake, Fuller};
 
 /// What came of the plans.
 pub(crate) struct Attempted {
@@ -48,6 +48,8 @@ struct Candidate {
     executed: Executed,
     /// What it came to, or why it says nothing.
     compared: Result<Match, ResultEvidence>,
+    /// The same for people.
+    words: String,
 }
 
 /// Tries the plans; at least one.
@@ -104,13 +106,17 @@ pub(crate) async fn attempt(
             }
         };
         if let Ok(Match { comparison, .. }) = &compared {
-            let (tree, edits) = (&located.found.tree, &plan.edits);
-            let format = case.artifact.format;
+            let at_stake = AtStake {
+                format: case.artifact.format,
+                survey,
+                tree: &located.found.tree,
+                edits: &plan.edits,
+            };
             let objection = if plan.worth == Worth::Shortcut {
-                fuller.objection_to_shortcut(format, survey, tree, edits)
+                fuller.objection_to_shortcut(at_stake)
             } else {
                 fuller.learn(comparison, &executed.record.failed_commands);
-                fuller.objection(format, survey, tree, edits)
+                fuller.objection(at_stake)
             };
             let objection = objection.filter(|_| distance <= 1);
             if let Some(why) = objection {
@@ -124,7 +130,7 @@ pub(crate) async fn attempt(
         stage.end(&format!("{}: {words} ({commands})", plan.variant));
         tried.push(Tried {
             variant: plan.variant.clone(),
-            result: words,
+            result: words.clone(),
         });
         if let BuildOutcome::Failed(failure) = &executed.outcome
             && failure.phase == Some(Phase::Install)
@@ -151,17 +157,17 @@ pub(crate) async fn attempt(
                 plan: plan.clone(),
                 executed,
                 compared,
+                words,
             });
         } else if let (Some(what), Some(best)) = (unasked, &mut best)
-            && best.distance > 1
+            && best.compared.is_ok()
         {
             // That plan might have matched: a registry's silence is no difference.
-            let closest = tried.iter().rev().nth(1);
-            let closest = closest.map_or(String::new(), |tried| format!(" ({})", tried.result));
             best.compared = Err(not_compared(
                 InconclusiveReason::Unavailable,
                 format!(
-                    "what was built differs{closest}, and one more build could not be tried: {what}"
+                    "what was built differs ({}), and one more build could not be tried: {what}",
+                    best.words
                 ),
             ));
         }

@@ -1,5 +1,6 @@
 //! Errors of the run itself: how they are told, and how the process ends because of them.
 
+use remint_fetch::FetchError;
 use remint_sandbox::SandboxError;
 
 use crate::exit::Exit;
@@ -21,10 +22,20 @@ pub(crate) fn tell(error: &anyhow::Error) {
     terminal::tell_error(error, hint.as_deref());
 }
 
+/// Whether settings of the user's other clients cannot be used: he has to change them first.
+fn is_configuration(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(
+            cause.downcast_ref::<FetchError>(),
+            Some(FetchError::Configuration { .. })
+        )
+    })
+}
+
 /// The exit code that belongs to the error.
 pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     // A context is found by `downcast_ref` on the error, not in the chain of causes.
-    if error.downcast_ref::<Usage>().is_some() {
+    if error.downcast_ref::<Usage>().is_some() || is_configuration(error) {
         Exit::Usage
     } else if error.downcast_ref::<Interrupted>().is_some() {
         Exit::Interrupted

@@ -14,7 +14,9 @@ pub(crate) enum Unfetched {
 /// Sorts an error.
 pub(crate) const fn sort(error: &FetchError) -> Unfetched {
     match error {
-        FetchError::NotFound(_) => Unfetched::Because(InconclusiveReason::NotFound),
+        FetchError::NotFound(_) | FetchError::Lacks { .. } => {
+            Unfetched::Because(InconclusiveReason::NotFound)
+        }
         FetchError::Unavailable { .. } | FetchError::Denied { .. } | FetchError::Offline(_) => {
             Unfetched::Because(InconclusiveReason::Unavailable)
         }

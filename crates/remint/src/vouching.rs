@@ -12,6 +12,31 @@ use remint_model::{
 /// Folders that hold what was built, by convention.
 const BUILT: [&str; 7] = ["build", "bundle", "bundled", "cjs", "dist", "esm", "out"];
 
+/// What was published, and what a build of it starts from.
+#[derive(Clone, Copy)]
+pub(crate) struct AtStake<'a> {
+    pub(crate) format: ArtifactFormat,
+    pub(crate) survey: &'a Survey,
+    pub(crate) tree: &'a SourceTree,
+    /// What the plan writes into the tree.
+    pub(crate) edits: &'a [Edit],
+}
+
+impl AtStake<'_> {
+    /// What the build finds in its tree, the edits of its plan included.
+    fn committed(self) -> BTreeSet<CommitId> {
+        let edited = self
+            .edits
+            .iter()
+            .map(|edit| CommitId::of_blob(&edit.content));
+        let entries = self.tree.entries.values();
+        entries
+            .map(|entry| entry.blob.clone())
+            .chain(edited)
+            .collect()
+    }
+}
+
 /// What plans with all steps of the source made of the published paths.
 #[derive(Debug, Default)]
 pub(crate) struct Fuller {
@@ -40,27 +65,22 @@ impl Fuller {
     }
 
     /// Why the match of one of them proves nothing after all.
-    pub(crate) fn objection(
-        &self,
-        format: ArtifactFormat,
-        survey: &Survey,
-        tree: &SourceTree,
-        edits: &[Edit],
-    ) -> Option<String> {
+    pub(crate) fn objection(&self, at_stake: AtStake<'_>) -> Option<String> {
         // Code that is committed, and whatever lies where built files do, may be what such a command writes.
         let command = self.failed.first()?;
-        let committed = committed(tree, edits);
+        let committed = at_stake.committed();
         let is_suspect = |entry: &&SurveyEntry| {
             let folders = entry.path.as_str().rsplit_once('/');
             let mut folders = folders.map_or("", |(folders, _)| folders).split('/');
             let runs = matches!(
-                class_of_path(format, &entry.path),
+                class_of_path(at_stake.format, &entry.path),
                 Class::Startup | Class::InstallScript | Class::Native | Class::Executable
             );
             (runs || folders.any(|folder| BUILT.contains(&folder)))
                 && committed.contains(&entry.blob)
         };
-        survey.entries.iter().find(is_suspect).map(|entry| {
+        let entries = &at_stake.survey.entries;
+        entries.iter().find(is_suspect).map(|entry| {
             format!(
                 "`{}` is as it was committed, and `{command}`, which may be what makes it, failed here",
                 entry.path
@@ -69,13 +89,7 @@ impl Fuller {
     }
 
     /// Why the match of a plan that leaves out steps proves nothing.
-    pub(crate) fn objection_to_shortcut(
-        &self,
-        format: ArtifactFormat,
-        survey: &Survey,
-        tree: &SourceTree,
-        edits: &[Edit],
-    ) -> Option<String> {
+    pub(crate) fn objection_to_shortcut(&self, at_stake: AtStake<'_>) -> Option<String> {
         if !self.built {
             return Some(
                 "it leaves out steps that the source names, and with them nothing was built"
@@ -83,9 +97,9 @@ impl Fuller {
             );
         }
         // Wherever it lies: packages are not laid out as their repositories are.
-        let committed = committed(tree, edits);
-        survey
-            .entries
+        let committed = at_stake.committed();
+        let entries = &at_stake.survey.entries;
+        entries
             .iter()
             .find(|entry| self.written.contains(&entry.path) && committed.contains(&entry.blob))
             .map(|entry| {
@@ -94,18 +108,8 @@ impl Fuller {
                     entry.path
                 )
             })
-            .or_else(|| self.objection(format, survey, tree, edits))
+            .or_else(|| self.objection(at_stake))
     }
-}
-
-/// What the build found in its tree, the edits of its plan included.
-fn committed(tree: &SourceTree, edits: &[Edit]) -> BTreeSet<CommitId> {
-    let edited = edits.iter().map(|edit| CommitId::of_blob(&edit.content));
-    tree.entries
-        .values()
-        .map(|entry| entry.blob.clone())
-        .chain(edited)
-        .collect()
 }
 
 #[cfg(test)]
@@ -114,8 +118,16 @@ mod tests {
 
     use super::*;
 
-    const FORMAT: ArtifactFormat = ArtifactFormat::NpmTarball;
     const COMMITTED: &[u8] = b"as committed";
+
+    fn at_stake<'a>(survey: &'a Survey, tree: &'a SourceTree, edits: &'a [Edit]) -> AtStake<'a> {
+        AtStake {
+            format: ArtifactFormat::NpmTarball,
+            survey,
+            tree,
+            edits,
+        }
+    }
 
     fn path(text: &str) -> EntryPath {
         text.parse().unwrap()
@@ -166,12 +178,12 @@ mod tests {
         let mut fuller = Fuller::default();
         assert!(
             fuller
-                .objection_to_shortcut(FORMAT, published, tree, &[])
+                .objection_to_shortcut(at_stake(published, tree, &[]))
                 .is_some_and(|why| why.contains("nothing was built"))
         );
         fuller.learn(comparison, &[]);
         fuller
-            .objection_to_shortcut(FORMAT, published, tree, &[])
+            .objection_to_shortcut(at_stake(published, tree, &[]))
             .is_none()
     }
 
@@ -230,12 +242,12 @@ mod tests {
         let tree = tree("server/core.js", b"before the edit");
         let package = published("server/core.js");
         assert_eq!(
-            fuller.objection_to_shortcut(FORMAT, &package, &tree, &[]),
+            fuller.objection_to_shortcut(at_stake(&package, &tree, &[])),
             None
         );
         assert!(
             fuller
-                .objection_to_shortcut(FORMAT, &package, &tree, &[edit])
+                .objection_to_shortcut(at_stake(&package, &tree, &[edit]))
                 .is_some()
         );
     }
@@ -247,9 +259,9 @@ mod tests {
             let mut fuller = Fuller::default();
             fuller.learn(&Comparison::Identical, failed);
             let (survey, tree) = (self::published(published), tree(committed, COMMITTED));
-            let objection = fuller.objection(FORMAT, &survey, &tree, &[]);
+            let objection = fuller.objection(at_stake(&survey, &tree, &[]));
             assert_eq!(
-                fuller.objection_to_shortcut(FORMAT, &survey, &tree, &[]),
+                fuller.objection_to_shortcut(at_stake(&survey, &tree, &[])),
                 objection
             );
             objection.is_some()

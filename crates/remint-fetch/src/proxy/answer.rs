@@ -58,7 +58,7 @@ impl Shared {
     /// Writes down why something could not be fetched.
     pub(super) fn failed(&self, url: &str, error: &FetchError, wanted: Wanted) -> Answer {
         match error {
-            FetchError::NotFound(_) => {
+            FetchError::NotFound(_) | FetchError::Lacks { .. } => {
                 if wanted == Wanted::File {
                     self.record.gone(url);
                 }

@@ -186,7 +186,7 @@ async fn a_range_means_what_was_out_at_the_time() {
         assert_eq!(ready.version, expect);
     }
     let error = provide(&user, "9.9.9", None).await.unwrap_err();
-    assert!(matches!(error, FetchError::NotFound(_)), "{error}");
+    assert!(matches!(error, FetchError::Lacks { .. }), "{error}");
     let error = provide(&user, "^9", None).await.unwrap_err();
     assert!(matches!(error, FetchError::Tool { .. }), "{error}");
 }
