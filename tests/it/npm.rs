@@ -338,6 +338,44 @@ fn a_build_that_fails_says_where() {
 }
 
 #[test]
+fn a_branch_that_explains_what_the_default_one_does_not_is_built_and_told() {
+    const PAYLOAD: &str = "export const answer = () => \"payload\";\n";
+    let release = release(&[]);
+    let repository = git2::Repository::open(&release.repository).unwrap();
+    // Without the tag all of the history is searched.
+    repository.tag_delete("v1.0.0").unwrap();
+    let base = repository.head().unwrap().peel_to_commit().unwrap();
+    let mut index = git2::Index::new().unwrap();
+    index.read_tree(&base.tree().unwrap()).unwrap();
+    let mut entry = index.get_path(Path::new("lib/answer.js"), 0).unwrap();
+    entry.id = repository.blob(PAYLOAD.as_bytes()).unwrap();
+    index.add(&entry).unwrap();
+    let tree = index.write_tree_to(&repository).unwrap();
+    let tree = repository.find_tree(tree).unwrap();
+    let author = base.author();
+    let patch = repository
+        .commit(
+            Some("refs/heads/patch"),
+            &author,
+            &author,
+            "Patch",
+            &tree,
+            &[&base],
+        )
+        .unwrap();
+
+    let answer = release.verify(&release.file);
+    assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
+
+    let answer = release.tampered(|entries| {
+        tamper::entry(entries, "package/lib/answer.js").content = PAYLOAD.as_bytes().to_vec();
+    });
+    assert_eq!(answer.outcome(), ("failed", "equivalent"), "{answer:?}");
+    assert_eq!(answer.findings()["commit-off-main"], "high", "{answer:?}");
+    assert_eq!(answer.target()["source"]["commit"], patch.to_string());
+}
+
+#[test]
 fn a_verdict_stands_also_where_its_evidence_cannot_be_kept() {
     let world = World::new();
     let manifest = r#"{

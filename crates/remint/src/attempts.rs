@@ -41,6 +41,30 @@ pub(crate) struct Attempted {
     pub(crate) compare_seconds: f64,
 }
 
+impl Attempted {
+    /// Whether what came closest differs.
+    pub(crate) const fn is_different(&self) -> bool {
+        matches!(
+            self.result,
+            ResultEvidence::Compared {
+                comparison: Comparison::Different { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether a plan reproduced the published file.
+    pub(crate) const fn is_match(&self) -> bool {
+        matches!(
+            self.result,
+            ResultEvidence::Compared {
+                comparison: Comparison::Identical | Comparison::Equivalent { .. },
+                ..
+            }
+        )
+    }
+}
+
 /// A result, with how close it came: smaller is closer.
 struct Candidate {
     distance: usize,

@@ -20,6 +20,16 @@ pub(crate) struct Located {
 }
 
 impl Located {
+    /// The commit that nothing vouches for and that may explain what this one does not.
+    pub(crate) fn otherwise(&self) -> Option<Self> {
+        Some(Self {
+            found: FoundSource::clone(self.found.otherwise.as_ref()?),
+            basis: self.basis,
+            notes: Vec::new(),
+            _unpacked: None,
+        })
+    }
+
     /// One line for people.
     pub(crate) fn words(&self) -> String {
         let pin = &self.found.pin;

@@ -94,7 +94,25 @@ pub(crate) async fn verify(
         progress.note(&plan_words(&plans));
     }
 
-    let attempted = attempt(case, &survey, &plans, &located, builder, progress).await?;
+    let mut attempted = attempt(case, &survey, &plans, &located, builder, progress).await?;
+    if attempted.is_different()
+        && let Some(otherwise) = located.otherwise()
+        && let Ok(plans) = planning::plans(case, &survey, &otherwise, builder)
+    {
+        let mut again = attempt(case, &survey, &plans, &otherwise, builder, progress).await?;
+        again.compare_seconds += attempted.compare_seconds;
+        if again.is_match() {
+            // It explains the file; that nothing vouches for its commit is a finding.
+            again.tried.splice(0..0, attempted.tried);
+            attempted = again;
+            evidence::add_source(&mut gathered, case, &otherwise.found);
+            report.notes.push(format!(
+                "{} does not explain it, commit {} does",
+                located.words(),
+                otherwise.found.pin.commit.short()
+            ));
+        }
+    }
     let unkept = request
         .keep
         .as_ref()

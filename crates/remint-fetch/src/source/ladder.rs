@@ -8,7 +8,7 @@
 //!
 //! The publisher's own hints never overrule a tag; what disagrees stays among the candidates. A branch other than
 //! the default one is no authority either, nor is a merge request: their commits are taken only where neither the
-//! default branch nor a tag has any for the release, and the pin says so. How well they fit is no reason, since
+//! default branch nor a tag has any for the release, or as what to build otherwise, and the pin says so. How well they fit is no reason, since
 //! whoever pushes them knows what was published.
 
 use git2::Oid;
@@ -171,9 +171,17 @@ impl Climb<'_> {
         // A tag that names the version says more than what somebody wrote on a branch.
         .filter(|chosen| history.is_vouched(chosen.id()) || !has_tag);
         if let Some(chosen) = chosen {
-            if let Some(conclusion) = self.in_proposals(&chosen, &history, &defaults)? {
-                return self.conclude_reached(&history, &versions, conclusion);
-            }
+            let candidates = self.candidates.clone();
+            let unvouched =
+                self.unvouched(&chosen, &history, &versions, &mut matcher, &defaults)?;
+            let candidates = std::mem::replace(&mut self.candidates, candidates);
+            let otherwise = match unvouched {
+                Some(conclusion) if !history.is_vouched(chosen.id()) => {
+                    self.candidates = candidates;
+                    return self.conclude_reached(&history, &versions, conclusion);
+                }
+                unvouched => unvouched.map(|conclusion| (conclusion, candidates)),
+            };
             self.note_git_head(&history, chosen.id(), &objects);
             let found_by = match (stale.is_empty(), chosen.found_by) {
                 (false, FoundBy::VersionCommit) => FoundBy::Neighbour,
@@ -181,7 +189,16 @@ impl Climb<'_> {
             };
             let reach = history.reach(chosen.id());
             let conclusion = chosen.conclusion(found_by, reach);
-            return self.conclude_reached(&history, &versions, conclusion);
+            let mut found = self.conclude_reached(&history, &versions, conclusion)?;
+            if let Some((conclusion, candidates)) = otherwise {
+                self.candidates = candidates;
+                found.otherwise = match self.conclude_reached(&history, &versions, conclusion) {
+                    Ok(otherwise) => Some(Box::new(otherwise)),
+                    Err(Stop::Git(error)) if !error.is_remote() => return Err(error.into()),
+                    Err(Stop::Git(_) | Stop::NoSource(_)) => None,
+                };
+            }
+            return Ok(found);
         }
         if let Some(tagged) = stale
             .into_iter()
@@ -276,10 +293,39 @@ impl Climb<'_> {
         }
     }
 
-    /// Where neither the default branch nor a tag has the version, and other branches do not explain what was
-    /// published: a commit of a merge request that carries the version, fits better and leaves nothing stale.
-    /// Histories are rewritten, and merge requests keep the old commits; but anyone can open one, so the pin says
-    /// that no branch or tag reaches it.
+    /// Where what was chosen does not explain all that was published: a commit of another branch that fits better
+    /// and leaves nothing stale, or else one of a merge request.
+    fn unvouched(
+        &mut self,
+        chosen: &Chosen,
+        history: &History,
+        versions: &Versions,
+        matcher: &mut Matcher<'_>,
+        defaults: &[AdvertisedRef],
+    ) -> Result<Option<Conclusion>, Stop> {
+        let objects = self.opened.store.objects()?;
+        if !self.leaves_stale(&objects, chosen) {
+            return Ok(None);
+        }
+        let uploaded = self.request.uploaded;
+        let branched =
+            neighbours::better_than(&chosen.facts, history, versions, matcher, uploaded, |id| {
+                !history.is_vouched(id)
+            })
+            .filter(|better| !self.leaves_stale(&objects, better));
+        match branched {
+            Some(branched) => {
+                self.note_git_head(history, branched.id(), &objects);
+                let reach = history.reach(branched.id());
+                Ok(Some(branched.conclusion(FoundBy::Neighbour, reach)))
+            }
+            None => self.in_proposals(chosen, history, defaults),
+        }
+    }
+
+    /// A commit of a merge request that carries the version, fits better and leaves nothing stale. Histories are
+    /// rewritten, and merge requests keep the old commits; but anyone can open one, so the pin says that no branch
+    /// or tag reaches it.
     fn in_proposals(
         &mut self,
         chosen: &Chosen,
@@ -287,10 +333,6 @@ impl Climb<'_> {
         defaults: &[AdvertisedRef],
     ) -> Result<Option<Conclusion>, Stop> {
         let store = &self.opened.store;
-        let objects = store.objects()?;
-        if history.is_vouched(chosen.id()) || !self.leaves_stale(&objects, chosen) {
-            return Ok(None);
-        }
         let proposals = match store.fetch_proposals() {
             Ok(proposals) => proposals,
             Err(error) if error.is_remote() => return Ok(None),

@@ -68,6 +68,10 @@ pub struct FoundSource {
     pub tree: SourceTree,
     /// Lays the commit out for a build.
     pub checkout: Checkout,
+    /// A commit that neither the default branch nor a tag vouches for and that seems to fit better. It is to be
+    /// built only where the one above does not explain the published file: whoever pushes a branch or opens a merge
+    /// request knows what was published.
+    pub otherwise: Option<Box<Self>>,
 }
 
 /// Finds the source of a release.
@@ -96,6 +100,9 @@ pub fn find_source(
         {
             found.pin.previous_repository =
                 previous::other_repository(request, &opened, commit, settings, user);
+            if let Some(otherwise) = &mut found.otherwise {
+                otherwise.pin.previous_repository = found.pin.previous_repository.clone();
+            }
         }
         Ok(found)
     })

@@ -102,6 +102,7 @@ pub(super) fn conclude(
         pin,
         tree: read.tree,
         checkout,
+        otherwise: None,
     })
 }
 

@@ -48,6 +48,8 @@ pub(super) fn climb(
     let Some(named_in) = naming(&found.tree, &wanted) else {
         return Err(refused);
     };
+    // Whether it publishes under that name was asked of this commit alone.
+    found.otherwise = None;
     found.pin.renamed = Some(Renaming {
         found: unscoped,
         wanted,

@@ -54,10 +54,14 @@ fn a_branch_above_a_tag_never_replaces_it() {
 fn a_branch_beside_an_untagged_release_never_replaces_it() {
     let world = World::new();
     let (repository, released, patch) = patched(&world);
-    for content in ["payload\n", "honest\n"] {
+    for (content, otherwise) in [("payload\n", Some(&patch)), ("honest\n", None)] {
         let found = world.find(&published(content)).unwrap();
         assert_eq!(short(&found), (FoundBy::VersionCommit, None, &released));
         assert_eq!(found.pin.reach, Reach::DefaultOrTag);
+        // It is kept for the case that what stands first does not explain the published file.
+        let kept = found.otherwise.map(|otherwise| otherwise.pin);
+        assert_eq!(kept.as_ref().map(|pin| &pin.commit), otherwise);
+        assert!(kept.is_none_or(|pin| pin.reach == beside()));
     }
 
     // A tag of any name keeps a release branch green.

@@ -212,10 +212,12 @@ fn a_merge_request_alone_is_taken_only_beside_a_branch_and_called_unreachable() 
 
     // Anyone can open one: it never replaces what the default branch has.
     repository.git(&["merge", "--quiet", "--ff-only", "release"]);
-    for content in ["original\n", "rewritten\n"] {
+    for (content, otherwise) in [("original\n", Some(proposed)), ("rewritten\n", None)] {
         let found = with(content);
         assert_eq!(short(&found), (FoundBy::VersionCommit, None, &set));
         assert!(found.pin.reach.is_advertised());
+        let kept = found.otherwise.map(|otherwise| otherwise.pin.commit);
+        assert_eq!(kept, otherwise);
     }
 }
 
