@@ -8,6 +8,7 @@
 
 mod cli;
 mod client_config;
+mod conformance;
 #[cfg(target_os = "linux")]
 mod elsewhere;
 #[cfg(target_os = "linux")]

@@ -67,6 +67,7 @@ fn no_stage_knows_another() {
         "remint-compare",
         "remint-judge",
         "remint-sandbox",
+        "remint-attest",
     ] {
         let own = own(stage);
         assert!(

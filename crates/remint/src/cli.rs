@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Explain(Explain),
     Cache(Cache),
     Completions(Completions),
+    #[command(hide = true)]
+    Conformance(Conformance),
 }
 
 /// Rebuild published servers from source and compare
@@ -266,4 +268,48 @@ pub(crate) enum CacheAction {
 pub(crate) struct Completions {
     /// For which shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Speak the client protocol of the Sigstore conformance suite
+///
+/// For tests of the cryptography: a bundle that passes here says nothing about whom to trust.
+#[derive(Debug, Args)]
+pub(crate) struct Conformance {
+    #[command(subcommand)]
+    pub(crate) action: ConformanceAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConformanceAction {
+    /// Verify a bundle; exit code 0 when it is accepted, 1 when it is refused
+    #[command(group = clap::ArgGroup::new("signer").required(true).args(["certificate_identity", "key"]))]
+    VerifyBundle {
+        /// Trust the staging instance
+        #[arg(long, conflicts_with = "trusted_root")]
+        staging: bool,
+
+        /// The bundle
+        #[arg(long, value_name = "FILE")]
+        bundle: PathBuf,
+
+        /// Who must have signed
+        #[arg(long, value_name = "SAN", requires = "certificate_oidc_issuer")]
+        certificate_identity: Option<String>,
+
+        /// Who must vouch for the identity
+        #[arg(long, value_name = "URL", requires = "certificate_identity")]
+        certificate_oidc_issuer: Option<String>,
+
+        /// The public key that must have signed
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+
+        /// Whom to trust instead of the public-good instance
+        #[arg(long, value_name = "FILE")]
+        trusted_root: Option<PathBuf>,
+
+        /// The file, or `sha256:` and its digest
+        #[arg(value_name = "FILE_OR_DIGEST")]
+        artifact: String,
+    },
 }

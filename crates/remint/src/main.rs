@@ -90,6 +90,7 @@ fn run() -> anyhow::Result<Exit> {
             commands::cache::run(&arguments.action, &settings)
         }
         Command::Completions(arguments) => commands::completions::run(arguments),
+        Command::Conformance(arguments) => commands::conformance::run(&arguments.action),
     };
     // After an interruption some work may still be going on that cannot be told to stop.
     runtime.shutdown_timeout(LINGER);

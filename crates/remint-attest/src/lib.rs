@@ -1,0 +1,27 @@
+//! What one party rebuilt, everybody can check: statements about a judgement, signed, logged, and verified offline.
+//!
+//! Bytes and values come in, values go out: nothing here reads the clock, the environment or the network. Whom to
+//! believe is the caller's business; there is no default signer.
+
+mod bundle;
+mod compose;
+pub mod conformance;
+mod digests;
+mod key;
+pub mod log;
+pub mod predicate;
+mod refusal;
+mod roots;
+mod sign;
+mod statement;
+mod verify;
+
+pub use bundle::{Bundle, LARGEST_BUNDLE};
+pub use compose::{Judged, StatementKind, Unsigned, statements};
+pub use digests::ArtifactDigests;
+pub use key::{KeyError, KeyId, LARGEST_KEY, LogKey, PublicKey, SigningKey};
+pub use refusal::{Refusal, RefusalReason};
+pub use roots::{Instance, TrustRoot, TrustRootError};
+pub use sign::{SignError, Signed, sign_with_key};
+pub use statement::{PAYLOAD_TYPE, STATEMENT_TYPE, Statement, Subject};
+pub use verify::{Claims, ExpectedSigner, TimeEvidence, Verified};
