@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use remint_model::{
-    Artifact, BuildPlan, BuildRecord, Comparison, Failure, Judgement, Outcome, Published, Rebuilt,
-    Sha256, SourcePin, Target,
+    Artifact, BuildPlan, BuildRecord, Comparison, Content, Erasure, Failure, Judgement, Outcome,
+    Published, Rebuilt, Sha256, SourcePin, Target,
 };
 
 use crate::predicate::{
     AttemptV1, BuildDefinition, Builder, ComparisonResult, ComparisonV0_1, Configuration,
     ConfigurationNotes, ExternalParameters, InternalParameters, JudgementPolicy, Metadata,
-    ProvenanceV1, ResourceDescriptor, RunDetails, SourceParameters, SummaryV1, VerificationResult,
-    Verifier, uri,
+    ProvenanceV1, ResourceDescriptor, RunDetails, SourceParameters, SummaryContent, SummaryV1,
+    VerificationResult, Verifier, uri,
 };
 use crate::statement::{PAYLOAD_TYPE, Statement, Subject};
 
@@ -246,10 +246,7 @@ fn comparison(judged: &Judged<'_>) -> Option<Unsigned> {
             ComparisonResult::Passed => vec!["bitwise-equality".to_owned()],
             ComparisonResult::Warned | ComparisonResult::Failed => Vec::new(),
         },
-        warned_tests: erased
-            .iter()
-            .map(|erasure| format!("{}@{}", erasure.normaliser, erasure.version))
-            .collect(),
+        warned_tests: erased.iter().map(erasure_name).collect(),
         failed_tests: differences
             .iter()
             .take(MOST_PATHS)
@@ -270,6 +267,19 @@ fn summary(judged: &Judged<'_>, result: VerificationResult, inputs: &[Unsigned])
         verification_result: result,
         verified_levels: vec!["SLSA_BUILD_LEVEL_UNEVALUATED".to_owned()],
         slsa_version: "1.0".to_owned(),
+        content: match judged.judgement.content {
+            Content::Identical => SummaryContent::Identical,
+            Content::Equivalent => SummaryContent::Equivalent,
+            Content::Different => SummaryContent::Different,
+            Content::Inconclusive => SummaryContent::Inconclusive,
+        },
+        erasures: match judged.comparison {
+            Some(Comparison::Equivalent { erased } | Comparison::Different { erased, .. }) => {
+                erased.iter().map(erasure_name).collect()
+            }
+            Some(Comparison::Identical) | None => Vec::new(),
+        },
+        isolation: judged.build.map(|build| build.isolation.clone()),
     };
     let statement = Statement::new(published_subject(judged), uri::SUMMARY, predicate);
     Unsigned::new(StatementKind::Summary, &statement)
@@ -292,6 +302,10 @@ fn attempt(judged: &Judged<'_>) -> Unsigned {
     };
     let statement = Statement::new(published_subject(judged), uri::ATTEMPT, predicate);
     Unsigned::new(StatementKind::Attempt, &statement)
+}
+
+fn erasure_name(erasure: &Erasure) -> String {
+    format!("{}@{}", erasure.normaliser, erasure.version)
 }
 
 fn source_parameters(source: &SourcePin) -> SourceParameters {

@@ -8,12 +8,14 @@ mod compose;
 pub mod conformance;
 mod digests;
 mod key;
+pub mod layout;
 pub mod log;
 pub mod predicate;
 mod refusal;
 mod roots;
 mod sign;
 mod statement;
+pub mod trust;
 mod verify;
 
 pub use bundle::{Bundle, LARGEST_BUNDLE};

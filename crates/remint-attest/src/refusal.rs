@@ -89,6 +89,28 @@ reasons! {
     StatementMalformed = "statement-malformed",
     /// The statement is of a type that says nothing about a judgement.
     PredicateUnexpected = "predicate-unexpected",
+    /// The policy does not have whoever signed.
+    SignerUnknown = "signer-unknown",
+    /// The policy does not take the signer's word for this package.
+    OutOfScope = "out-of-scope",
+    /// The policy takes the signer's word no longer.
+    SignerExpired = "signer-expired",
+    /// The policy has revoked the signer.
+    SignerRevoked = "signer-revoked",
+    /// The attestation is about another release than the one that was asked for.
+    AnotherRelease = "another-release",
+    /// The attestation is older than the policy allows.
+    AttestationStale = "attestation-stale",
+    /// The policy limits the age, and nobody but the signer says when it was made.
+    TimeUnproven = "time-unproven",
+    /// The attestation was made later than now.
+    ClockDisagrees = "clock-disagrees",
+    /// The file is the same only under an erasure that the policy does not accept.
+    ErasureNotAccepted = "erasure-not-accepted",
+    /// The rebuild was confined less than the policy asks for.
+    IsolationTooWeak = "isolation-too-weak",
+    /// Fewer independent operators than the policy asks for say so.
+    ThresholdNotMet = "threshold-not-met",
 }
 
 impl fmt::Display for RefusalReason {

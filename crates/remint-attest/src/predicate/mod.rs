@@ -17,7 +17,7 @@ pub use provenance_v1::{
     BuildDefinition, Builder, ByProduct, ExternalParameters, InternalParameters, Metadata,
     ProvenanceV1, RunDetails, SourceParameters,
 };
-pub use summary_v1::{JudgementPolicy, SummaryV1, VerificationResult, Verifier};
+pub use summary_v1::{JudgementPolicy, SummaryContent, SummaryV1, VerificationResult, Verifier};
 
 /// What type URIs of our own stand under, until the project owns a domain.
 pub const BASE: &str = "urn:x-remint:";

@@ -29,6 +29,37 @@ pub struct SummaryV1 {
     pub verified_levels: Vec<String>,
     /// The version of the specification.
     pub slsa_version: String,
+    /// Published against rebuilt (an extension field, as the specification allows).
+    #[serde(rename = "remint_content")]
+    pub content: SummaryContent,
+    /// The erasures that were needed, as `name@version` (an extension field).
+    #[serde(
+        rename = "remint_erasures",
+        default,
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub erasures: Vec<String>,
+    /// The isolation level of the rebuild (an extension field).
+    #[serde(
+        rename = "remint_isolation",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub isolation: Option<String>,
+}
+
+/// Is the published file what its source builds?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SummaryContent {
+    /// Bit for bit.
+    Identical,
+    /// Once the named erasures are applied.
+    Equivalent,
+    /// It is not.
+    Different,
+    /// It was not compared; the release failed for another reason.
+    Inconclusive,
 }
 
 /// Who judged.
