@@ -95,8 +95,9 @@ impl ExpectedSigner {
     /// Verifies that this signer made the bundle's statement, and that it is about this file.
     ///
     /// 1. The bundle is of the kind that this signer makes, and a key's bundle has no byte that nothing vouches for.
-    /// 2. Signature, certificate, timestamps and transparency log (Sigstore client specification, "Verification").
+    /// 2. The signature is good for the key or certificate that the bundle names: nothing reads a payload before that.
     /// 3. The payload is an in-toto statement, and one of its subjects agrees with every known digest of the file.
+    /// 4. Certificate, timestamps and transparency log (Sigstore client specification, "Verification").
     ///
     /// # Errors
     /// The bundle is refused, with the reason.
@@ -107,20 +108,12 @@ impl ExpectedSigner {
                 "the bundle holds a bare signature, not a statement",
             )
         })?;
-        let (result, time) = match &self.0 {
-            Kind::Key { key, log, root } => {
+        match &self.0 {
+            Kind::Key { key, log, .. } => {
                 check_own_shape(bundle, key, log)?;
                 check_signature(bundle, &key.der)?;
-                let policy = PublicKeyVerificationPolicy::new(key.der.clone());
-                let handed = handed(payload, artifact)?;
-                let result = root.verifier.verify(handed, &bundle.inner, &policy)?;
-                (result, TimeEvidence::SelfAsserted)
             }
-            Kind::Identity {
-                identity,
-                issuer,
-                root,
-            } => {
+            Kind::Identity { identity, .. } => {
                 if let Some(hint) = bundle.key_hint() {
                     return Err(Refusal::new(
                         RefusalReason::IdentityMismatch,
@@ -131,28 +124,28 @@ impl ExpectedSigner {
                     ));
                 }
                 check_signature_of_certificate(bundle)?;
+            }
+        }
+        let (statement, subject) = about(payload, artifact)?;
+        let (result, time) = match &self.0 {
+            Kind::Key { key, root, .. } => {
+                let policy = PublicKeyVerificationPolicy::new(key.der.clone());
+                let handed = handed(&subject, artifact)?;
+                let result = root.verifier.verify(handed, &bundle.inner, &policy)?;
+                (result, TimeEvidence::SelfAsserted)
+            }
+            Kind::Identity {
+                identity,
+                issuer,
+                root,
+            } => {
                 let policy = VerificationPolicy::new(identity.as_str(), issuer.as_str());
-                let handed = handed(payload, artifact)?;
+                let handed = handed(&subject, artifact)?;
                 let result = root.verifier.verify(handed, &bundle.inner, &policy)?;
                 let time = independent_time(&result)?;
                 (result, time)
             }
         };
-        let statement = Statement::parse(payload)?;
-        let subject = statement
-            .subject
-            .iter()
-            .find(|subject| subject.is(artifact))
-            .cloned()
-            .ok_or_else(|| {
-                Refusal::new(
-                    RefusalReason::ArtifactMismatch,
-                    format!(
-                        "the statement is not about the file with SHA-256 {}",
-                        artifact.sha256
-                    ),
-                )
-            })?;
         Ok(Verified {
             payload_digest: Sha256::of(payload),
             statement,
@@ -239,17 +232,32 @@ fn check_signature_of_certificate(bundle: &Bundle) -> Result<(), Refusal> {
     }
 }
 
-/// The digest that the statement's subjects can be held against.
-fn handed(payload: &[u8], artifact: &ArtifactDigests) -> Result<Artifact<'static>, Refusal> {
-    // A statement that cannot be read is refused for its signature first; which digest is handed over does not matter.
-    let knows_sha256 = Statement::parse(payload).is_ok_and(|statement| {
-        statement
-            .subject
-            .iter()
-            .any(|subject| subject.digest.contains_key("sha256"))
-    });
+/// The statement, and the one of its subjects that is the file at hand.
+fn about(payload: &[u8], artifact: &ArtifactDigests) -> Result<(Statement, Subject), Refusal> {
+    let statement = Statement::parse(payload)?;
+    let subject = statement
+        .subject
+        .iter()
+        .find(|subject| subject.is(artifact))
+        .cloned()
+        .ok_or_else(|| {
+            Refusal::new(
+                RefusalReason::ArtifactMismatch,
+                format!(
+                    "the statement is about another file than this one, whose SHA-256 is {}",
+                    artifact.sha256
+                ),
+            )
+        })?;
+    Ok((statement, subject))
+}
+
+/// A digest that the subject has.
+fn handed(subject: &Subject, artifact: &ArtifactDigests) -> Result<Artifact<'static>, Refusal> {
     let (algorithm, bytes) = match artifact.sha512 {
-        Some(sha512) if !knows_sha256 => (HashAlgorithm::Sha2512, sha512.as_bytes().to_vec()),
+        Some(sha512) if !subject.digest.contains_key("sha256") => {
+            (HashAlgorithm::Sha2512, sha512.as_bytes().to_vec())
+        }
         _ => (HashAlgorithm::Sha2256, artifact.sha256.as_bytes().to_vec()),
     };
     ArtifactDigest::new(algorithm, bytes)

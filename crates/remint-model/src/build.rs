@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, Rebuilt};
 use crate::comparison::{Change, Difference};
@@ -174,7 +174,7 @@ impl fmt::Display for SourceGap {
 }
 
 /// One response that the proxy passed on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fetched {
     /// The canonical URL, without mirror, user information or query.
     pub url: String,

@@ -9,7 +9,6 @@ use remint_ecosystem::client_config::{self, Server};
 use remint_ecosystem::command_line::{Beyond, Part, Wanted};
 use remint_model::{InconclusiveReason, Spec};
 
-use crate::cli::VerifyBuild;
 use crate::failure::Usage;
 use crate::report::TargetReport;
 use crate::resolve::Unresolved;
@@ -28,12 +27,12 @@ pub(crate) enum Asked {
 ///
 /// # Errors
 /// A configuration cannot be read or names no server.
-pub(crate) fn all(arguments: &VerifyBuild) -> anyhow::Result<Vec<Asked>> {
+pub(crate) fn all(specs: &[Spec], configurations: &[PathBuf]) -> anyhow::Result<Vec<Asked>> {
     let mut asked = Vec::new();
-    for spec in &arguments.specs {
+    for spec in specs {
         add(&mut asked, spec.clone(), None);
     }
-    for path in &arguments.config {
+    for path in configurations {
         let servers = read(path)?;
         for server in servers {
             add_server(&mut asked, server, path);
@@ -129,7 +128,7 @@ mod tests {
             unreachable!("another command was typed");
         };
         let shown = |text: &str| text.replace(&path.display().to_string(), "mcp.json");
-        all(&arguments)
+        all(&arguments.specs, &arguments.config)
             .unwrap()
             .iter()
             .map(|asked| match asked {

@@ -62,6 +62,11 @@ pub(crate) enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     VerifyBuild(Box<VerifyBuild>),
+    Attest(Box<Attest>),
+    VerifyAttestation(VerifyAttestation),
+    Trust(Trust),
+    Key(Key),
+    Log(Log),
     Demo(Demo),
     Doctor(Doctor),
     Explain(Explain),
@@ -209,6 +214,236 @@ pub(crate) enum ReportFormat {
     Markdown,
     /// SARIF 2.1.0 for code scanning, described in docs/sarif.md
     Sarif,
+}
+
+/// Rebuild published servers and sign what was found
+///
+/// Does what `verify-build` does, then signs the outcome, good or bad, as statements that others verify offline: how the file was rebuilt, the comparison, and a summary. What could not be found out is signed as an attempt and nothing else.
+///
+/// The bundles go below --output, in the layout that consumers look in: a directory to serve over HTTPS or to commit to a git repository. The signatures are entered in a log of the key's own, which lies there as well. Nothing is overwritten.
+///
+/// Exit code: that of the outcome (0, 1, 3); 2 wrong usage, 4 when nothing could be signed or remint could not work on this machine.
+///
+/// Examples:
+///   remint key generate --output me
+///   remint attest npm:@modelcontextprotocol/server-filesystem@2026.7.10 --key me.key --output attestations
+///   remint attest pypi:mcp-server-git@2026.7.10 --key env:SIGNING_KEY --output attestations
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Attest {
+    /// What to rebuild
+    #[arg(required = true, value_name = "SPEC")]
+    pub(crate) specs: Vec<Spec>,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningOptions,
+
+    /// Where the bundles go
+    #[arg(long, short, value_name = "DIR", default_value = "attestations")]
+    pub(crate) output: PathBuf,
+
+    /// Judge this file instead of what the registry serves
+    #[arg(long, value_name = "FILE")]
+    pub(crate) artifact: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) source: SourceOptions,
+
+    /// Every file of a PyPI release, not only the preferred wheel and the sdist
+    #[arg(long)]
+    pub(crate) all_files: bool,
+
+    #[command(flatten)]
+    pub(crate) build: BuildOptions,
+
+    /// How the answer is written to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Report")]
+    pub(crate) format: Option<ReportFormat>,
+}
+
+/// What signs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signing")]
+pub(crate) struct SigningOptions {
+    /// The private key: a file, `-` for standard input, or `env:NAME` for a variable; its passphrase comes from REMINT_KEY_PASSWORD or a prompt
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: String,
+
+    /// The log that the key's signatures are entered in; without this, `log/` below the bundles
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log: Option<PathBuf>,
+}
+
+/// Check offline what others found out about a file
+///
+/// Takes one or more Sigstore bundles and the file that they are about. Whose word counts, and for what, is in the policy that --trust names: without one nobody is believed. Somebody trusted who says that the file failed outweighs everybody who says that it passed.
+///
+/// Exit code: 0 authentic, trusted, and it passed; 1 not authentic, not trusted, or it failed; 3 authentic and trusted, but it carries no judgement; 2 wrong usage, 4 remint could not work on this machine.
+///
+/// Examples:
+///   remint verify-attestation summary.sigstore.json server-1.0.0.tgz --trust trust.toml --expect npm:server@1.0.0
+///   remint verify-attestation alice.sigstore.json bob.sigstore.json server-1.0.0.tgz --trust trust.toml
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct VerifyAttestation {
+    /// The bundles, and last the file that they are about
+    #[arg(required = true, num_args = 2.., value_names = ["BUNDLE", "ARTIFACT"])]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Whom to believe
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: PathBuf,
+
+    /// The release that the file is meant to be; a statement about another one is refused
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) expect: Option<Spec>,
+
+    /// The Sigstore root for signers that the policy knows by identity, instead of the public-good instance's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
+
+    /// How the answer is written to standard output
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<PlainFormat>,
+}
+
+/// The formats of answers that are no report about a release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlainFormat {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+}
+
+/// Say whom to believe
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    #[command(subcommand)]
+    pub(crate) action: TrustAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustAction {
+    /// Write a policy that trusts nobody yet
+    Init {
+        /// The policy
+        #[arg(value_name = "FILE")]
+        policy: PathBuf,
+    },
+    /// Add somebody to a policy
+    ///
+    /// Examples:
+    ///   remint trust add trust.toml --key alice.pub --scope 'pkg:npm/%40example/*'
+    ///   remint trust add trust.toml --identity https://github.com/o/r/.github/workflows/rebuild.yml@refs/heads/main --issuer https://token.actions.githubusercontent.com
+    #[command(verbatim_doc_comment)]
+    Add(TrustAdd),
+    /// Show who is believed, and for what
+    List {
+        /// The policy
+        #[arg(value_name = "FILE")]
+        policy: PathBuf,
+
+        /// How the answer is written to standard output
+        #[arg(long, value_enum, value_name = "FORMAT")]
+        format: Option<PlainFormat>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("signer").required(true).args(["key", "identity"]))]
+pub(crate) struct TrustAdd {
+    /// The policy
+    #[arg(value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+
+    /// Their public key, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// The key of their log; without this, the `.log.pub` beside the public key
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) log_key: Option<PathBuf>,
+
+    /// The identity in their certificates, exactly
+    #[arg(long, value_name = "SAN", requires = "issuer")]
+    pub(crate) identity: Option<String>,
+
+    /// Who vouches for that identity, exactly
+    #[arg(long, value_name = "URL", requires = "identity")]
+    pub(crate) issuer: Option<String>,
+
+    /// What to call them; without this, after the key's file or the identity
+    #[arg(long, value_name = "WHO")]
+    pub(crate) name: Option<String>,
+
+    /// Whose machines these are: several of one operator count once
+    #[arg(long, value_name = "ORG")]
+    pub(crate) operator: Option<String>,
+
+    /// For which packages their word counts, such as `pkg:npm/%40scope/*`; without this, for all
+    #[arg(long, value_name = "PURL-PATTERN")]
+    pub(crate) scope: Vec<remint_attest::trust::Scope>,
+}
+
+/// Make keys that sign
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) action: KeyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyAction {
+    /// Make a new key
+    ///
+    /// Writes PREFIX.key (private, encrypted as cosign does), PREFIX.pub (to give to others) and PREFIX.log.pub (the key of its log, to give to others as well). The passphrase comes from REMINT_KEY_PASSWORD or a prompt.
+    ///
+    /// Example:
+    ///   remint key generate --output me
+    #[command(verbatim_doc_comment)]
+    Generate {
+        /// What the files' names begin with
+        #[arg(long, short, value_name = "PREFIX")]
+        output: PathBuf,
+    },
+}
+
+/// Check the log that a key's signatures are entered in
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    #[command(subcommand)]
+    pub(crate) action: LogAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogAction {
+    /// Prove that a log holds what its checkpoint says, and continues what was seen of it before
+    ///
+    /// Exit code: 0 it does; 1 it is damaged, of another key, rewound or forked; 2 wrong usage; 4 it cannot be read.
+    ///
+    /// Examples:
+    ///   remint log verify attestations/log/key-0123456789abcdef --log-key me.log.pub
+    ///   remint log verify LOG --log-key me.log.pub --since last-week/checkpoint
+    #[command(verbatim_doc_comment)]
+    Verify {
+        /// The log's directory
+        #[arg(value_name = "DIR")]
+        log: PathBuf,
+
+        /// The log's key
+        #[arg(long, value_name = "FILE")]
+        log_key: PathBuf,
+
+        /// A checkpoint of the log that was seen before
+        #[arg(long, value_name = "CHECKPOINT")]
+        since: Option<PathBuf>,
+
+        /// Another one, which must be a continuation of the first; without this, the log's newest
+        #[arg(long, value_name = "CHECKPOINT", requires = "since")]
+        until: Option<PathBuf>,
+    },
 }
 
 /// See an honest and a compromised release judged, in a few minutes

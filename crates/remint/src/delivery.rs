@@ -71,8 +71,12 @@ pub(crate) fn deliver(text: &str, output: Option<&Path>) -> Exit {
     Exit::Machine
 }
 
-fn put(text: &str, named: &Path) -> anyhow::Result<()> {
-    let context = || format!("cannot write the answer to `{}`", named.display());
+/// Puts text where the user names it: a regular file whole or not at all.
+///
+/// # Errors
+/// It cannot be put there.
+pub(crate) fn put(text: &str, named: &Path) -> anyhow::Result<()> {
+    let context = || format!("cannot write to `{}`", named.display());
     let plain = anstream::adapter::strip_str(text).to_string();
     match place(named).with_context(context)? {
         Place::Standard => terminal::answer(text),

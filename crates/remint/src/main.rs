@@ -2,6 +2,7 @@
 
 mod asked;
 mod attempts;
+mod attestations;
 mod build;
 mod cache_limit;
 mod cli;
@@ -12,6 +13,7 @@ mod exit;
 mod failure;
 mod interrupt;
 mod keep;
+mod keys;
 mod locate;
 mod open;
 mod pipeline;
@@ -76,6 +78,27 @@ fn run() -> anyhow::Result<Exit> {
             let settings = settings(Some(&arguments.build), Some(&arguments.report))?;
             runtime.block_on(commands::verify_build::run(arguments, settings))
         }
+        Command::Attest(arguments) => {
+            let report = cli::ReportOptions {
+                format: arguments.format,
+                output: None,
+            };
+            let settings = settings(Some(&arguments.build), Some(&report))?;
+            runtime.block_on(commands::attest::run(arguments, settings))
+        }
+        Command::VerifyAttestation(arguments) => {
+            let settings = settings(None, None)?;
+            commands::verify_attestation::run(arguments, &settings)
+        }
+        Command::Trust(arguments) => {
+            let settings = settings(None, None)?;
+            commands::trust::run(&arguments.action, &settings)
+        }
+        Command::Key(arguments) => {
+            let settings = settings(None, None)?;
+            commands::key::run(&arguments.action, &settings)
+        }
+        Command::Log(arguments) => commands::log::run(&arguments.action),
         Command::Demo(arguments) => {
             let settings = settings(None, Some(&arguments.report))?;
             runtime.block_on(commands::demo::run(settings))

@@ -11,7 +11,7 @@ use crate::build::Builder;
 use crate::locate::locate;
 use crate::open::{self, Unreadable};
 use crate::progress::Progress;
-use crate::report::{FileSummary, TargetReport, gap_notes, plan_words};
+use crate::report::{TargetReport, gap_notes, plan_words};
 use crate::resolve::Case;
 use crate::{evidence, keep, planning};
 
@@ -120,7 +120,7 @@ pub(crate) async fn verify(
     if let Some(executed) = attempted.executed {
         gathered.consumed_published = executed.consumed_published;
         if let BuildOutcome::Built(artifact) = &executed.outcome {
-            report.rebuilt = Some(FileSummary::of(artifact, None));
+            report.rebuilt = Some(artifact.clone());
             evidence::add_rebuilt(&mut gathered, case, artifact);
         }
         report.seconds.extend(executed.record.seconds.clone());

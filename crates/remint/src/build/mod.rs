@@ -209,7 +209,7 @@ impl Builder {
                 }
                 anyhow::bail!("cannot serve the build: {fault}");
             }
-            record.fetched.clone_from(&served.fetched);
+            record.fetched.extend(served.fetched.iter().cloned());
             record.refused.clone_from(&served.refused);
         }
         record.log = workspace.log_digest()?;

@@ -7,14 +7,14 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use remint_model::{BuildRecord, Phase, Sha256};
+use remint_model::{BuildRecord, Fetched, Phase, Sha256};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use super::steps::{Run, step_inputs};
 use crate::cli::IsolationLevel;
 
 /// Changes when the meaning of a snapshot changes.
-const LAYOUT: &str = "snapshot-1";
+const LAYOUT: &str = "snapshot-2";
 /// What is kept of a tree: directories with these names, wherever they are.
 const KEPT: &[&str] = &["node_modules"];
 /// How deep a tree is searched for them.
@@ -24,6 +24,17 @@ const DEEPEST: usize = 12;
 pub(super) struct Snapshot {
     /// The lower layer.
     pub(super) directory: PathBuf,
+    /// How it was made.
+    pub(super) made: Made,
+}
+
+/// What the install steps did when the snapshot was made: a build that uses it rests on that as well.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Made {
+    /// What they fetched.
+    pub(super) fetched: Vec<Fetched>,
+    /// What was run.
+    pub(super) commands: Vec<String>,
 }
 
 impl Snapshot {
@@ -38,8 +49,11 @@ impl Snapshot {
             Err(error) => return Err(error.into()),
         };
         let directory = home.join("tree");
-        if digest(&directory)?.to_string() == listing.trim() {
-            Ok(Some(Self { directory }))
+        let made = fs_err::read(home.join("made")).unwrap_or_default();
+        if listing.trim() == listed(&directory, &made)?
+            && let Ok(made) = serde_json::from_slice(&made)
+        {
+            Ok(Some(Self { directory, made }))
         } else {
             remint_sandbox::remove_tree(&home)?;
             Ok(None)
@@ -68,14 +82,24 @@ pub(super) fn keep(run: &Run<'_>, record: &BuildRecord) -> anyhow::Result<Option
     if moved == 0 {
         return Ok(None);
     }
-    fs_err::write(staging.join("listing"), digest(&tree)?.to_string())?;
+    let made = Made {
+        fetched: run
+            .proxy
+            .as_ref()
+            .map(|proxy| proxy.record().fetched.clone())
+            .unwrap_or_default(),
+        commands: record.commands.clone(),
+    };
+    let text = serde_json::to_vec(&made)?;
+    fs_err::write(staging.join("made"), &text)?;
+    fs_err::write(staging.join("listing"), listed(&tree, &text)?)?;
     let directory = match fs_err::rename(&staging, &home) {
         Ok(()) => home.join("tree"),
         // Another run was faster: its tree is as good, and ours is still what this build mounts.
         Err(_) if home.join("listing").is_file() => tree,
         Err(error) => return Err(error.into()),
     };
-    Ok(Some(Snapshot { directory }))
+    Ok(Some(Snapshot { directory, made }))
 }
 
 /// Moves every kept directory from below `from` to the same place below `to`; returns how many.
@@ -170,6 +194,11 @@ fn read_plain(tree: &Path, path: &str) -> Option<Vec<u8>> {
         }
     }
     fs_err::read(&at).ok()
+}
+
+/// What is listed of a snapshot.
+fn listed(tree: &Path, made: &[u8]) -> anyhow::Result<String> {
+    Ok(format!("{} {}", digest(tree)?, Sha256::of(made)))
 }
 
 /// A digest over every path, kind, mode, link target and content below a directory.

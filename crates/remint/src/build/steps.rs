@@ -49,7 +49,11 @@ impl Run<'_> {
             .take_while(|step| step.phase == Phase::Install)
             .count();
         let mut snapshot = Snapshot::find(self)?;
-        record.snapshot = snapshot.is_some();
+        if let Some(snapshot) = &snapshot {
+            record.snapshot = true;
+            record.fetched.clone_from(&snapshot.made.fetched);
+            record.commands.clone_from(&snapshot.made.commands);
+        }
         let mut foreign_code_ran = false;
 
         for (at, step) in self.plan.steps.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! `remint verify-build`.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use remint_model::Spec;
 
 use crate::asked::{self, Asked};
 use crate::build::Builder;
-use crate::cli::{ReportFormat, VerifyBuild};
+use crate::cli::{ReportFormat, SourceOptions, VerifyBuild};
 use crate::exit::Exit;
 use crate::pipeline::{self, Request};
 use crate::progress::Progress;
@@ -24,42 +25,28 @@ use crate::{cache_limit, delivery, failure, interrupt, terminal};
 pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::Result<Exit> {
     delivery::check(settings.output.as_deref())?;
     anyhow::ensure!(
-        arguments.artifact.is_none() || arguments.specs.len() == 1,
-        failure::Usage("`--artifact` goes with one SPEC".to_owned())
-    );
-    let from_sdist = arguments.source.source.as_deref() == Some("sdist");
-    anyhow::ensure!(
-        arguments.config.is_empty() || from_sdist || arguments.source.source.is_none(),
+        arguments.config.is_empty()
+            || arguments
+                .source
+                .source
+                .as_deref()
+                .is_none_or(|source| source == "sdist"),
         failure::Usage(
             "`--source` belongs to one server: name it as SPEC, without `--config`".to_owned()
         )
     );
-    let asked = asked::all(arguments)?;
+    let asked = asked::all(&arguments.specs, &arguments.config)?;
+    let (wish, request) = question(
+        &arguments.source,
+        arguments.artifact.as_ref(),
+        arguments.specs.len(),
+        arguments.all_files,
+        &settings,
+    )?;
     let request = Request {
-        overrides: Overrides {
-            source: arguments.source.source.clone().filter(|_| !from_sdist),
-            reference: arguments.source.reference.clone(),
-            subdirectory: arguments
-                .source
-                .subdir
-                .as_deref()
-                .map(str::parse)
-                .transpose()
-                .map_err(|error| failure::Usage(format!("`--subdir`: {error}")))?,
-        },
-        artifact: arguments.artifact.clone(),
-        from_sdist,
         explain: arguments.explain,
         keep: arguments.keep.clone(),
-        offline: settings.user.offline,
-    };
-    if let Some(source) = &request.overrides.source {
-        check_source(source, &settings)?;
-    }
-    let wish = Wish {
-        artifact: arguments.artifact.clone(),
-        source_given: request.overrides.source.is_some(),
-        all_files: arguments.all_files,
+        ..request
     };
     let progress = Progress::new(settings.interactive);
     let cancel = Arc::new(AtomicBool::new(false));
@@ -67,7 +54,7 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     cache_limit::enforce(&settings);
     let (format, output, now) = (settings.format, settings.output.clone(), settings.now);
     let (report, exit) = match Builder::new(settings, cancel) {
-        Ok(builder) => judge_all(&asked, &wish, &request, &builder, &progress).await,
+        Ok(builder) => judge_all(&asked, &wish, &request, &builder, &progress, &|_| {}).await,
         Err(error) => {
             let exit = failure::exit(&error);
             failure::tell(&error);
@@ -90,6 +77,50 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     Ok(exit.and(delivery::deliver(&text, output.as_deref())))
 }
 
+/// What is asked about each spec, from the options that say so.
+///
+/// # Errors
+/// The options contradict each other, or cannot be understood.
+pub(crate) fn question(
+    source: &SourceOptions,
+    artifact: Option<&PathBuf>,
+    specs: usize,
+    all_files: bool,
+    settings: &Settings,
+) -> anyhow::Result<(Wish, Request)> {
+    anyhow::ensure!(
+        artifact.is_none() || specs == 1,
+        failure::Usage("`--artifact` goes with one SPEC".to_owned())
+    );
+    let from_sdist = source.source.as_deref() == Some("sdist");
+    let request = Request {
+        overrides: Overrides {
+            source: source.source.clone().filter(|_| !from_sdist),
+            reference: source.reference.clone(),
+            subdirectory: source
+                .subdir
+                .as_deref()
+                .map(str::parse)
+                .transpose()
+                .map_err(|error| failure::Usage(format!("`--subdir`: {error}")))?,
+        },
+        artifact: artifact.cloned(),
+        from_sdist,
+        explain: false,
+        keep: None,
+        offline: settings.user.offline,
+    };
+    if let Some(source) = &request.overrides.source {
+        check_source(source, settings)?;
+    }
+    let wish = Wish {
+        artifact: artifact.cloned(),
+        source_given: request.overrides.source.is_some(),
+        all_files,
+    };
+    Ok((wish, request))
+}
+
 /// A source that cannot be one is told before anything is fetched.
 fn check_source(source: &str, settings: &Settings) -> anyhow::Result<()> {
     match check_chosen(source, &settings.user) {
@@ -105,13 +136,14 @@ fn check_source(source: &str, settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Judges what is asked for, some at once, reported in its order; what was finished is reported whatever happens to the
-/// rest.
+/// rest. `on_verdict` is told of every verdict as soon as it stands.
 pub(crate) async fn judge_all(
     asked: &[Asked],
     wish: &Wish,
     request: &Request,
     builder: &Builder,
     progress: &Progress,
+    on_verdict: &dyn Fn(&TargetReport),
 ) -> (RunReport, Exit) {
     let finished = Finished::default();
     let mut unjudged = Vec::new();
@@ -129,6 +161,7 @@ pub(crate) async fn judge_all(
             let progress = progress.another();
             let add = |mut target: TargetReport| {
                 target.notes.splice(0..0, notes.iter().cloned());
+                on_verdict(&target);
                 finished.add(position, target);
             };
             let judged = judge_spec(spec, wish, request, builder, &progress, add).await;

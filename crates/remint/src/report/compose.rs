@@ -6,7 +6,7 @@ use remint_model::{
     SourceGap, Target,
 };
 
-use super::{FileSummary, TargetReport, count_words};
+use super::{TargetReport, count_words};
 use crate::pipeline::Request;
 use crate::resolve::{Case, Unresolved};
 
@@ -18,7 +18,8 @@ impl TargetReport {
             target: Some(case.target.clone()),
             judgement: undecided(InconclusiveReason::NotBuilt, String::new()),
             evidence: None,
-            published: Some(FileSummary::of(&case.artifact, Some(case.origin))),
+            published: Some(case.artifact.clone()),
+            origin: Some(case.origin),
             rebuilt: None,
             plan: None,
             tried: Vec::new(),
@@ -41,6 +42,7 @@ impl TargetReport {
             judgement,
             evidence: None,
             published: None,
+            origin: None,
             rebuilt: None,
             plan: None,
             tried: Vec::new(),

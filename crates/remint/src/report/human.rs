@@ -21,11 +21,13 @@ const SHOWN: usize = 25;
 /// Lines of one difference.
 const SHOWN_LINES: usize = 14;
 
-const DIM: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::BrightBlack)));
-const BOLD: Style = Style::new().effects(Effects::BOLD);
-const GREEN: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
-const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
-const YELLOW: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+pub(super) const DIM: Style =
+    Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::BrightBlack)));
+pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
+pub(super) const GREEN: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
+pub(super) const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+pub(super) const YELLOW: Style =
+    Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 
 /// All targets, with an empty line between them.
 pub(super) fn render(report: &RunReport, width: Option<usize>) -> String {

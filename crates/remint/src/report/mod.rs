@@ -1,11 +1,12 @@
 //! What is said about a target, in each format. The formats only arrange; nothing is decided here.
 
 use remint_judge::Evidence;
-use remint_model::{Artifact, BuildPlan, Failure, Judgement, Outcome, Sha256, Target};
+use remint_model::{Artifact, BuildPlan, Failure, Judgement, Outcome, Published, Rebuilt, Target};
 
 use crate::cli::ReportFormat;
 use crate::exit::Exit;
 
+pub(crate) mod attestation;
 mod compose;
 mod foreign;
 mod human;
@@ -27,9 +28,11 @@ pub(crate) struct TargetReport {
     /// What it rests on; `None` where nothing was fetched.
     pub(crate) evidence: Option<Evidence>,
     /// The published file.
-    pub(crate) published: Option<FileSummary>,
+    pub(crate) published: Option<Artifact<Published>>,
+    /// Where it came from: `registry` or `user`.
+    pub(crate) origin: Option<&'static str>,
     /// The rebuilt file.
-    pub(crate) rebuilt: Option<FileSummary>,
+    pub(crate) rebuilt: Option<Artifact<Rebuilt>>,
     /// The plan whose result counts.
     pub(crate) plan: Option<BuildPlan>,
     /// All plans that were tried, in order.
@@ -48,28 +51,6 @@ pub(crate) struct TargetReport {
     pub(crate) notes: Vec<String>,
     /// What to do next.
     pub(crate) next: Vec<String>,
-}
-
-/// A file, in a report.
-#[derive(Debug, Clone)]
-pub(crate) struct FileSummary {
-    pub(crate) name: String,
-    pub(crate) sha256: Sha256,
-    pub(crate) size: u64,
-    /// `registry` or `user`; absent for rebuilt files.
-    pub(crate) origin: Option<&'static str>,
-}
-
-impl FileSummary {
-    /// The summary of an artifact.
-    pub(crate) fn of<Origin>(artifact: &Artifact<Origin>, origin: Option<&'static str>) -> Self {
-        Self {
-            name: artifact.name.to_string(),
-            sha256: artifact.sha256,
-            size: artifact.size,
-            origin,
-        }
-    }
 }
 
 /// A plan that was tried, and what came of it in words.

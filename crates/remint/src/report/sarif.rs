@@ -270,7 +270,7 @@ fn uri(target: &TargetReport, inside: Option<&str>) -> String {
     let file = target
         .published
         .as_ref()
-        .map_or(&*target.label, |published| &*published.name);
+        .map_or(&*target.label, |published| published.name.as_str());
     std::iter::once(file)
         .chain(inside.into_iter().flat_map(|path| path.split('/')))
         .map(|part| utf8_percent_encode(part, ENCODED).to_string())

@@ -63,8 +63,15 @@ pub(crate) async fn run(mut settings: Settings) -> anyhow::Result<Exit> {
         },
         ..Request::default()
     };
-    let (mut report, exit) =
-        judge_all(&specs, &Wish::default(), &request, &builder, &progress).await;
+    let (mut report, exit) = judge_all(
+        &specs,
+        &Wish::default(),
+        &request,
+        &builder,
+        &progress,
+        &|_| {},
+    )
+    .await;
     progress.clear();
     for target in &mut report.targets {
         // Repository and registry are gone when the demo ends, so nobody can ask the same again.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use remint_judge::ResultEvidence;
 use remint_model::{
-    Assumption, Basis, BuildPlan, Candidate, CommitId, Comparison, Content, Difference, Erasure,
-    Failure, Fetched, Finding, FoundBy, InconclusiveReason, NetworkAttempt, Outcome,
+    Artifact, Assumption, Basis, BuildPlan, Candidate, CommitId, Comparison, Content, Difference,
+    Erasure, Failure, Fetched, Finding, FoundBy, InconclusiveReason, NetworkAttempt, Outcome,
     RefusedRequest, Renaming, Sha256, Stamp,
 };
 use serde::Serialize;
 
-use crate::report::{FileSummary, RunReport, TargetReport, Tried};
+use crate::report::{RunReport, TargetReport, Tried};
 
 /// The format's name.
 pub(crate) const FORMAT: &str = "remint.report/v1";
@@ -133,8 +133,11 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         basis: judgement.basis,
         reason: judgement.reason,
         detail: judgement.detail.as_deref(),
-        published: report.published.as_ref().map(file),
-        rebuilt: report.rebuilt.as_ref().map(file),
+        published: report
+            .published
+            .as_ref()
+            .map(|artifact| file(artifact, report.origin)),
+        rebuilt: report.rebuilt.as_ref().map(|artifact| file(artifact, None)),
         source: source(report),
         erasures,
         gzip_encoder: report.gzip_encoder,
@@ -148,12 +151,12 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
     }
 }
 
-fn file(file: &FileSummary) -> FileV1<'_> {
+fn file<'a, Origin>(file: &'a Artifact<Origin>, origin: Option<&'static str>) -> FileV1<'a> {
     FileV1 {
-        name: &file.name,
+        name: file.name.as_str(),
         sha256: file.sha256,
         size: file.size,
-        origin: file.origin,
+        origin,
     }
 }
 

@@ -7,7 +7,6 @@ use remint_model::{
 };
 
 use super::*;
-use crate::report::FileSummary;
 use crate::resolve::Unresolved;
 
 fn report(targets: Vec<TargetReport>, exit: Exit) -> Value {
@@ -65,12 +64,15 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
     let mut report = unresolved(InconclusiveReason::NotBuilt);
     report.label = target.short();
     report.target = Some(target.clone());
-    report.published = Some(FileSummary {
-        name: "server-1.0.0.tgz".to_owned(),
-        sha256: remint_model::Sha256::of(b"published"),
-        size: 9,
-        origin: Some("registry"),
-    });
+    report.published = Some(remint_model::Artifact::new(
+        "server-1.0.0.tgz".parse().unwrap(),
+        remint_model::ArtifactFormat::NpmTarball,
+        std::path::PathBuf::new(),
+        9,
+        remint_model::Sha256::of(b"published"),
+        remint_model::Sha512::of(b"published"),
+    ));
+    report.origin = Some("registry");
     report.judgement = Judgement {
         outcome,
         content: Content::Identical,

@@ -1,0 +1,220 @@
+//! Bundles on disk, in the layout that others look in.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use remint_attest::layout::{self, Index, IndexEntry, LARGEST_INDEX, SignerId};
+use remint_attest::log::LogDirectory;
+use remint_attest::{
+    Judged, Signed, SigningKey, StatementKind, Unsigned, sign_with_key, statements,
+};
+use remint_judge::ResultEvidence;
+use remint_model::{FileName, Sha256, Target};
+
+use crate::exit::Exit;
+use crate::report::{RunReport, TargetReport};
+
+/// A directory of attestations.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    root: PathBuf,
+}
+
+/// What one run is about, where its files belong, and what its comparison refers to.
+pub(crate) struct Run<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) file: &'a FileName,
+    pub(crate) artifact: Sha256,
+    pub(crate) signer: &'a SignerId,
+    pub(crate) time: Timestamp,
+    /// The JSON report.
+    pub(crate) report: &'a str,
+}
+
+impl Store {
+    /// The directory at this path, whether or not it is there yet.
+    pub(crate) const fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The log of a signer.
+    pub(crate) fn log(&self, signer: &SignerId) -> LogDirectory {
+        LogDirectory::at(self.root.join(layout::log_folder(signer)))
+    }
+
+    /// Adds a run's bundles, its report, and their lines in the index; returns the bundles' paths.
+    ///
+    /// # Errors
+    /// The disk is full, or somebody else's file is in the way. What was there is as it was.
+    pub(crate) fn add(
+        &self,
+        run: &Run<'_>,
+        signed: &[(StatementKind, Signed)],
+    ) -> anyhow::Result<Vec<PathBuf>> {
+        let artifact = self
+            .root
+            .join(layout::artifact_folder(run.target, run.file));
+        let below = layout::signer_folder(&run.artifact, run.signer);
+        let folder = artifact.join(&below);
+        fs_err::create_dir_all(&folder)?;
+        let name = free_name(&folder, run.time)?;
+        put(&folder.join(layout::report_name(&name)), run.report)?;
+        let mut paths = Vec::new();
+        let mut entries = Vec::new();
+        for (kind, signed) in signed {
+            let file = layout::bundle_name(&name, *kind);
+            put(&folder.join(&file), &signed.text)?;
+            entries.push(IndexEntry {
+                path: format!("{below}/{file}"),
+                artifact: run.artifact,
+                kind: kind.name().to_owned(),
+                signer: run.signer.as_str().to_owned(),
+                sha256: signed.bundle.digest(),
+            });
+            paths.push(folder.join(file));
+        }
+        let index = artifact.join(layout::INDEX);
+        let known = read_index(&index)?;
+        replace(&index, &known.with(entries).to_text())?;
+        Ok(paths)
+    }
+}
+
+/// A name for a run's files that none has there yet.
+fn free_name(folder: &Path, time: Timestamp) -> anyhow::Result<String> {
+    let name = layout::run_name(time);
+    (0..1000)
+        .map(|more| match more {
+            0 => name.clone(),
+            more => format!("{name}-{more}"),
+        })
+        .find(|name| !folder.join(layout::report_name(name)).exists())
+        .with_context(|| format!("`{}` has too many runs of {name}", folder.display()))
+}
+
+fn read_index(path: &Path) -> anyhow::Result<Index> {
+    use std::io::Read as _;
+    let file = match fs_err::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Index::default()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut text = Vec::new();
+    file.take(LARGEST_INDEX + 1).read_to_end(&mut text)?;
+    Index::parse(&text).with_context(|| format!("`{}` is in the way", path.display()))
+}
+
+/// Puts a new file there, whole or not at all.
+fn put(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = written(path, text)?;
+    file.persist_noclobber(path)
+        .map_err(|error| error.error)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(())
+}
+
+/// Puts a file in the place of what is there.
+fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = written(path, text)?;
+    file.persist(path)
+        .map_err(|error| error.error)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(())
+}
+
+fn written(path: &Path, text: &str) -> anyhow::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().context("a file lies in a folder")?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // What any program's new file gets: the kernel takes off the user's mask.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder
+        .tempfile_in(folder)
+        .map_err(|error| io::Error::from(error.kind()))
+        .with_context(|| format!("cannot write below `{}`", folder.display()))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.as_file().sync_all())
+        .with_context(|| format!("cannot write below `{}`", folder.display()))?;
+    Ok(file)
+}
+
+/// The report about one target alone, as it is put beside its bundles.
+pub(crate) fn report_of(target: &TargetReport, started: Timestamp) -> String {
+    let report = RunReport {
+        started,
+        targets: vec![target.clone()],
+        unjudged: Vec::new(),
+        exit: Exit::of(target.judgement.outcome),
+    };
+    crate::report::json::v1::render(&report)
+}
+
+/// The statements about a target, or why there can be none: nothing was fetched that they could be about.
+pub(crate) fn unsigned(
+    report: &TargetReport,
+    text: &str,
+    started: Timestamp,
+    finished: Timestamp,
+) -> Option<Vec<Unsigned>> {
+    let evidence = report.evidence.as_ref();
+    let judged = Judged {
+        target: report.target.as_ref()?,
+        published: report.published.as_ref()?,
+        rebuilt: report.rebuilt.as_ref(),
+        source: evidence.and_then(|evidence| evidence.source.as_ref()),
+        plan: report.plan.as_ref(),
+        build: evidence.and_then(|evidence| evidence.build.as_ref()),
+        failure: report.failure.as_ref(),
+        comparison: match evidence.map(|evidence| &evidence.result) {
+            Some(ResultEvidence::Compared { comparison, .. }) => Some(comparison),
+            Some(ResultEvidence::NotCompared { .. }) | None => None,
+        },
+        judgement: &report.judgement,
+        report: Sha256::of(text.as_bytes()),
+        started,
+        finished,
+    };
+    Some(statements(&judged))
+}
+
+/// Signs a target's statements with a key and files them.
+///
+/// # Errors
+/// The log or the store cannot be written, or contradicts itself.
+pub(crate) fn sign(
+    store: &Store,
+    log: &LogDirectory,
+    key: &SigningKey,
+    report: &TargetReport,
+    started: Timestamp,
+    finished: Timestamp,
+) -> anyhow::Result<Option<Vec<PathBuf>>> {
+    let text = report_of(report, started);
+    let (Some(unsigned), Some(target), Some(file)) = (
+        unsigned(report, &text, started, finished),
+        &report.target,
+        &report.published,
+    ) else {
+        return Ok(None);
+    };
+    let _lock = log.lock().context("cannot lock the log")?;
+    let payloads: Vec<Vec<u8>> = unsigned.iter().map(|one| one.payload.clone()).collect();
+    let signed = sign_with_key(key, &payloads, log)?;
+    let signed: Vec<(StatementKind, Signed)> =
+        unsigned.iter().map(|one| one.kind).zip(signed).collect();
+    let run = Run {
+        target,
+        file: &file.name,
+        artifact: file.sha256,
+        signer: &SignerId::key(&key.public().id()),
+        time: finished,
+        report: &text,
+    };
+    store.add(&run, &signed).map(Some)
+}
