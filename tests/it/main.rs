@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod attest;
 mod cli;
 mod client_config;
 mod conformance;
@@ -15,6 +16,7 @@ mod elsewhere;
 mod full_disk;
 #[cfg(target_os = "linux")]
 mod interrupted;
+mod judges;
 #[cfg(target_os = "linux")]
 mod machine;
 #[cfg(target_os = "linux")]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use remint_model::{
     Artifact, BuildPlan, BuildRecord, Comparison, Content, Erasure, Failure, Judgement, Outcome,
-    Published, Rebuilt, Sha256, SourcePin, Target,
+    Published, Rebuilt, RepositoryUrl, Sha256, SourcePin, Target,
 };
 
 use crate::predicate::{
@@ -21,6 +21,9 @@ use crate::statement::{PAYLOAD_TYPE, Statement, Subject};
 
 /// The most failed tests that a comparison names; the report has the rest.
 const MOST_PATHS: usize = 100;
+
+/// What stands for a repository that has no address but on the machine that built it.
+const LOCAL_REPOSITORY: &str = "urn:x-remint:repository:local";
 
 /// Everything about one judged file that its statements are made of.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +143,11 @@ fn provenance(judged: &Judged<'_>) -> Option<Unsigned> {
     let source = judged.source?;
     let build = judged.build?;
     let mut dependencies = vec![ResourceDescriptor {
-        uri: Some(format!("git+{}@{}", source.repository, source.commit)),
+        uri: Some(format!(
+            "git+{}@{}",
+            public_address(&source.repository),
+            source.commit
+        )),
         digest: BTreeMap::from([("gitCommit".to_owned(), source.commit.to_string())]),
         ..ResourceDescriptor::default()
     }];
@@ -308,9 +315,19 @@ fn erasure_name(erasure: &Erasure) -> String {
     format!("{}@{}", erasure.normaliser, erasure.version)
 }
 
+/// A repository as others know it. A directory of this machine is nobody else's business: the commit says what was
+/// built, wherever it lay.
+#[must_use]
+pub fn public_address(repository: &str) -> String {
+    match repository.parse::<RepositoryUrl>() {
+        Ok(url) => url.to_string(),
+        Err(_) => LOCAL_REPOSITORY.to_owned(),
+    }
+}
+
 fn source_parameters(source: &SourcePin) -> SourceParameters {
     SourceParameters {
-        repository: source.repository.clone(),
+        repository: public_address(&source.repository),
         reference: source.reference.clone(),
         commit: source.commit.to_string(),
         path: source.subdirectory.as_ref().map(ToString::to_string),

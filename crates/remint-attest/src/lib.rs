@@ -19,7 +19,7 @@ pub mod trust;
 mod verify;
 
 pub use bundle::{Bundle, LARGEST_BUNDLE};
-pub use compose::{Judged, StatementKind, Unsigned, statements};
+pub use compose::{Judged, StatementKind, Unsigned, public_address, statements};
 pub use digests::ArtifactDigests;
 pub use key::{KeyError, KeyId, LARGEST_KEY, LogKey, PublicKey, SigningKey};
 pub use refusal::{Refusal, RefusalReason};

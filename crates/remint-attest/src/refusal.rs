@@ -78,7 +78,7 @@ reasons! {
     /// The log entry belongs to another signature.
     LogEntryMismatch = "log-entry-mismatch",
     /// The bundle was signed by somebody else than expected.
-    IdentityMismatch = "identity-mismatch",
+    IdentityMismatch = "signer-mismatch",
     /// Another issuer vouches for the signer's identity.
     IssuerMismatch = "issuer-mismatch",
     /// The bundle was signed with another key than expected.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use remint_attest::layout::{self, Index, IndexEntry, LARGEST_INDEX, SignerId};
 use remint_attest::log::LogDirectory;
 use remint_attest::{
-    Judged, Signed, SigningKey, StatementKind, Unsigned, sign_with_key, statements,
+    Judged, Signed, SigningKey, StatementKind, Unsigned, public_address, sign_with_key, statements,
 };
 use remint_judge::ResultEvidence;
 use remint_model::{FileName, Sha256, Target};
@@ -145,24 +145,57 @@ fn written(path: &Path, text: &str) -> anyhow::Result<tempfile::NamedTempFile> {
 }
 
 /// The report about one target alone, as it is put beside its bundles.
-pub(crate) fn report_of(target: &TargetReport, started: Timestamp) -> String {
+pub(crate) fn report_of(target: &TargetReport, private: &Private, started: Timestamp) -> String {
     let report = RunReport {
         started,
         targets: vec![target.clone()],
         unjudged: Vec::new(),
         exit: Exit::of(target.judgement.outcome),
     };
-    crate::report::json::v1::render(&report)
+    private.hide(&crate::report::json::v1::render(&report))
+}
+
+/// Places on this machine, which are nobody else's business and must not stand in what is signed and published.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Private(Vec<String>);
+
+impl Private {
+    /// The directory that was given as the source, where it was one.
+    pub(crate) fn of(source: Option<&str>) -> Self {
+        let mut places: Vec<String> = source
+            .into_iter()
+            .filter(|source| Path::new(source).is_dir())
+            .flat_map(|source| {
+                let whole = fs_err::canonicalize(source).ok();
+                let absolute = std::path::absolute(source).ok();
+                [whole, absolute]
+            })
+            .flatten()
+            .filter_map(|path| path.to_str().map(str::to_owned))
+            .collect();
+        places.sort_by_key(|place| std::cmp::Reverse(place.len()));
+        places.dedup();
+        Self(places)
+    }
+
+    fn hide(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, place| {
+            text.replace(&**place, &public_address(place))
+        })
+    }
 }
 
 /// The statements about a target, or why there can be none: nothing was fetched that they could be about.
 pub(crate) fn unsigned(
     report: &TargetReport,
+    private: &Private,
     text: &str,
     started: Timestamp,
     finished: Timestamp,
 ) -> Option<Vec<Unsigned>> {
     let evidence = report.evidence.as_ref();
+    let mut judgement = report.judgement.clone();
+    judgement.detail = judgement.detail.map(|detail| private.hide(&detail));
     let judged = Judged {
         target: report.target.as_ref()?,
         published: report.published.as_ref()?,
@@ -175,7 +208,7 @@ pub(crate) fn unsigned(
             Some(ResultEvidence::Compared { comparison, .. }) => Some(comparison),
             Some(ResultEvidence::NotCompared { .. }) | None => None,
         },
-        judgement: &report.judgement,
+        judgement: &judgement,
         report: Sha256::of(text.as_bytes()),
         started,
         finished,
@@ -192,12 +225,13 @@ pub(crate) fn sign(
     log: &LogDirectory,
     key: &SigningKey,
     report: &TargetReport,
+    private: &Private,
     started: Timestamp,
     finished: Timestamp,
 ) -> anyhow::Result<Option<Vec<PathBuf>>> {
-    let text = report_of(report, started);
+    let text = report_of(report, private, started);
     let (Some(unsigned), Some(target), Some(file)) = (
-        unsigned(report, &text, started, finished),
+        unsigned(report, private, &text, started, finished),
         &report.target,
         &report.published,
     ) else {

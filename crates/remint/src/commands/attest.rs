@@ -10,7 +10,7 @@ use remint_attest::layout::SignerId;
 use remint_attest::log::LogDirectory;
 
 use super::verify_build::{judge_all, question};
-use crate::attestations::{Store, sign};
+use crate::attestations::{Private, Store, sign};
 use crate::build::Builder;
 use crate::cli::Attest;
 use crate::exit::Exit;
@@ -45,13 +45,14 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
         ))
     })?);
 
+    let private = Private::of(arguments.source.source.as_deref());
     let clock = Instant::now();
     let started = settings.now;
     let unsigned = Cell::new(false);
     let on_verdict = |report: &TargetReport| {
         let finished = jiff::SignedDuration::try_from(clock.elapsed())
             .map_or(started, |elapsed| started + elapsed);
-        match sign(&store, &log, &key, report, started, finished) {
+        match sign(&store, &log, &key, report, &private, started, finished) {
             Ok(Some(paths)) => {
                 for path in paths {
                     terminal::tell(&format!("  signed    {}", path.display()));

@@ -15,18 +15,29 @@ macro_rules! page {
 
 /// Every id that a report can show, with its page.
 pub(crate) const PAGES: &[(&str, &str)] = &[
+    page!("another-release"),
+    page!("artifact-mismatch"),
+    page!("attestation-stale"),
+    page!("attested-failed"),
     page!("backend-version"),
     page!("build-consumes-published"),
     page!("build-needs-network"),
     page!("build-order"),
     page!("build-path"),
+    page!("bundle-malformed"),
+    page!("bundle-unsupported"),
     page!("case-twins"),
+    page!("certificate-expired"),
+    page!("certificate-invalid"),
+    page!("checkpoint-invalid"),
+    page!("clock-disagrees"),
     page!("commit-off-main"),
     page!("commit-unreachable"),
     page!("dependency-digest-mismatch"),
     page!("directory-entries"),
     page!("duplicate-entry"),
     page!("entry-order"),
+    page!("erasure-not-accepted"),
     page!("file-directory-clash"),
     page!("foreign-top-folder"),
     page!("gap-bytes"),
@@ -35,10 +46,17 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("hidden-characters"),
     page!("host-surroundings"),
     page!("identity-mismatch"),
+    page!("inclusion-invalid"),
+    page!("inclusion-missing"),
     page!("integrity-mismatch"),
     page!("integrity-not-declared"),
     page!("integrity-weak"),
+    page!("isolation-too-weak"),
+    page!("issuer-mismatch"),
+    page!("key-mismatch"),
     page!("link-entry"),
+    page!("log-entry-mismatch"),
+    page!("log-unknown"),
     page!("malformed"),
     page!("mode-bits"),
     page!("name-stamp"),
@@ -46,8 +64,10 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("no-source"),
     page!("not-built"),
     page!("not-found"),
+    page!("out-of-scope"),
     page!("owners"),
     page!("path-traversal"),
+    page!("predicate-unexpected"),
     page!("prefix-bytes"),
     page!("previous-repository-silent"),
     page!("published-manifest-unreadable"),
@@ -59,18 +79,29 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("sdist-only"),
     page!("seeded-lockfile"),
     page!("setuptools-sdist-metadata"),
+    page!("signature-invalid"),
+    page!("signer-expired"),
+    page!("signer-mismatch"),
+    page!("signer-revoked"),
+    page!("signer-unknown"),
     page!("source-hints-disagree"),
     page!("source-manifest-unreadable"),
     page!("source-map-paths"),
     page!("special-file"),
     page!("special-mode-bits"),
+    page!("statement-malformed"),
     page!("substitute-interpreter"),
     page!("suffix-bytes"),
     page!("tar-header-encoding"),
+    page!("threshold-not-met"),
+    page!("time-unproven"),
+    page!("timestamp-invalid"),
+    page!("timestamp-missing"),
     page!("timestamps"),
     page!("toolchain-guess"),
     page!("top-folder"),
     page!("trailing-gzip-member"),
+    page!("trust-root-invalid"),
     page!("unavailable"),
     page!("undeclared-dependency"),
     page!("undeclared-install-hook"),
@@ -132,6 +163,18 @@ mod tests {
                     "no page for {id}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_refusal_has_a_page() {
+        let refusals = remint_attest::RefusalReason::ALL.iter();
+        let ids = refusals.map(|reason| reason.id());
+        for id in ids.chain([crate::report::attestation::ATTESTED_FAILED]) {
+            assert!(
+                PAGES.iter().any(|(known, _)| *known == id),
+                "no page for {id}"
+            );
         }
     }
 
