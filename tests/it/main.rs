@@ -17,6 +17,7 @@ mod full_disk;
 #[cfg(target_os = "linux")]
 mod interrupted;
 mod judges;
+mod lookup;
 #[cfg(target_os = "linux")]
 mod machine;
 #[cfg(target_os = "linux")]

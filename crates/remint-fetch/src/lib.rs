@@ -1,6 +1,7 @@
 //! Everything that comes from elsewhere: registries, artifacts, tools, git sources, and the proxy through which
 //! builds fetch. Whatever it brings is checked against the digest that was declared for it and bounded in size.
 
+mod attestation_store;
 mod budget;
 mod cache;
 mod client;
@@ -15,6 +16,7 @@ mod registry;
 pub mod source;
 mod tools;
 
+pub use attestation_store::AttestationStore;
 pub use cache::{Cache, CacheStatus, Pruned};
 pub use client::Tokens;
 pub use configuration::UserConfiguration;

@@ -30,8 +30,19 @@ pub struct Evidence {
     pub build: Option<BuildRecord>,
     /// Whether the build asked the proxy for the very file that it should produce.
     pub consumed_published: bool,
+    /// Rebuilders whom the user trusts and who found that this release failed.
+    pub attested_failures: Vec<AttestedFailure>,
     /// The comparison, or why there is none.
     pub result: ResultEvidence,
+}
+
+/// What somebody trusted found wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttestedFailure {
+    /// Who: as the user's policy calls them, and how they sign.
+    pub rebuilder: String,
+    /// What they say, in words.
+    pub words: String,
 }
 
 /// The published file against its registry's word.

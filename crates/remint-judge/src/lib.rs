@@ -7,5 +7,7 @@ pub mod checks;
 mod evidence;
 mod outcome;
 
-pub use evidence::{Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity};
+pub use evidence::{
+    AttestedFailure, Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity,
+};
 pub use outcome::judge;

@@ -71,6 +71,7 @@ fn sound() -> Evidence {
         },
         build: Some(BuildRecord::default()),
         consumed_published: false,
+        attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
             basis: Basis::Rebuild,
             comparison: Comparison::Identical,

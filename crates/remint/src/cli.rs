@@ -90,6 +90,7 @@ pub(crate) enum Command {
 ///   remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10
 ///   remint verify-build pypi:mcp-server-git@2026.7.10 --all-files
 ///   remint verify-build npm:my-server@1.4.0 --artifact ./my-server-1.4.0.tgz --source . --ref v1.4.0
+///   remint verify-build npm:my-server@1.4.0 --trust trust.toml --attestations git+https://example.org/attestations
 ///   remint verify-build --config ~/.cursor/mcp.json --format sarif --output remint.sarif
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -118,6 +119,9 @@ pub(crate) struct VerifyBuild {
     pub(crate) explain: bool,
 
     #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+
+    #[command(flatten)]
     pub(crate) build: BuildOptions,
 
     #[command(flatten)]
@@ -144,6 +148,39 @@ pub(crate) struct SourceOptions {
     /// The package's folder in the repository
     #[arg(long, value_name = "DIR")]
     pub(crate) subdir: Option<String>,
+}
+
+/// Whether others' word is taken.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustOptions {
+    /// Whom to believe: where enough of them attest that the file is what its source builds, it is not rebuilt
+    #[arg(long, value_name = "FILE", requires = "attestations")]
+    pub(crate) trust: Option<PathBuf>,
+
+    /// Where attestations are published: a directory, `https://…`, or a git repository as `git+https://…`
+    #[arg(long, value_name = "DIR|URL", requires = "trust")]
+    pub(crate) attestations: Vec<String>,
+
+    /// When to rebuild: where attestations do not suffice, in any case, or never
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub(crate) rebuild: Rebuild,
+
+    /// The Sigstore root for signers that the policy knows by identity, instead of the public-good instance's
+    #[arg(long, value_name = "FILE", requires = "trust")]
+    pub(crate) trusted_root: Option<PathBuf>,
+}
+
+/// When to rebuild.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rebuild {
+    /// Where attestations do not suffice
+    #[default]
+    Auto,
+    /// In any case
+    Always,
+    /// Never: what attestations do not answer stays open
+    Never,
 }
 
 /// What a build may use.

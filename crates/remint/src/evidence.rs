@@ -29,6 +29,7 @@ pub(crate) fn begin(case: &Case) -> Evidence {
         manifests: Manifests::default(),
         build: None,
         consumed_published: false,
+        attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared {
             reason: InconclusiveReason::NotBuilt,
             detail: "nothing was built".to_owned(),

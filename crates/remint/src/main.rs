@@ -15,6 +15,7 @@ mod interrupt;
 mod keep;
 mod keys;
 mod locate;
+mod lookup;
 mod open;
 mod pipeline;
 mod planning;

@@ -76,6 +76,12 @@ impl Transport {
         Self::new(user, checked, python.proxy.as_deref(), None)
     }
 
+    /// For addresses that the user names himself and that no other client is configured for.
+    pub(crate) fn web(user: &UserConfiguration) -> Result<Self, FetchError> {
+        let checked = Certificates::Checked(machine_authorities(user));
+        Self::new(user, checked, None, None)
+    }
+
     fn new(
         user: &UserConfiguration,
         certificates: Certificates,

@@ -14,6 +14,7 @@ mod neighbours;
 mod overrides;
 mod pin;
 mod previous;
+mod published_tree;
 mod renamed;
 mod repository;
 mod tagged;
@@ -28,6 +29,7 @@ pub use error::{LookedAt, SourceError};
 use crate::configuration::UserConfiguration;
 pub use crate::git::Checkout;
 use crate::git::oid;
+pub(crate) use published_tree::{GitTree, open_tree};
 use repository::Trace;
 pub use repository::check_chosen;
 

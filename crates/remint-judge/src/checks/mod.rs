@@ -5,6 +5,7 @@ use remint_model::Finding;
 use crate::evidence::Evidence;
 
 mod archive_anomaly;
+mod attested_failed;
 mod build_consumes_published;
 mod commit_off_main;
 mod commit_unreachable;
@@ -30,6 +31,7 @@ pub struct Check {
 /// Every check.
 pub const ALL: &[Check] = &[
     archive_anomaly::CHECK,
+    attested_failed::CHECK,
     build_consumes_published::CHECK,
     commit_off_main::CHECK,
     commit_unreachable::CHECK,

@@ -14,6 +14,7 @@ use crate::asked::{self, Asked};
 use crate::build::Builder;
 use crate::cli::{ReportFormat, SourceOptions, VerifyBuild};
 use crate::exit::Exit;
+use crate::lookup::Trusting;
 use crate::pipeline::{self, Request};
 use crate::progress::Progress;
 use crate::report::{RunReport, TargetReport, size_words};
@@ -46,6 +47,7 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     let request = Request {
         explain: arguments.explain,
         keep: arguments.keep.clone(),
+        trust: Trusting::resolve(&arguments.trust, &settings)?.map(Arc::new),
         ..request
     };
     let progress = Progress::new(settings.interactive);
@@ -109,6 +111,7 @@ pub(crate) fn question(
         explain: false,
         keep: None,
         offline: settings.user.offline,
+        trust: None,
     };
     if let Some(source) = &request.overrides.source {
         check_source(source, settings)?;

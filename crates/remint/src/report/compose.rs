@@ -124,6 +124,7 @@ fn mismatch(
         manifests: remint_judge::Manifests::default(),
         build: None,
         consumed_published: false,
+        attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared { reason, detail },
     })
 }

@@ -329,6 +329,7 @@ pub(super) fn headline(report: &TargetReport) -> String {
         .and_then(|evidence| evidence.source.as_ref());
     let built_from = match (judgement.basis, pin) {
         (Some(Basis::Sdist), _) => "a build of the registry's own source archive".to_owned(),
+        (Some(Basis::Attestation), _) => "what trusted rebuilders built".to_owned(),
         (Some(Basis::SourceTree), Some(pin)) => format!("the files of {}", short_source(pin)),
         (_, Some(pin)) => format!("a clean build of {}", short_source(pin)),
         (_, None) => "a clean build".to_owned(),

@@ -93,6 +93,7 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
         manifests: Manifests::default(),
         build: None,
         consumed_published: false,
+        attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
             basis: Basis::Rebuild,
             comparison,
