@@ -123,7 +123,27 @@ fn bundles_below(directory: &Path) -> Vec<(String, PathBuf)> {
         })
         .collect();
     bundles.sort();
+    for (kind, path) in &bundles {
+        follows_its_schema(kind, path);
+    }
     bundles
+}
+
+/// Every statement of every test is held against the published schema of its kind.
+fn follows_its_schema(kind: &str, bundle: &Path) {
+    let bundle: Value = serde_json::from_slice(&fs_err::read(bundle).unwrap()).unwrap();
+    let payload = bundle["dsseEnvelope"]["payload"].as_str().unwrap();
+    let payload = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, payload);
+    let statement: Value = serde_json::from_slice(&payload.unwrap()).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(format!("../../docs/predicates/{kind}.schema.json"));
+    let schema: Value = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&statement)
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{kind}: {errors:?}");
 }
 
 fn kinds(bundles: &[(String, PathBuf)]) -> Vec<&str> {

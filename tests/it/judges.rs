@@ -1,9 +1,10 @@
 //! Other people's tools, from the registries, which judge what is signed here.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::OnceLock;
 
+use assert_cmd::Command;
 use remint_model::Sha256;
 
 fn sources() -> PathBuf {

@@ -40,7 +40,7 @@ enum Place {
     Git {
         url: RepositoryUrl,
         user: Box<UserConfiguration>,
-        tree: tokio::sync::OnceCell<GitTree>,
+        tree: tokio::sync::OnceCell<Box<GitTree>>,
     },
 }
 
@@ -146,6 +146,7 @@ impl AttestationStore {
                         tokio::task::spawn_blocking(move || open_tree(&url, &user))
                             .await
                             .map_err(|error| self.silent(&error))?
+                            .map(Box::new)
                             .map_err(|error| self.silent(&error))
                     })
                     .await?;

@@ -41,7 +41,7 @@ pub struct NewRebuilder {
 #[derive(Debug, Clone)]
 pub enum NewSigner {
     /// With a key, and the log of that key.
-    Key(PublicKey, LogKey),
+    Key(PublicKey, Box<LogKey>),
     /// With certificates.
     Identity {
         /// The subject alternative name.
@@ -121,7 +121,7 @@ mod tests {
             &NewRebuilder {
                 name: "alice \"a\"".to_owned(),
                 operator: Some("Example".to_owned()),
-                signer: NewSigner::Key(key.public().clone(), key.log().clone()),
+                signer: NewSigner::Key(key.public().clone(), Box::new(key.log().clone())),
                 scope: vec!["pkg:npm/*".parse().unwrap()],
             },
         )

@@ -90,7 +90,7 @@ fn add(new: &TrustAdd) -> anyhow::Result<()> {
             let called = path
                 .file_stem()
                 .map(|stem| stem.to_string_lossy().into_owned());
-            (NewSigner::Key(key, log_key), called)
+            (NewSigner::Key(key, Box::new(log_key)), called)
         }
         (None, Some(identity), Some(issuer)) => (
             NewSigner::Identity {
