@@ -118,14 +118,17 @@ impl Command {
         }
         let home = &surroundings.home;
         let plain = is_plain_absolute(Path::new(home))
-            && home.bytes().all(|byte| {
-                byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte)
-            });
+            && home
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte));
         if !plain {
             return refuse("not a home directory", home);
         }
         if surroundings.umask & !0o077 != 0 {
-            return refuse("a mask must leave its owner every right", &surroundings.umask);
+            return refuse(
+                "a mask must leave its owner every right",
+                &surroundings.umask,
+            );
         }
         if surroundings.processors == Some(0) {
             return refuse("a command needs a processor", &0);

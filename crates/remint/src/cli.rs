@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use remint_model::Spec;
+use remint_model::{RepositoryUrl, Spec};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -62,6 +62,7 @@ pub(crate) enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     VerifyBuild(Box<VerifyBuild>),
+    SignRelease(Box<SignRelease>),
     Demo(Demo),
     Doctor(Doctor),
     Explain(Explain),
@@ -209,6 +210,89 @@ pub(crate) enum ReportFormat {
     Markdown,
     /// SARIF 2.1.0 for code scanning, described in docs/sarif.md
     Sarif,
+}
+
+/// Sign a release of yours that its tag builds, twice and alike
+///
+/// Example:
+///   remint sign-release ./my-server-1.4.0.tgz --source . --ref v1.4.0 --key release.key
+///
+/// Builds the tag twice, the second time with another build path, clock, user, host name, umask, locale, time zone, order of directories and number of processors. Where the two builds differ, it builds a few times more to find out why, says what to do about it, and signs nothing. Where they are alike and ARTIFACT is what they made, it signs provenance, a comparison and a summary for it, and writes `ARTIFACT.provenance.sigstore.json` and so on.
+///
+/// It reads committed objects only, never the work tree. docs/sign-release.md tells more.
+///
+/// Exit code: 0 signed, 1 refused, 2 wrong usage, 3 it could not be found out (no tag, does not build), 4 remint could not work on this machine.
+///
+/// In a workflow:
+///   remint sign-release ./dist/my_server-1.4.0-py3-none-any.whl --source . --keyless --output attestations
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, group = clap::ArgGroup::new("signer").required(true).args(["key", "keyless"]))]
+pub(crate) struct SignRelease {
+    /// The file that is to be published: `.tgz`, `.whl` or `.tar.gz`
+    #[arg(value_name = "ARTIFACT")]
+    pub(crate) artifact: PathBuf,
+
+    /// The repository: a directory whose committed objects are read, or a URL
+    #[arg(long, value_name = "DIR|URL", help_heading = "Source")]
+    pub(crate) source: String,
+
+    /// What was released; without it, the tag that carries the version of ARTIFACT
+    #[arg(long = "ref", value_name = "TAG|COMMIT", help_heading = "Source")]
+    pub(crate) reference: Option<String>,
+
+    /// The package's folder in the repository
+    #[arg(long, value_name = "DIR", help_heading = "Source")]
+    pub(crate) subdir: Option<String>,
+
+    /// The repository's public address, which is signed; without it, the one that the manifest in ARTIFACT names
+    #[arg(long, value_name = "URL", help_heading = "Source")]
+    pub(crate) repository: Option<RepositoryUrl>,
+
+    /// Sign with this private key (its passphrase is in REMINT_KEY_PASSWORD)
+    #[arg(long, value_name = "FILE", help_heading = "Signing")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Sign as the workflow that runs this, with a certificate that is valid for minutes
+    #[arg(long, help_heading = "Signing")]
+    pub(crate) keyless: bool,
+
+    /// Where the key's own log is kept; without it, beside the key
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "keyless",
+        help_heading = "Signing"
+    )]
+    pub(crate) log: Option<PathBuf>,
+
+    /// Leave out the builds that find out why two builds differ
+    #[arg(long, help_heading = "Build")]
+    pub(crate) quick: bool,
+
+    #[command(flatten)]
+    pub(crate) build: BuildOptions,
+
+    /// How the answer is written to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Report")]
+    pub(crate) format: Option<ReleaseFormat>,
+
+    /// Write the bundles to this directory
+    #[arg(
+        long,
+        short,
+        value_name = "DIR",
+        default_value = ".",
+        help_heading = "Report"
+    )]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReleaseFormat {
+    /// For people
+    Human,
+    /// `remint.release/v1`, described in docs/sign-release.md
+    Json,
 }
 
 /// See an honest and a compromised release judged, in a few minutes

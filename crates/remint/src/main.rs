@@ -17,6 +17,7 @@ mod open;
 mod pipeline;
 mod planning;
 mod progress;
+mod release;
 mod report;
 mod resolve;
 mod room;
@@ -75,6 +76,10 @@ fn run() -> anyhow::Result<Exit> {
         Command::VerifyBuild(arguments) => {
             let settings = settings(Some(&arguments.build), Some(&arguments.report))?;
             runtime.block_on(commands::verify_build::run(arguments, settings))
+        }
+        Command::SignRelease(arguments) => {
+            let settings = settings(Some(&arguments.build), None)?;
+            runtime.block_on(commands::sign_release::run(arguments, settings))
         }
         Command::Demo(arguments) => {
             let settings = settings(None, Some(&arguments.report))?;

@@ -50,7 +50,10 @@ fn surroundings() {
     let script = "id -u; id -g; id -un; id -gn; hostname; umask; nproc; echo ~";
     let usual = said(&ground.shell(script));
     let lines: Vec<&str> = usual.lines().collect();
-    assert_eq!(lines[..6], ["1000", "1000", "build", "build", "remint", "0022"]);
+    assert_eq!(
+        lines[..6],
+        ["1000", "1000", "build", "build", "remint", "0022"]
+    );
 
     let mut command = ground.shell(&script.replace('~', "~somebody"));
     command.surroundings = Surroundings {

@@ -6,4 +6,5 @@ pub(crate) mod conformance;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod sign_release;
 pub(crate) mod verify_build;

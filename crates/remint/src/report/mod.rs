@@ -7,7 +7,7 @@ use crate::cli::ReportFormat;
 use crate::exit::Exit;
 
 mod compose;
-mod foreign;
+pub(crate) mod foreign;
 mod human;
 pub(crate) mod json;
 mod markdown;
