@@ -142,7 +142,15 @@ pub(super) async fn diagnose(
             .is_some_and(|(first, second)| shows(condition, first, second, now))
     };
     let mut causes: Vec<Option<Cause>> = vec![None; differences.len()];
-    if !examination.quick {
+    if examination.quick {
+        for (at, cause) in causes.iter_mut().enumerate() {
+            *cause = varied
+                .iter()
+                .map(|variation| variation.condition)
+                .find(|condition| shows_in(*condition, at))
+                .map(Cause::Condition);
+        }
+    } else {
         let mut suspects: Vec<&Variation> = varied.iter().collect();
         suspects.sort_by_key(|suspect| {
             !(0..differences.len()).any(|at| shows_in(suspect.condition, at))

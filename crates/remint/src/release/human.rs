@@ -132,7 +132,7 @@ impl Page {
                 }
                 self.more(diagnosed.len());
                 if report.quick {
-                    self.paragraph("causes were not looked for: `--quick`");
+                    self.paragraph("only causes that show were looked for: `--quick`");
                 }
             }
             Refusal::BuildFails { failure, cause } => {
@@ -202,7 +202,7 @@ impl Page {
             let place = diagnosed
                 .places
                 .first()
-                .map(|place| format!("  ({}:{}?)", harmless(&place.path), place.line));
+                .map(|place| format!("  (perhaps {}:{})", harmless(&place.path), place.line));
             self.line(&format!(
                 "  fix: {}{}",
                 cause.fix(),

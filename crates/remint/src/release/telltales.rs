@@ -48,7 +48,7 @@ pub(super) fn places<'f>(
     for (path, text) in files {
         let Some(line) = text
             .lines()
-            .position(|line| words.iter().any(|word| contains(line, word)))
+            .position(|line| !is_import(line) && words.iter().any(|word| contains(line, word)))
         else {
             continue;
         };
@@ -68,6 +68,14 @@ pub(super) fn places<'f>(
         .collect()
 }
 
+/// What is only named here is used elsewhere.
+fn is_import(line: &str) -> bool {
+    let line = line.trim_start();
+    ["import ", "from ", "//", "# ", "* ", "/*"]
+        .iter()
+        .any(|begin| line.starts_with(begin))
+}
+
 /// A word as such: not the end of another one.
 fn contains(line: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
@@ -82,17 +90,17 @@ fn contains(line: &str, word: &str) -> bool {
 fn likelihood(path: &EntryPath, text: &str, differing: &EntryPath) -> i32 {
     let name = differing.file_name();
     let stem = name.split('.').next().unwrap_or(name);
-    let named = (text.contains(name) || (stem.len() > 3 && text.contains(stem))) as i32;
     let own = path.file_name();
-    let builds = (path
+    let is_named = |text: &str| text.contains(name) || (stem.len() > 3 && text.contains(stem));
+    let named = i32::from(is_named(text) || is_named(own));
+    let builds = path
         .as_str()
         .split('/')
         .any(|part| matches!(part, "scripts" | "script" | "tools" | "build" | "bin"))
         || own.contains("build")
         || own.contains(".config.")
-        || matches!(own, "setup.py" | "package.json" | "Makefile" | "justfile"))
-        as i32;
-    4 * named + 2 * builds
+        || matches!(own, "setup.py" | "package.json" | "Makefile" | "justfile");
+    4 * named + 2 * i32::from(builds)
 }
 
 const fn words(cause: Cause) -> &'static [&'static str] {
@@ -151,7 +159,6 @@ const fn words(cause: Cause) -> &'static [&'static str] {
             "glob(",
             "opendir(",
             "opendirSync(",
-            "readdir",
             "find ",
         ],
         Cause::Condition(Condition::User) => &[
