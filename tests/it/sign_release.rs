@@ -6,6 +6,7 @@ use assert_cmd::Command;
 use remint_attest::{ArtifactDigests, Bundle, ExpectedSigner, SigningKey};
 use serde_json::Value;
 
+use crate::interrupted::{descendants, is_alive};
 use crate::npm::stand_in;
 use crate::tamper;
 use crate::world::World;
@@ -539,8 +540,18 @@ fn an_interruption_leaves_nothing_behind() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(4));
-    assert!(child.try_wait().unwrap().is_none());
+    let sleeps = |process: &u32| {
+        fs_err::read_to_string(format!("/proc/{process}/comm"))
+            .is_ok_and(|name| name.trim() == "sleep")
+    };
+    let family = loop {
+        let family = descendants(child.id());
+        if family.iter().any(sleeps) {
+            break family;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
     let id = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -549,4 +560,5 @@ fn an_interruption_leaves_nothing_behind() {
     assert!(stderr.contains("nothing was left behind"), "{stderr}");
     assert!(output.stdout.is_empty());
     assert!(maintainer.written().is_empty());
+    assert!(!family.iter().any(|process| is_alive(*process)));
 }

@@ -30,6 +30,9 @@ const LARGEST: u64 = 2 << 30;
 /// Examines the release, and signs it if it is sound.
 pub(crate) async fn run(arguments: &SignRelease, settings: Settings) -> anyhow::Result<Exit> {
     let started = Instant::now();
+    // First of all: opening a key takes a while.
+    let cancel = Arc::new(AtomicBool::new(false));
+    interrupt::watch(Arc::clone(&cancel));
     let signer = Signer::of(arguments, &settings)?;
     let name = check_artifact(&arguments.artifact)?;
     let output = &arguments.output;
@@ -62,8 +65,6 @@ pub(crate) async fn run(arguments: &SignRelease, settings: Settings) -> anyhow::
     });
 
     let progress = Progress::new(settings.interactive);
-    let cancel = Arc::new(AtomicBool::new(false));
-    interrupt::watch(Arc::clone(&cancel));
     cache_limit::enforce(&settings);
     let builder = Builder::new(settings, Arc::clone(&cancel))?;
     let release = Release {
