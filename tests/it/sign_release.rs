@@ -37,7 +37,16 @@ impl Maintainer {
         stand_in: impl FnOnce(&World) -> PathBuf,
         changes: &[(&str, &str)],
     ) -> Self {
-        let world = World::new();
+        Self::in_a(World::new(), spec, fixture, stand_in, changes)
+    }
+
+    fn in_a(
+        world: World,
+        spec: &str,
+        fixture: &str,
+        stand_in: impl FnOnce(&World) -> PathBuf,
+        changes: &[(&str, &str)],
+    ) -> Self {
         let repository = world.repository(fixture, changes, "v1.0.0");
         let file = world.build(spec, &repository, &stand_in(&world));
         let key = SigningKey::generate().unwrap();
@@ -211,6 +220,40 @@ fn a_release_that_its_tag_builds_is_signed_without_a_word_about_this_machine() {
         );
         assert!(!text.contains("/repository\""), "{text}");
     }
+}
+
+#[test]
+fn an_ordinary_user_can_sign_and_is_refused_likewise() {
+    let of = |changes: &[(&str, &str)]| {
+        let file = |world: &World| stand_in(world, "list-server-1.0.0.tgz", "list-server");
+        let world = World::of_an_ordinary_user();
+        Maintainer::in_a(world, NPM, "npm/release", file, changes)
+    };
+    let sound = of(&[]);
+    let answer = sound.sign(&sound.file, &[]);
+    assert_eq!(answer.code, 0, "{}\n{:#}", answer.stderr, answer.report);
+    sound.verified("provenance", &sound.file);
+    let maintainer = of(&[("scripts/build-info.mjs", &saying("userInfo().uid"))]);
+    let answer = maintainer.sign(&maintainer.file, &[]);
+    maintainer.is_refused(&answer, "builds-differ");
+    assert_eq!(answer.report["differences"][0]["cause"], "user");
+}
+
+#[test]
+fn a_build_that_renames_committed_directories_is_not_blamed_for_our_layers() {
+    let script = "import { renameSync } from \"node:fs\";\n\
+                  renameSync(\"src/tools\", \"src/kept\");\n\
+                  renameSync(\"src/kept\", \"src/tools\");\n\
+                  export const buildInfo = () => \"export const built = 1;\\n\";\n";
+    let maintainer = Maintainer::of_npm(&[("scripts/build-info.mjs", script)]);
+    let answer = maintainer.sign(&maintainer.file, &[]);
+    assert_eq!(answer.code, 0, "{}\n{:#}", answer.stderr, answer.report);
+    let varied = names(&answer.report["varied"], "condition");
+    assert!(
+        !varied.contains(&"directory-order".to_owned()),
+        "{varied:?}"
+    );
+    assert!(varied.contains(&"build-path".to_owned()), "{varied:?}");
 }
 
 #[test]

@@ -15,11 +15,14 @@ macro_rules! page {
 
 /// Every id that a report can show, with its page.
 pub(crate) const PAGES: &[(&str, &str)] = &[
+    page!("artifact-differs"),
     page!("backend-version"),
     page!("build-consumes-published"),
+    page!("build-fails"),
     page!("build-needs-network"),
     page!("build-order"),
     page!("build-path"),
+    page!("builds-differ"),
     page!("case-twins"),
     page!("commit-off-main"),
     page!("commit-unreachable"),

@@ -25,6 +25,7 @@ use crate::progress::{Progress, Stage};
 use crate::report::TargetReport;
 use crate::resolve::Case;
 
+use conditions::Condition;
 pub(crate) use conditions::Variation;
 pub(crate) use diagnosis::Diagnosed;
 pub(crate) use human::render as render_for_people;
@@ -105,7 +106,8 @@ impl Examination<'_> {
     /// Builds twice, and holds the builds against each other and against the file at hand.
     ///
     /// 1. The first build is judged against the file at hand, as `verify-build` does.
-    /// 2. The plan that came closest is executed again under other conditions.
+    /// 2. The plan that came closest is executed again under other conditions. Where it fails, it is found out under
+    ///    which.
     /// 3. Where the two builds differ, the cause is looked for.
     /// 4. The file at hand has to be what the first build made.
     ///
@@ -130,37 +132,30 @@ impl Examination<'_> {
 
         let ecosystem = self.case.target.ecosystem;
         let mut varied = conditions::variations(&rebuild.plan, ecosystem, self.builder).await?;
-        let stage = self
-            .progress
-            .begin("again", "a second build, under other conditions");
         let plan = conditions::with_probe(&rebuild.plan, ecosystem);
-        let executed = self
-            .execute(&plan, rebuild, conditions::conditions(&varied), &stage)
-            .await?;
-        let failed = &executed.record.failed_commands;
-        if failed.iter().any(|command| conditions::is_probe(command)) {
-            varied.retain(|variation| variation.condition != conditions::Condition::Clock);
-        }
-        let held = match &executed.outcome {
-            BuildOutcome::Built(second) => match hold(second, &rebuild.artifact).await? {
-                Ok(held) => held,
-                Err(detail) => {
-                    stage.end(&detail);
-                    examined.verdict = Verdict::Open {
-                        reason: InconclusiveReason::Malformed,
-                        detail: format!("the second build cannot be read: {detail}"),
-                    };
+        let held = loop {
+            match self.second(&plan, rebuild, &mut varied).await? {
+                Second::Held(held) => break held,
+                Second::Open(reason, detail) => {
+                    examined.verdict = Verdict::Open { reason, detail };
                     return Ok(examined);
                 }
-            },
-            BuildOutcome::Failed(failure) => {
-                stage.end(&failure_words(failure));
-                examined.verdict = self.fails(failure, rebuild, &varied).await?;
-                examined.varied = varied;
-                return Ok(examined);
+                Second::Fails(failure) => {
+                    let cause = diagnosis::why_it_fails(self, rebuild, &varied).await?;
+                    // A directory whose files lie in two layers cannot be renamed, which is no fault of the build.
+                    if cause == Some(Condition::DirectoryOrder) {
+                        varied.retain(|variation| Some(variation.condition) != cause);
+                        continue;
+                    }
+                    examined.verdict = Verdict::Refused(Refusal::BuildFails {
+                        failure,
+                        cause: cause.map(Condition::words),
+                    });
+                    examined.varied = varied;
+                    return Ok(examined);
+                }
             }
         };
-        stage.end(&held.words());
         examined.verdict = if !held.differences.is_empty() {
             let diagnosed = diagnosis::diagnose(self, rebuild, &varied, held.differences).await?;
             Verdict::Refused(Refusal::BuildsDiffer(diagnosed))
@@ -190,17 +185,41 @@ impl Examination<'_> {
             .await
     }
 
-    /// What a second build that made nothing says.
-    async fn fails(
+    /// A second build, with these conditions changed; one that could not be changed is taken out.
+    async fn second(
         &self,
-        failure: &Failure,
+        plan: &BuildPlan,
         rebuild: &Rebuild,
-        varied: &[Variation],
-    ) -> anyhow::Result<Verdict> {
-        let open = |reason| Verdict::Open {
-            reason,
-            detail: format!("the second build: {}", failure_words(failure)),
+        varied: &mut Vec<Variation>,
+    ) -> anyhow::Result<Second> {
+        let stage = self
+            .progress
+            .begin("again", "a second build, under other conditions");
+        let conditions = conditions::conditions(varied.iter());
+        let executed = self.execute(plan, rebuild, conditions, &stage).await?;
+        let failed = &executed.record.failed_commands;
+        if failed.iter().any(|command| conditions::is_probe(command)) {
+            varied.retain(|variation| variation.condition != Condition::Clock);
+        }
+        let failure = match &executed.outcome {
+            BuildOutcome::Built(second) => {
+                return Ok(match hold(second, &rebuild.artifact).await? {
+                    Ok(held) => {
+                        stage.end(&held.words());
+                        Second::Held(held)
+                    }
+                    Err(detail) => {
+                        stage.end(&detail);
+                        let detail = format!("the second build cannot be read: {detail}");
+                        Second::Open(InconclusiveReason::Malformed, detail)
+                    }
+                });
+            }
+            BuildOutcome::Failed(failure) => failure,
         };
+        let words = failure_words(failure);
+        stage.end(&words);
+        let open = |reason| Second::Open(reason, format!("the second build: {words}"));
         Ok(match &failure.reason {
             FailureReason::RegistryUnavailable(_) => open(InconclusiveReason::Unavailable),
             FailureReason::Source(reason, _) => open(*reason),
@@ -214,12 +233,7 @@ impl Examination<'_> {
             | FailureReason::Signal(_)
             | FailureReason::NeedsNetwork
             | FailureReason::NoArtifact(_)
-            | FailureReason::Refused(_) => Verdict::Refused(Refusal::BuildFails {
-                cause: diagnosis::why_it_fails(self, rebuild, varied)
-                    .await?
-                    .map(conditions::Condition::words),
-                failure: failure.clone(),
-            }),
+            | FailureReason::Refused(_) => Second::Fails(failure.clone()),
         })
     }
 
@@ -260,6 +274,15 @@ impl Examination<'_> {
         };
         Ok((erased, verdict))
     }
+}
+
+/// What came of a second build.
+enum Second {
+    Held(Held),
+    /// It made nothing, and that says something about the source.
+    Fails(Failure),
+    /// It made nothing, and that says nothing.
+    Open(InconclusiveReason, String),
 }
 
 /// What a first build that cannot be held against anything says.
