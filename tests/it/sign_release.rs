@@ -411,6 +411,26 @@ fn what_makes_no_sense_is_wrong_usage_and_builds_nothing() {
             "there is no such file",
         ),
         (
+            vec!["release.key", "--source", source, "--key", "release.key"],
+            "its name ends with none of",
+        ),
+        (
+            vec![
+                file,
+                "--source",
+                source,
+                "--key",
+                "release.key",
+                "--isolation",
+                "landlock",
+            ],
+            "only `namespaces` isolation",
+        ),
+        (
+            vec![file, "--source", source, "--keyless"],
+            "`--keyless` is not available",
+        ),
+        (
             vec![file, "--source", "none", "--key", "release.key"],
             "no source",
         ),

@@ -8,7 +8,9 @@ use std::time::Instant;
 use anyhow::Context as _;
 use remint_attest::SigningKey;
 use remint_fetch::source::Overrides;
-use remint_model::{FoundBy, InconclusiveReason, RepositoryUrl, SourcePin, Spec, Survey};
+use remint_model::{
+    ArtifactFormat, FoundBy, InconclusiveReason, RepositoryUrl, SourcePin, Spec, Survey,
+};
 
 use crate::build::Builder;
 use crate::cli::{IsolationLevel, ReleaseFormat, ReportFormat, SignRelease};
@@ -131,9 +133,12 @@ fn check_artifact(path: &Path) -> anyhow::Result<String> {
     anyhow::ensure!(metadata.is_file(), usage(&"it is no file"));
     anyhow::ensure!(metadata.len() <= LARGEST, usage(&"it is too large"));
     let name = path.file_name().and_then(|name| name.to_str());
-    Ok(name
-        .ok_or_else(|| usage(&"its name is not UTF-8"))?
-        .to_owned())
+    let name = name.ok_or_else(|| usage(&"its name is not UTF-8"))?;
+    anyhow::ensure!(
+        ArtifactFormat::of(name).is_some(),
+        usage(&"its name ends with none of `.tgz`, `.whl` and `.tar.gz`")
+    );
+    Ok(name.to_owned())
 }
 
 struct Release<'a> {
@@ -242,8 +247,9 @@ impl Release<'_> {
             Verdict::Refused(_) | Verdict::Open { .. } => Vec::new(),
         };
         let undecided = Verdict::Sound;
+        let built = examined.rebuild.as_ref().map(|rebuild| &rebuild.found.pin);
         Ok(ReleaseReport {
-            source: Some(PublicSource::of(&pin, &repository)),
+            source: Some(PublicSource::of(built.unwrap_or(&pin), &repository)),
             bundles,
             quick: self.arguments.quick,
             ..ReleaseReport::open(now, label, undecided)
