@@ -303,6 +303,41 @@ fn two_builds_that_differ_are_refused_for_the_cause_that_trying_found() {
 }
 
 #[test]
+fn several_causes_are_told_apart_also_inside_of_what_verifying_would_erase() {
+    let script = "import { writeFileSync } from \"node:fs\";\n\
+         const map = { version: 3, file: \"place.js\", names: [], mappings: \"\" };\n\
+         export function buildInfo() {\n\
+         \x20 const sources = [`${process.cwd()}/src/place.ts`];\n\
+         \x20 writeFileSync(\"dist/place.js.map\", JSON.stringify({ ...map, sources }));\n\
+         \x20 writeFileSync(`dist/${process.env.USER}.txt`, \"mine\");\n\
+         \x20 return `export const built = ${Date.now()};\\n`;\n\
+         }\n";
+    let maintainer = Maintainer::of_npm(&[("scripts/build-info.mjs", script)]);
+    let answer = maintainer.sign(&maintainer.file, &[]);
+    maintainer.is_refused(&answer, "builds-differ");
+    let differences = &answer.report["differences"];
+    let found: std::collections::BTreeMap<String, String> = names(differences, "path")
+        .into_iter()
+        .zip(names(differences, "cause"))
+        .collect();
+    let expected = [
+        ("dist/build-info.js", "clock"),
+        ("dist/build.txt", "user"),
+        ("dist/place.js.map", "build-path"),
+        ("dist/somebody.txt", "user"),
+    ];
+    let expected = expected.map(|(path, cause)| (path.to_owned(), cause.to_owned()));
+    assert_eq!(found, expected.into());
+
+    let quick = maintainer.sign(&maintainer.file, &["--quick"]);
+    maintainer.is_refused(&quick, "builds-differ");
+    assert_eq!(
+        names(&quick.report["differences"], "path"),
+        names(differences, "path")
+    );
+}
+
+#[test]
 fn a_build_that_fails_elsewhere_is_refused_with_the_condition_that_makes_it_fail() {
     let script = saying("process.env.TZ === \"UTC\" ? 1 : process.exit(3)");
     let maintainer = Maintainer::of_npm(&[("scripts/build-info.mjs", &script)]);

@@ -13,7 +13,7 @@ use remint_compare::normalise;
 use remint_compare::{Compared, Erasing};
 use remint_judge::ResultEvidence;
 use remint_model::{
-    Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Difference, Erasure, Failure,
+    Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Difference, EntryPath, Erasure, Failure,
     FailureReason, InconclusiveReason, Outcome, Rebuilt,
 };
 
@@ -342,9 +342,16 @@ where
     let compared = tokio::task::spawn_blocking(move || {
         let usual = open::hold_against(&one, &other, Erasing::Everything)?;
         match &usual.comparison {
-            // What follows from other files, such as a wheel's RECORD, is told only where it alone differs.
             Comparison::Equivalent { erased } if erased.iter().any(concerns_contents) => {
                 open::hold_against(&one, &other, Erasing::ArchivesOnly)
+            }
+            Comparison::Different { erased, .. } if erased.iter().any(concerns_contents) => {
+                let mut strict = open::hold_against(&one, &other, Erasing::ArchivesOnly)?;
+                // A wheel's list of digests follows from the files that differ.
+                if let Comparison::Different { differences, .. } = &mut strict.comparison {
+                    differences.retain(|difference| !is_record(&difference.path));
+                }
+                Ok(strict)
             }
             Comparison::Identical
             | Comparison::Equivalent { .. }
@@ -373,6 +380,10 @@ where
         Err(Unreadable::Archive(error)) => Ok(Err(error.to_string())),
         Err(error @ Unreadable::Open(_)) => Err(error.into()),
     }
+}
+
+fn is_record(path: &EntryPath) -> bool {
+    path.as_str().ends_with(".dist-info/RECORD")
 }
 
 fn concerns_contents(erasure: &Erasure) -> bool {
