@@ -224,7 +224,7 @@ pub(crate) enum ReportFormat {
 /// Exit code: 0 signed, 1 refused, 2 wrong usage, 3 it could not be found out (no tag, does not build), 4 remint could not work on this machine.
 ///
 /// In a workflow:
-///   remint sign-release ./dist/my_server-1.4.0-py3-none-any.whl --source . --keyless --output attestations
+///   remint sign-release ./my-server-1.4.0.tgz --source . --keyless --output attestations
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, group = clap::ArgGroup::new("signer").required(true).args(["key", "keyless"]))]
 pub(crate) struct SignRelease {
