@@ -32,10 +32,8 @@ const LARGEST: u64 = 2 << 30;
 /// Examines the release, and signs it if it is sound.
 pub(crate) async fn run(arguments: &SignRelease, settings: Settings) -> anyhow::Result<Exit> {
     let started = Instant::now();
-    // First of all: opening a key takes a while.
     let cancel = Arc::new(AtomicBool::new(false));
     interrupt::watch(Arc::clone(&cancel));
-    let signer = Signer::of(arguments, &settings)?;
     let name = check_artifact(&arguments.artifact)?;
     let output = &arguments.output;
     anyhow::ensure!(
@@ -47,6 +45,8 @@ pub(crate) async fn run(arguments: &SignRelease, settings: Settings) -> anyhow::
         Usage("only `namespaces` isolation can build under other conditions".to_owned())
     );
     check_source(&arguments.source, &settings)?;
+    // Last of what is checked beforehand: opening a key takes a while.
+    let signer = Signer::of(arguments, &settings)?;
     let request = Request {
         overrides: Overrides {
             source: Some(arguments.source.clone()),
