@@ -99,7 +99,7 @@ fn run(world: &World, arguments: &[&str], passphrase: Option<&str>) -> Output {
 }
 
 /// Every file below a directory.
-fn files(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs_err::read_dir(directory) else {
         return Vec::new();
     };

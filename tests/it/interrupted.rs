@@ -144,7 +144,7 @@ fn left_in(cache: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn descendants(process: u32) -> BTreeSet<u32> {
+pub(crate) fn descendants(process: u32) -> BTreeSet<u32> {
     let threads = fs_err::read_dir(format!("/proc/{process}/task"));
     let mut all = BTreeSet::new();
     for thread in threads.into_iter().flatten().filter_map(Result::ok) {
@@ -161,7 +161,7 @@ fn descendants(process: u32) -> BTreeSet<u32> {
 }
 
 /// A process that nobody has waited for yet is dead all the same.
-fn is_alive(process: u32) -> bool {
+pub(crate) fn is_alive(process: u32) -> bool {
     let stat = fs_err::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let state = stat
         .rsplit(") ")

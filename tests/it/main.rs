@@ -28,6 +28,8 @@ mod pypi;
 mod registry;
 mod sarif;
 mod served;
+#[cfg(target_os = "linux")]
+mod sign_release;
 mod tamper;
 mod tidy;
 mod world;

@@ -183,6 +183,7 @@ fn provenance(judged: &Judged<'_>) -> Option<Unsigned> {
                         )
                     })
                     .collect(),
+                reproduced_under: build.reproduced_under.clone(),
             },
             resolved_dependencies: dependencies,
         },

@@ -9,7 +9,7 @@ use crate::archive::{Entry, Keep, Kind, Listing, list};
 use crate::difference::{InstallScripts, archive_difference, describe, top_folder_difference};
 use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
-use crate::limits::{Limits, Options};
+use crate::limits::{Erasing, Limits, Options};
 use crate::normalise::{ALL, Erasures, Facets, Pairs, erase_headers};
 use crate::second_look::{Remaining, SecondLook, at_once, remaining};
 
@@ -82,7 +82,12 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     let mut erasures = Erasures::default();
     erase_headers(&mut pairs, &mut erasures);
     let mut remaining = remaining(&pairs);
-    second_look.erase_contents(&pairs.rows, &mut remaining, &mut erasures)?;
+    match options.erasing {
+        Erasing::Everything => {
+            second_look.erase_contents(&pairs.rows, &mut remaining, &mut erasures)?;
+        }
+        Erasing::ArchivesOnly => {}
+    }
     remaining.retain(|left| !left.facets.is_empty());
 
     let mut differences = differences(format, &pairs, &remaining, &ours.install_scripts);

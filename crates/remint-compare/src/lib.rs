@@ -20,5 +20,5 @@ mod text;
 pub use compare::{Compared, Counts, compare};
 pub use difference::class_of_path;
 pub use error::{ArchiveError, Side};
-pub use limits::{Limits, Options};
+pub use limits::{Erasing, Limits, Options};
 pub use survey::survey;

@@ -30,11 +30,22 @@ impl Default for Limits {
     }
 }
 
+/// Which normalisers are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erasing {
+    /// All.
+    Everything,
+    /// Those of archives and of the headers of their entries: every file has to have the same bytes.
+    ArchivesOnly,
+}
+
 /// How comparing reads and what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Applied to each of the two archives.
     pub limits: Limits,
+    /// What may be erased.
+    pub erasing: Erasing,
     /// At most this many differing files are shown as text; the rest are listed.
     pub shown_files: usize,
     /// Larger files are not shown as text; 8 MiB is the most that is ever read for it.
@@ -49,6 +60,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            erasing: Erasing::Everything,
             shown_files: 50,
             shown_file_size: 8 << 20,
             hunk_lines: 40,

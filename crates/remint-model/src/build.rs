@@ -93,6 +93,8 @@ pub struct BuildRecord {
     pub gaps: Vec<SourceGap>,
     /// SHA-256 of the complete build log as kept.
     pub log: Option<Sha256>,
+    /// The conditions that were others in a second build, which made the same file.
+    pub reproduced_under: Vec<String>,
 }
 
 /// A part of the source that the commit names and the build did not have.

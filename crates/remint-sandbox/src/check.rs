@@ -84,8 +84,54 @@ impl Command {
                 );
             }
         }
+        self.check_surroundings()?;
         if self.isolation == Isolation::Landlock {
             self.check_in_place()?;
+        }
+        Ok(())
+    }
+
+    /// They end up in files whose lines and colons mean something.
+    fn check_surroundings(&self) -> Result<(), SandboxError> {
+        let refuse = |reason, value: &dyn std::fmt::Display| {
+            Err(SandboxError::Malformed {
+                reason,
+                value: value.to_string(),
+            })
+        };
+        let surroundings = &self.surroundings;
+        if !(1000..60_000).contains(&surroundings.user) {
+            return refuse("a user inside is an ordinary one", &surroundings.user);
+        }
+        let is_name = |text: &str| {
+            !text.is_empty()
+                && text.len() <= 32
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        if let Some(name) = [&surroundings.user_name, &surroundings.host_name]
+            .into_iter()
+            .find(|name| !is_name(name))
+        {
+            return refuse("not a name of a user or host", name);
+        }
+        let home = &surroundings.home;
+        let plain = is_plain_absolute(Path::new(home))
+            && home
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte));
+        if !plain {
+            return refuse("not a home directory", home);
+        }
+        if surroundings.umask & !0o077 != 0 {
+            return refuse(
+                "a mask must leave its owner every right",
+                &surroundings.umask,
+            );
+        }
+        if surroundings.processors == Some(0) {
+            return refuse("a command needs a processor", &0);
         }
         Ok(())
     }
@@ -214,6 +260,33 @@ mod tests {
         assert_eq!(
             refused(|c| c.directory = "/build/..".into()),
             "the working directory must be absolute, without `.` or `..`"
+        );
+    }
+
+    #[test]
+    fn surroundings_that_would_say_something_else_are_refused() {
+        let user = "a user inside is an ordinary one";
+        for number in [0, 999, 65_534, u32::MAX] {
+            assert_eq!(refused(|c| c.surroundings.user = number), user, "{number}");
+        }
+        let name = "not a name of a user or host";
+        for text in ["", "a:b", "a\nroot", "Upper", "a b"] {
+            assert_eq!(refused(|c| c.surroundings.user_name = text.into()), name);
+            assert_eq!(refused(|c| c.surroundings.host_name = text.into()), name);
+        }
+        for text in ["", "home", "/home/../root", "/home/a:/bin/sh"] {
+            assert_eq!(
+                refused(|c| c.surroundings.home = text.into()),
+                "not a home directory"
+            );
+        }
+        assert_eq!(
+            refused(|c| c.surroundings.umask = 0o777),
+            "a mask must leave its owner every right"
+        );
+        assert_eq!(
+            refused(|c| c.surroundings.processors = Some(0)),
+            "a command needs a processor"
         );
     }
 

@@ -30,6 +30,39 @@ pub struct Command {
     pub owner: Owner,
     /// How it is confined.
     pub isolation: Isolation,
+    /// What it finds out about itself and the machine.
+    pub surroundings: Surroundings,
+}
+
+/// What a command can find out about itself and the machine, and what a build should not depend on. None of it makes
+/// the confinement stronger or weaker.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Surroundings {
+    /// The number of its user and group. Like the names below only with [`Isolation::Namespaces`].
+    pub user: u32,
+    /// The name of both.
+    pub user_name: String,
+    /// The user's home directory, as `/etc/passwd` has it. Whoever names another one binds it.
+    pub home: String,
+    /// The name of the host.
+    pub host_name: String,
+    /// The permission bits that new files and directories do not get.
+    pub umask: u32,
+    /// How many processors it may use; `None` is all that there are.
+    pub processors: Option<usize>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            user: 1000,
+            user_name: "build".to_owned(),
+            home: "/home/build".to_owned(),
+            host_name: "remint".to_owned(),
+            umask: 0o022,
+            processors: None,
+        }
+    }
 }
 
 /// A directory whose lower levels stay as they are, because writes go elsewhere.
@@ -173,6 +206,7 @@ impl Command {
             limits: Limits::default(),
             owner,
             isolation: Isolation::Namespaces,
+            surroundings: Surroundings::default(),
         }
     }
 }

@@ -43,7 +43,7 @@ mod unsupported;
 
 pub use command::{
     Access, Bind, Command, GeneratedFile, Isolation, Layer, Limits, Network, PROXY_ADDRESS,
-    base_environment,
+    Surroundings, base_environment,
 };
 pub use error::SandboxError;
 pub use finished::{Ending, Finished, NetworkAttempt, Protocol};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Access, Command, Isolation, Limits, Network};
+use crate::command::{Access, Command, Isolation, Limits, Network, Surroundings};
 use crate::finished::NetworkAttempt;
 use crate::owner::Owner;
 
@@ -34,6 +34,7 @@ pub(crate) struct Orders {
     pub(crate) limits: Limits,
     pub(crate) owner: Owner,
     pub(crate) isolation: Isolation,
+    pub(crate) surroundings: Surroundings,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -141,6 +142,7 @@ impl Orders {
             limits: command.limits,
             owner: command.owner,
             isolation: command.isolation,
+            surroundings: command.surroundings.clone(),
         }
     }
 

@@ -294,7 +294,7 @@ fn conclude(
     }
 }
 
-fn withheld(case: &Case) -> Withheld {
+pub(crate) fn withheld(case: &Case) -> Withheld {
     Withheld {
         target: case.target.clone(),
         sha256: case.artifact.sha256,
@@ -371,7 +371,7 @@ const fn not_compared(reason: InconclusiveReason, detail: String) -> ResultEvide
     ResultEvidence::NotCompared { reason, detail }
 }
 
-fn not_built(failure: &Failure) -> ResultEvidence {
+pub(crate) fn not_built(failure: &Failure) -> ResultEvidence {
     let reason = match &failure.reason {
         FailureReason::RegistryUnavailable(_) => InconclusiveReason::Unavailable,
         FailureReason::Source(reason, _) => *reason,
@@ -391,7 +391,7 @@ fn not_built(failure: &Failure) -> ResultEvidence {
 }
 
 /// One sentence on why a build made nothing.
-fn failure_words(failure: &Failure) -> String {
+pub(crate) fn failure_words(failure: &Failure) -> String {
     let step = &failure.step;
     match &failure.reason {
         FailureReason::ExitCode(code) => {

@@ -11,7 +11,7 @@ use remint_attest::{
     Judged, Signed, SigningKey, StatementKind, Unsigned, public_address, sign_with_key, statements,
 };
 use remint_judge::ResultEvidence;
-use remint_model::{FileName, Sha256, Target};
+use remint_model::{Artifact, FileName, Published, Sha256, Target};
 
 use crate::exit::Exit;
 use crate::report::{RunReport, TargetReport};
@@ -178,7 +178,7 @@ impl Private {
         Self(places)
     }
 
-    fn hide(&self, text: &str) -> String {
+    pub(crate) fn hide(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, place| {
             text.replace(&**place, &public_address(place))
         })
@@ -216,19 +216,17 @@ pub(crate) fn unsigned(
     Some(statements(&judged))
 }
 
-/// Signs a target's statements with a key and files them.
+/// Signs a target's statements with a key and files them; `None` where there is no file that they could be about.
 ///
 /// # Errors
 /// The log or the store cannot be written, or contradicts itself.
 pub(crate) fn sign(
-    store: &Store,
-    log: &LogDirectory,
-    key: &SigningKey,
+    shelf: &Shelf<'_>,
     report: &TargetReport,
     private: &Private,
     started: Timestamp,
     finished: Timestamp,
-) -> anyhow::Result<Option<Vec<PathBuf>>> {
+) -> anyhow::Result<Option<Vec<(StatementKind, PathBuf)>>> {
     let text = report_of(report, private, started);
     let (Some(unsigned), Some(target), Some(file)) = (
         unsigned(report, private, &text, started, finished),
@@ -237,18 +235,54 @@ pub(crate) fn sign(
     ) else {
         return Ok(None);
     };
-    let _lock = log.lock().context("cannot lock the log")?;
-    let payloads: Vec<Vec<u8>> = unsigned.iter().map(|one| one.payload.clone()).collect();
-    let signed = sign_with_key(key, &payloads, log)?;
-    let signed: Vec<(StatementKind, Signed)> =
-        unsigned.iter().map(|one| one.kind).zip(signed).collect();
-    let run = Run {
+    let about = About {
         target,
-        file: &file.name,
-        artifact: file.sha256,
-        signer: &SignerId::key(&key.public().id()),
-        time: finished,
+        file,
+        finished,
         report: &text,
     };
-    store.add(&run, &signed).map(Some)
+    sign_and_file(shelf, &about, &unsigned).map(Some)
+}
+
+/// Where bundles go, and the key and the log that sign them.
+#[derive(Debug)]
+pub(crate) struct Shelf<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) log: &'a LogDirectory,
+    pub(crate) key: &'a SigningKey,
+}
+
+/// What statements are about.
+pub(crate) struct About<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) file: &'a Artifact<Published>,
+    pub(crate) finished: Timestamp,
+    /// The JSON report that they refer to.
+    pub(crate) report: &'a str,
+}
+
+/// Signs statements and files the bundles; returns where each lies.
+///
+/// # Errors
+/// The log or the store cannot be written, or contradicts itself.
+pub(crate) fn sign_and_file(
+    shelf: &Shelf<'_>,
+    about: &About<'_>,
+    unsigned: &[Unsigned],
+) -> anyhow::Result<Vec<(StatementKind, PathBuf)>> {
+    let _lock = shelf.log.lock().context("cannot lock the log")?;
+    let payloads: Vec<Vec<u8>> = unsigned.iter().map(|one| one.payload.clone()).collect();
+    let signed = sign_with_key(shelf.key, &payloads, shelf.log)?;
+    let kinds = unsigned.iter().map(|one| one.kind);
+    let signed: Vec<(StatementKind, Signed)> = kinds.clone().zip(signed).collect();
+    let run = Run {
+        target: about.target,
+        file: &about.file.name,
+        artifact: about.file.sha256,
+        signer: &SignerId::key(&shelf.key.public().id()),
+        time: about.finished,
+        report: about.report,
+    };
+    let paths = shelf.store.add(&run, &signed)?;
+    Ok(kinds.zip(paths).collect())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use remint_model::Spec;
+use remint_model::{RepositoryUrl, Spec};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -63,6 +63,7 @@ pub(crate) enum ColorChoice {
 pub(crate) enum Command {
     VerifyBuild(Box<VerifyBuild>),
     Attest(Box<Attest>),
+    SignRelease(Box<SignRelease>),
     VerifyAttestation(VerifyAttestation),
     Trust(Trust),
     Key(Key),
@@ -309,6 +310,75 @@ pub(crate) struct SigningOptions {
     /// The log that the key's signatures are entered in; without this, `log/` below the bundles
     #[arg(long, value_name = "DIR")]
     pub(crate) log: Option<PathBuf>,
+}
+
+/// Sign a release of yours that its tag builds, twice and alike
+///
+/// Example:
+///   remint sign-release ./my-server-1.4.0.tgz --source . --ref v1.4.0 --key release.key
+///
+/// Builds the tag twice, the second time with another build path, clock, user, host name, umask, locale, time zone, order of directories and number of processors. Where the two builds differ, it builds a few times more to find out why, says what to do about it, and signs nothing. Where they are alike and ARTIFACT is what they made, it signs provenance, a comparison and a summary for it, and files them below --output, in the layout that consumers look in.
+///
+/// It reads committed objects only, never the work tree. docs/sign-release.md tells more.
+///
+/// Exit code: 0 signed, 1 refused, 2 wrong usage, 3 it could not be found out (no tag, does not build), 4 remint could not work on this machine.
+///
+/// In a workflow:
+///   remint sign-release ./my-server-1.4.0.tgz --source . --key env:SIGNING_KEY --output attestations
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct SignRelease {
+    /// The file that is to be published: `.tgz`, `.whl` or `.tar.gz`
+    #[arg(value_name = "ARTIFACT")]
+    pub(crate) artifact: PathBuf,
+
+    /// The repository: a directory whose committed objects are read, or a URL
+    #[arg(long, value_name = "DIR|URL", help_heading = "Source")]
+    pub(crate) source: String,
+
+    /// What was released; without it, the tag that carries the version of ARTIFACT
+    #[arg(long = "ref", value_name = "TAG|COMMIT", help_heading = "Source")]
+    pub(crate) reference: Option<String>,
+
+    /// The package's folder in the repository
+    #[arg(long, value_name = "DIR", help_heading = "Source")]
+    pub(crate) subdir: Option<String>,
+
+    /// The repository's public address, which is signed; without it, the one that the manifest in ARTIFACT names
+    #[arg(long, value_name = "URL", help_heading = "Source")]
+    pub(crate) repository: Option<RepositoryUrl>,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningOptions,
+
+    /// Leave out the builds that find out why two builds differ
+    #[arg(long, help_heading = "Build")]
+    pub(crate) quick: bool,
+
+    #[command(flatten)]
+    pub(crate) build: BuildOptions,
+
+    /// How the answer is written to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Report")]
+    pub(crate) format: Option<ReleaseFormat>,
+
+    /// Where the bundles go
+    #[arg(
+        long,
+        short,
+        value_name = "DIR",
+        default_value = "attestations",
+        help_heading = "Signing"
+    )]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReleaseFormat {
+    /// For people
+    Human,
+    /// `remint.release/v1`, described in docs/sign-release.md
+    Json,
 }
 
 /// Check offline what others found out about a file

@@ -20,6 +20,7 @@ mod open;
 mod pipeline;
 mod planning;
 mod progress;
+mod release;
 mod report;
 mod resolve;
 mod room;
@@ -100,6 +101,10 @@ fn run() -> anyhow::Result<Exit> {
             commands::key::run(&arguments.action, &settings)
         }
         Command::Log(arguments) => commands::log::run(&arguments.action),
+        Command::SignRelease(arguments) => {
+            let settings = settings(Some(&arguments.build), None)?;
+            runtime.block_on(commands::sign_release::run(arguments, settings))
+        }
         Command::Demo(arguments) => {
             let settings = settings(None, Some(&arguments.report))?;
             runtime.block_on(commands::demo::run(settings))

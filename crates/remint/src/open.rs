@@ -1,6 +1,6 @@
 //! Opens an artifact's file for the pure stages, which only see bytes.
 
-use remint_compare::{ArchiveError, Compared, Limits, Options};
+use remint_compare::{ArchiveError, Compared, Erasing, Limits, Options};
 use remint_model::{Artifact, Published, Rebuilt, Survey};
 
 /// What an archive holds.
@@ -19,16 +19,28 @@ pub(crate) fn compare(
     published: &Artifact<Published>,
     rebuilt: &Artifact<Rebuilt>,
 ) -> Result<Compared, Unreadable> {
+    hold_against(published, rebuilt, Erasing::Everything)
+}
+
+/// One file against another of the same format, whatever they are; what only the first has is shown with `+`.
+pub(crate) fn hold_against<One, Other>(
+    one: &Artifact<One>,
+    other: &Artifact<Other>,
+    erasing: Erasing,
+) -> Result<Compared, Unreadable> {
     let open = |path| {
         fs_err::File::open(path)
             .map(std::io::BufReader::new)
             .map_err(Unreadable::Open)
     };
     remint_compare::compare(
-        published.format,
-        &mut open(&published.path)?,
-        &mut open(&rebuilt.path)?,
-        &Options::default(),
+        one.format,
+        &mut open(&one.path)?,
+        &mut open(&other.path)?,
+        &Options {
+            erasing,
+            ..Options::default()
+        },
     )
     .map_err(Unreadable::Archive)
 }

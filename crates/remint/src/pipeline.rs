@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use remint_fetch::source::Overrides;
+use remint_fetch::source::{FoundSource, Overrides};
 use remint_judge::{Evidence, ResultEvidence, judge};
-use remint_model::BuildOutcome;
+use remint_model::{Artifact, BuildOutcome, BuildPlan, Rebuilt};
 
 use crate::attempts::attempt;
-use crate::build::Builder;
+use crate::build::{Builder, Workspace};
 use crate::locate::locate;
 use crate::lookup::{self, Consulted, Trusting};
 use crate::open::{self, Unreadable};
@@ -37,10 +37,24 @@ pub(crate) struct Request {
     pub(crate) trust: Option<Arc<Trusting>>,
 }
 
+/// What was built, and what it takes to build it again.
+pub(crate) struct Rebuild {
+    /// The plan that made it.
+    pub(crate) plan: BuildPlan,
+    /// The source that it was made from.
+    pub(crate) found: FoundSource,
+    /// The file.
+    pub(crate) artifact: Artifact<Rebuilt>,
+    /// Where it lies; gone when this is dropped.
+    pub(crate) workspace: Workspace,
+}
+
 /// What came of one verification.
 pub(crate) struct Answer {
     /// The verdict and what it rests on.
     pub(crate) report: TargetReport,
+    /// The build whose result counts, where it made a file.
+    pub(crate) rebuild: Option<Rebuild>,
     /// Why the evidence is not where the user wants it; the verdict stands all the same.
     pub(crate) unkept: Option<anyhow::Error>,
 }
@@ -61,6 +75,7 @@ pub(crate) async fn verify(
         let judgement = judge(&gathered);
         Ok(Answer {
             report: report.finish(gathered, judgement, request),
+            rebuild: None,
             unkept: None,
         })
     };
@@ -113,16 +128,19 @@ pub(crate) async fn verify(
     }
 
     let mut attempted = attempt(case, &survey, &plans, &located, builder, progress).await?;
+    let mut built_from = &located.found;
+    let otherwise = located.otherwise();
     if attempted.is_different()
-        && let Some(otherwise) = located.otherwise()
-        && let Ok(plans) = planning::plans(case, &survey, &otherwise, builder)
+        && let Some(otherwise) = &otherwise
+        && let Ok(plans) = planning::plans(case, &survey, otherwise, builder)
     {
-        let mut again = attempt(case, &survey, &plans, &otherwise, builder, progress).await?;
+        let mut again = attempt(case, &survey, &plans, otherwise, builder, progress).await?;
         again.compare_seconds += attempted.compare_seconds;
         if again.is_match() {
             // It explains the file; that nothing vouches for its commit is a finding.
             again.tried.splice(0..0, attempted.tried);
             attempted = again;
+            built_from = &otherwise.found;
             evidence::add_source(&mut gathered, case, &otherwise.found);
             report.notes.push(format!(
                 "{} does not explain it, commit {} does",
@@ -135,11 +153,18 @@ pub(crate) async fn verify(
         .keep
         .as_ref()
         .and_then(|directory| keep::keep(case, &attempted, directory).err());
+    let mut rebuild = None;
     if let Some(executed) = attempted.executed {
         gathered.consumed_published = executed.consumed_published;
         if let BuildOutcome::Built(artifact) = &executed.outcome {
             report.rebuilt = Some(artifact.clone());
             evidence::add_rebuilt(&mut gathered, case, artifact);
+            rebuild = attempted.plan.clone().map(|plan| Rebuild {
+                plan,
+                found: built_from.clone(),
+                artifact: artifact.clone(),
+                workspace: executed.workspace,
+            });
         }
         report.seconds.extend(executed.record.seconds.clone());
         report.notes.extend(gap_notes(&executed.record.gaps));
@@ -156,6 +181,7 @@ pub(crate) async fn verify(
     report.failure = attempted.failure;
     Ok(Answer {
         unkept,
+        rebuild,
         ..finish(report, gathered)?
     })
 }

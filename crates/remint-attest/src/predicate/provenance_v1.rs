@@ -78,6 +78,9 @@ pub struct InternalParameters {
     /// Inputs that did not come from the source, as `kind: value (from where)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<String>,
+    /// The conditions that were others in a second build, which made the same file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reproduced_under: Vec<String>,
 }
 
 /// What happened.

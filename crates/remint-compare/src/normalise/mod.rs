@@ -90,6 +90,15 @@ pub static ALL: &[Normaliser] = &[
 ];
 
 impl Normaliser {
+    /// Whether it hides something inside of files, rather than how they are packed.
+    #[must_use]
+    pub const fn concerns_contents(&self) -> bool {
+        match self.subject {
+            Subject::Entry(_) | Subject::Archive(_) => false,
+            Subject::Content(_) => true,
+        }
+    }
+
     /// Whether it has anything to say about this format.
     #[must_use]
     pub fn applies_to(&self, format: ArtifactFormat) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use remint_compare::normalise::ALL;
-use remint_compare::{Options, compare};
+use remint_compare::{Erasing, Options, compare};
 use remint_model::ArtifactFormat::{self, NpmTarball, Sdist, Wheel};
 use remint_model::Comparison;
 
@@ -504,6 +504,33 @@ fn each_erases_what_it_is_named_for_and_says_so() {
             let allowed = usize::from(pair.normaliser == "wheel-record");
             assert!(others <= allowed, "{}: {names:?}", pair.normaliser);
         }
+    }
+}
+
+#[test]
+fn contents_stay_different_where_only_archives_may_be_erased() {
+    let options = Options {
+        erasing: Erasing::ArchivesOnly,
+        ..Options::default()
+    };
+    for pair in equal_pairs() {
+        let comparison = compare(
+            pair.format,
+            &mut Cursor::new(&pair.published),
+            &mut Cursor::new(&pair.rebuilt),
+            &options,
+        )
+        .unwrap()
+        .comparison;
+        let concerns_contents = ALL
+            .iter()
+            .any(|normaliser| normaliser.id == pair.normaliser && normaliser.concerns_contents());
+        assert_eq!(
+            matches!(comparison, Comparison::Different { .. }),
+            concerns_contents,
+            "{}: {comparison:#?}",
+            pair.normaliser
+        );
     }
 }
 

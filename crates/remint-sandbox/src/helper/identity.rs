@@ -1,4 +1,4 @@
-//! Who the inside's processes are: user 1000 in namespaces of their own, and nobody in particular outside.
+//! Who the inside's processes are: an ordinary user in namespaces of their own, and nobody in particular outside.
 
 use std::io;
 
@@ -7,9 +7,6 @@ use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
 
 use super::{During as _, Step, die_with_parent};
 use crate::owner::Owner;
-
-/// User and group inside, always.
-pub(super) const INSIDE_ID: u32 = 1000;
 
 /// Gives up being root. Root's own identity must not be mapped into the sandbox: its rights as the owner of
 /// kernel files would survive there.
@@ -25,8 +22,9 @@ pub(super) fn become_owner(owner: Owner) -> Step {
     die_with_parent().during("tie the helper to its caller")
 }
 
-/// Enters fresh namespaces of every kind but that of processes, and maps this process's user and group to 1000 there.
-pub(super) fn enter_namespaces() -> Step {
+/// Enters fresh namespaces of every kind but that of processes, and maps this process's user and group to this number
+/// there.
+pub(super) fn enter_namespaces(inside: u32) -> Step {
     let uid = rustix::process::getuid().as_raw();
     let gid = rustix::process::getgid().as_raw();
     // After a change of user the kernel would keep the maps below from their own process.
@@ -41,8 +39,8 @@ pub(super) fn enter_namespaces() -> Step {
     // SAFETY: `UnshareFlags::FILES`, the flag that can break other threads, is not among them.
     unsafe { rustix::thread::unshare_unsafe(all) }.during("create namespaces")?;
     write_own("setgroups", "deny").during("give up setting groups")?;
-    write_own("uid_map", &format!("{INSIDE_ID} {uid} 1")).during("map the user")?;
-    write_own("gid_map", &format!("{INSIDE_ID} {gid} 1")).during("map the group")?;
+    write_own("uid_map", &format!("{inside} {uid} 1")).during("map the user")?;
+    write_own("gid_map", &format!("{inside} {gid} 1")).during("map the group")?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .during("close the helper's own files in `/proc`")?;
     die_with_parent().during("tie the helper to its caller")?;

@@ -28,7 +28,8 @@ fn run(orders: &Orders, trees: Trees, caller: &Caller, helper: &OwnedFd) -> Step
     // The kernel shields process 1 from every signal of its children that it has no handler for.
     launch::default_signals();
     mounts::enter_new_root(orders, trees)?;
-    rustix::system::sethostname(mounts::HOST_NAME.as_bytes()).during("set the host name")?;
+    rustix::system::sethostname(orders.surroundings.host_name.as_bytes())
+        .during("set the host name")?;
     identity::keep_capabilities(CapabilitySet::empty())?;
     wait_for_helper(helper)?;
     // SAFETY: this process has a single thread, so the child finds every lock and every buffer in order.

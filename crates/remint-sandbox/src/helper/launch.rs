@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
-use rustix::thread::CapabilitySet;
+use rustix::thread::{CapabilitySet, CpuSet};
 
 use super::processes::Processes;
 use super::{Caller, During as _, Step, file_rules, identity, seccomp};
@@ -43,7 +43,8 @@ pub(super) fn main(orders: &Orders, caller: &Caller) -> ! {
 /// Returns only when no program could be executed, with the reason.
 fn run(orders: &Orders) -> Step<io::Error> {
     rustix::process::setsid().during("start a session")?;
-    rustix::process::umask(Mode::from_raw_mode(0o022));
+    rustix::process::umask(Mode::from_raw_mode(orders.surroundings.umask));
+    limit_processors(orders.surroundings.processors)?;
     let directory = Path::new(&orders.directory);
     rustix::process::chdir(directory).during_at("enter the directory", directory)?;
     default_signals();
@@ -76,6 +77,21 @@ pub(super) fn default_signals() {
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
+}
+
+/// Leaves the first so many of the processors that this process may use.
+fn limit_processors(most: Option<usize>) -> Step {
+    let Some(most) = most else { return Ok(()) };
+    let limit = || -> io::Result<()> {
+        let usable = rustix::thread::sched_getaffinity(None)?;
+        let mut kept = CpuSet::new();
+        (0..CpuSet::MAX_CPU)
+            .filter(|processor| usable.is_set(*processor))
+            .take(most)
+            .for_each(|processor| kept.set(processor));
+        Ok(rustix::thread::sched_setaffinity(None, &kept)?)
+    };
+    limit().during("limit the processors")
 }
 
 fn limit_resources(orders: &Orders) -> Step {

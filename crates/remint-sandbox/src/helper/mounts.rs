@@ -14,6 +14,7 @@ use rustix::mount::{
 
 use super::trees::{Base, LayerTrees, Rights, Tree, Trees, last_name, restrict};
 use super::{During as _, Step};
+use crate::command::Surroundings;
 use crate::wire::{LayerOrder, Orders};
 
 /// Where things are kept while they are put together; gone before the command starts.
@@ -55,17 +56,6 @@ const MASKED: &[&str] = &[
 /// Generated in every sandbox. The first one is how a test that attacks knows that it is inside.
 const FILES: &[(&str, &str)] = &[
     ("/etc/remint-inside", "this is a sandbox of remint\n"),
-    (
-        "/etc/passwd",
-        "root:x:0:0:root:/:/usr/sbin/nologin\nbuild:x:1000:1000:build:/home/build:/bin/sh\n\
-         nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
-    ),
-    ("/etc/group", "root:x:0:\nbuild:x:1000:\nnogroup:x:65534:\n"),
-    ("/etc/hostname", "remint\n"),
-    (
-        "/etc/hosts",
-        "127.0.0.1 localhost remint\n::1 localhost ip6-localhost ip6-loopback\n",
-    ),
     ("/etc/host.conf", "multi on\n"),
     (
         "/etc/nsswitch.conf",
@@ -87,8 +77,38 @@ const LINKS: &[(&str, &str)] = &[
     ("/var/tmp", "../tmp"),
 ];
 
-/// The host name inside.
+/// The host name inside, where the caller gives no other.
 pub(super) const HOST_NAME: &str = "remint";
+
+/// The files that name the user and the host.
+fn names(surroundings: &Surroundings) -> [(&'static str, String); 4] {
+    let Surroundings {
+        user,
+        user_name,
+        home,
+        host_name,
+        umask: _,
+        processors: _,
+    } = surroundings;
+    [
+        (
+            "/etc/passwd",
+            format!(
+                "root:x:0:0:root:/:/usr/sbin/nologin\n{user_name}:x:{user}:{user}:{user_name}:{home}:/bin/sh\n\
+                 nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+            ),
+        ),
+        (
+            "/etc/group",
+            format!("root:x:0:\n{user_name}:x:{user}:\nnogroup:x:65534:\n"),
+        ),
+        ("/etc/hostname", format!("{host_name}\n")),
+        (
+            "/etc/hosts",
+            format!("127.0.0.1 localhost {host_name}\n::1 localhost ip6-localhost ip6-loopback\n"),
+        ),
+    ]
+}
 
 /// Makes the tree and moves this process, and the helper that shares its mounts, into it.
 pub(super) fn enter_new_root(orders: &Orders, trees: Trees) -> Step {
@@ -127,6 +147,9 @@ pub(super) fn enter_new_root(orders: &Orders, trees: Trees) -> Step {
         root.link(Path::new(inside), Path::new(target))?;
     }
     for (inside, content) in FILES {
+        root.write(Path::new(inside), content.as_bytes())?;
+    }
+    for (inside, content) in names(&orders.surroundings) {
         root.write(Path::new(inside), content.as_bytes())?;
     }
     let stage = root.stage()?;

@@ -70,11 +70,11 @@ fn in_namespaces(orders: &Orders, caller: &Caller) -> Step {
         Owner::Throwaway { .. } => {
             let trees = Trees::take(orders)?;
             identity::become_owner(orders.owner)?;
-            identity::enter_namespaces()?;
+            identity::enter_namespaces(orders.surroundings.user)?;
             trees
         }
         Owner::Caller { .. } => {
-            identity::enter_namespaces()?;
+            identity::enter_namespaces(orders.surroundings.user)?;
             Trees::take(orders)?
         }
     };

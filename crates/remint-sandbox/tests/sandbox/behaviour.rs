@@ -4,7 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::sync::atomic::AtomicBool;
 
-use remint_sandbox::{Access, Bind, Ending, GeneratedFile, Network, SandboxError, run};
+use remint_sandbox::{
+    Access, Bind, Ending, GeneratedFile, Network, SandboxError, Surroundings, run,
+};
 
 use crate::ground::{Ground, outcome, said};
 use crate::harness::Case;
@@ -37,7 +39,45 @@ pub(crate) const CASES: &[Case] = &[
     ("generated_files_are_there_and_read_only", generated_files),
     ("the_proxy_and_nothing_else_is_reachable", proxy),
     ("node_and_npm_run", node),
+    (
+        "a_command_finds_the_surroundings_that_it_is_given",
+        surroundings,
+    ),
 ];
+
+fn surroundings() {
+    let ground = Ground::new();
+    let script = "id -u; id -g; id -un; id -gn; hostname; umask; nproc; echo ~";
+    let usual = said(&ground.shell(script));
+    let lines: Vec<&str> = usual.lines().collect();
+    assert_eq!(
+        lines[..6],
+        ["1000", "1000", "build", "build", "remint", "0022"]
+    );
+
+    let mut command = ground.shell(&script.replace('~', "~somebody"));
+    command.surroundings = Surroundings {
+        user: 4321,
+        user_name: "somebody".to_owned(),
+        home: "/home/somebody".to_owned(),
+        host_name: "elsewhere".to_owned(),
+        umask: 0o077,
+        processors: Some(1),
+    };
+    assert_eq!(
+        said(&command).lines().collect::<Vec<_>>(),
+        [
+            "4321",
+            "4321",
+            "somebody",
+            "somebody",
+            "elsewhere",
+            "0077",
+            "1",
+            "/home/somebody"
+        ]
+    );
+}
 
 fn exit_code_and_output() {
     let ground = Ground::new();

@@ -8,6 +8,7 @@ use remint_fetch::ProvidedTool;
 use remint_model::{Assumption, AssumptionKind, BuildPlan, Step};
 use remint_sandbox::{GeneratedFile, Isolation, PROXY_ADDRESS, base_environment};
 
+use super::Conditions;
 use crate::cli::{BuildNetwork, IsolationLevel};
 use crate::settings::Settings;
 
@@ -55,11 +56,13 @@ pub(super) fn variables(
     tools: &[ProvidedTool],
     commit_time: i64,
     reaches_proxy: bool,
+    conditions: &Conditions,
 ) -> BTreeMap<OsString, OsString> {
     let mut all: BTreeMap<String, String> = base_environment()
         .into_iter()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    conditions.set_variables(&mut all);
     let mut path: Vec<&str> = tools
         .iter()
         .flat_map(|tool| tool.bin.iter().map(String::as_str))
@@ -82,6 +85,7 @@ pub(super) fn variables(
             all.insert(name.clone(), value.clone());
         }
     }
+    conditions.amend_variables(&mut all);
     all.into_iter()
         .map(|(name, value)| (name.into(), value.into()))
         .collect()
@@ -121,12 +125,11 @@ fn proxy(all: &mut BTreeMap<String, String>) {
 }
 
 /// The files that go with [`variables`].
-pub(super) fn files(authority: Option<&str>) -> Vec<GeneratedFile> {
-    authority
-        .map(|pem| GeneratedFile {
-            inside: PathBuf::from(AUTHORITY),
-            content: pem.as_bytes().to_vec(),
-        })
-        .into_iter()
-        .collect()
+pub(super) fn files(authority: Option<&str>, conditions: &Conditions) -> Vec<GeneratedFile> {
+    let mut files = conditions.files();
+    files.extend(authority.map(|pem| GeneratedFile {
+        inside: PathBuf::from(AUTHORITY),
+        content: pem.as_bytes().to_vec(),
+    }));
+    files
 }

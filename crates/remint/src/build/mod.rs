@@ -4,6 +4,7 @@
 //! It decides nothing: what is to be done stands in the plan, and what came of it is judged elsewhere.
 
 mod artifact;
+mod conditions;
 mod environment;
 mod snapshot;
 mod steps;
@@ -30,6 +31,7 @@ use crate::room::{self, Shortage};
 use crate::settings::Settings;
 use crate::unfetched::{self, Unfetched};
 
+pub(crate) use conditions::{Conditions, DirectoryOrder};
 pub(crate) use workspace::{Scratch, Workspace};
 
 /// What every build of a run shares.
@@ -40,6 +42,8 @@ pub(crate) struct Builder {
     pub(crate) tools: Arc<ToolStore>,
     pub(crate) platform: Platform,
     pub(crate) cancel: Arc<AtomicBool>,
+    /// What builds find around them.
+    conditions: Conditions,
     /// Set once it is known that builds can be isolated as the settings ask.
     isolation_tried: Arc<tokio::sync::OnceCell<()>>,
 }
@@ -81,8 +85,17 @@ impl Builder {
             platform: remint_fetch::platform(),
             settings: Arc::new(settings),
             cancel,
+            conditions: Conditions::default(),
             isolation_tried: Arc::default(),
         })
+    }
+
+    /// The same, for builds under other conditions.
+    pub(crate) fn under(&self, conditions: Conditions) -> Self {
+        Self {
+            conditions,
+            ..self.clone()
+        }
     }
 
     /// Whether a build can be run here at all, found out by trying, once.
@@ -113,6 +126,8 @@ impl Builder {
         withheld: Option<Withheld>,
         stage: &Stage<'_>,
     ) -> anyhow::Result<Executed> {
+        let placed = self.conditions.place(plan);
+        let plan = placed.as_ref().unwrap_or(plan);
         // Both before anything is fetched for a build that could not be run.
         self.try_isolation().await?;
         room::look(&self.settings.user.cache)?;

@@ -14,7 +14,7 @@ use remint_model::{
 use remint_sandbox::{Access, Bind, Command, Ending, Finished, Layer, Limits, Network};
 
 use super::snapshot::{self, Snapshot};
-use super::{Builder, Workspace, attempts, environment};
+use super::{Builder, Conditions, DirectoryOrder, Workspace, attempts, environment};
 use crate::cli::{BuildNetwork, IsolationLevel};
 use crate::progress::Stage;
 use crate::room::{self, Shortage};
@@ -55,6 +55,7 @@ impl Run<'_> {
             record.commands.clone_from(&snapshot.made.commands);
         }
         let mut foreign_code_ran = false;
+        let mut lower = None;
 
         for (at, step) in self.plan.steps.iter().enumerate() {
             if at < installs && record.snapshot {
@@ -72,8 +73,16 @@ impl Run<'_> {
             let shown = shown(&argv);
             record.commands.push(shown.clone());
             stage.doing(&format!("{}: {shown}", step.phase.name()));
+            if step.phase != Phase::Install && lower.is_none() {
+                lower = self.lower_layer()?;
+            }
+            let lowers: Vec<PathBuf> = snapshot
+                .iter()
+                .map(|snapshot| snapshot.directory.clone())
+                .chain(lower.clone())
+                .collect();
             let left = deadline.saturating_duration_since(Instant::now());
-            let finished = self.step(step, &argv, snapshot.as_ref(), left).await?;
+            let finished = self.step(step, &argv, lowers, left).await?;
             *record.seconds.entry(step.phase.name()).or_default() += finished.elapsed.as_secs_f64();
             for attempt in attempts(step.phase, &finished.network_attempts) {
                 if !record.attempts.contains(&attempt) {
@@ -163,20 +172,35 @@ impl Run<'_> {
         Ok(read.map(|_| text).map_err(|_| "it is not UTF-8".to_owned()))
     }
 
+    /// What of the tree is to show through from below, so that directories list it first.
+    fn lower_layer(&self) -> anyhow::Result<Option<PathBuf>> {
+        match self.builder.conditions.directory_order {
+            DirectoryOrder::AsItIs => Ok(None),
+            DirectoryOrder::LaterFirst => self.workspace.split_tree().map(Some),
+        }
+    }
+
     async fn step(
         &self,
         step: &Step,
         argv: &[String],
-        snapshot: Option<&Snapshot>,
+        lowers: Vec<PathBuf>,
         left: Duration,
     ) -> anyhow::Result<Finished> {
         let settings = &self.builder.settings;
         let install = step.phase == Phase::Install;
+        let usual = Conditions::default();
+        let conditions = if install {
+            &usual
+        } else {
+            &self.builder.conditions
+        };
         let proxy = self
             .proxy
             .as_ref()
             .filter(|_| install || settings.build_network == BuildNetwork::Registries);
-        let mut command = Command::new(argv.iter().cloned(), self.workspace.owner());
+        let mut command = Command::new(conditions.words(argv), self.workspace.owner());
+        command.surroundings = conditions.surroundings.clone();
         command.directory = match &step.directory {
             Some(directory) => Path::new(&self.plan.build_path).join(directory.as_str()),
             None => PathBuf::from(&self.plan.build_path),
@@ -187,6 +211,7 @@ impl Run<'_> {
             self.tools,
             self.commit_time,
             proxy.is_some(),
+            conditions,
         );
         if settings.isolation == IsolationLevel::Landlock {
             // The machine's own configuration is there and cannot be read, which OpenSSL takes for an error.
@@ -194,7 +219,7 @@ impl Run<'_> {
                 .environment
                 .insert("OPENSSL_CONF".into(), "/dev/null".into());
         }
-        command.files = environment::files(proxy.map(|proxy| proxy.ca_pem()));
+        command.files = environment::files(proxy.map(|proxy| proxy.ca_pem()), conditions);
         command.network = if proxy.is_some() {
             Network::Proxy
         } else {
@@ -214,16 +239,17 @@ impl Run<'_> {
             inside: inside.to_owned(),
             access,
         };
-        match snapshot {
-            Some(snapshot) => command.layers.push(Layer {
+        if lowers.is_empty() {
+            command
+                .binds
+                .push(bind(self.workspace.tree(), &build_path, Access::Writable));
+        } else {
+            command.layers.push(Layer {
                 inside: build_path,
-                lowers: vec![snapshot.directory.clone()],
+                lowers,
                 upper: self.workspace.tree(),
                 work: self.workspace.overlay_work(),
-            }),
-            None => command
-                .binds
-                .push(bind(self.workspace.tree(), &build_path, Access::Writable)),
+            });
         }
         let (environment_access, out_access) = if install {
             (Access::Writable, Access::ReadOnly)
@@ -240,7 +266,7 @@ impl Run<'_> {
             .push(bind(self.workspace.out(), Path::new("/out"), out_access));
         command.binds.push(bind(
             self.workspace.home(install),
-            Path::new("/home/build"),
+            Path::new(&conditions.surroundings.home),
             Access::Writable,
         ));
         for tool in self.tools {

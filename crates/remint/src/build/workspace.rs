@@ -173,6 +173,35 @@ impl Workspace {
         Ok(())
     }
 
+    /// Moves the later files of every directory into a layer of their own, to be mounted below the tree: the kernel
+    /// lists what comes from the lowest layer first. What was installed, and git's own directory, stay as they are.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub(crate) fn split_tree(&self) -> anyhow::Result<PathBuf> {
+        let lower = self.root.path().join("lower");
+        split(&self.tree(), &lower, 0)?;
+        self.owner.give(&lower)?;
+        Ok(lower)
+    }
+
+    /// A regular file of the tree as it was committed: reached through no symbolic link, not larger than `limit`.
+    pub(crate) fn read_committed(&self, path: &EntryPath, limit: u64) -> Option<Vec<u8>> {
+        let file = self.tree().join(path.as_str());
+        self.refuse_links(path).ok()?;
+        let metadata = fs_err::symlink_metadata(&file).ok()?;
+        if !metadata.is_file() || metadata.len() > limit {
+            return None;
+        }
+        let mut content = Vec::new();
+        fs_err::File::open(&file)
+            .ok()?
+            .take(limit)
+            .read_to_end(&mut content)
+            .ok()?;
+        Some(content)
+    }
+
     /// No part of the path may be a symbolic link: the repository could point it anywhere.
     fn refuse_links(&self, path: &EntryPath) -> anyhow::Result<()> {
         let mut at = self.tree();
@@ -206,6 +235,42 @@ impl Workspace {
             }
         }
     }
+}
+
+/// How deep a tree is split.
+const DEEPEST: usize = 64;
+
+fn split(upper: &Path, lower: &Path, depth: usize) -> anyhow::Result<()> {
+    let times = |directory: &Path| -> anyhow::Result<std::fs::FileTimes> {
+        let metadata = fs_err::metadata(directory)?;
+        Ok(std::fs::FileTimes::new()
+            .set_accessed(metadata.accessed()?)
+            .set_modified(metadata.modified()?))
+    };
+    let before = times(upper)?;
+    fs_err::create_dir(lower)?;
+    fs_err::set_permissions(lower, fs_err::metadata(upper)?.permissions())?;
+    let mut files = Vec::new();
+    // In the order in which a build would see it.
+    for entry in fs_err::read_dir(upper)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if fs_err::symlink_metadata(entry.path())?.is_dir() {
+            if name != ".git" && name != "node_modules" && depth < DEEPEST {
+                split(&entry.path(), &lower.join(&name), depth + 1)?;
+            }
+        } else if name != ".git" {
+            files.push(name);
+        }
+    }
+    let later = files.get(files.len().div_ceil(2)..).unwrap_or_default();
+    for name in later {
+        fs_err::rename(upper.join(name), lower.join(name))?;
+    }
+    for directory in [upper, lower] {
+        fs_err::File::open(directory)?.file().set_times(before)?;
+    }
+    Ok(())
 }
 
 /// Held while directories come and go, so that nobody sweeps one that is not locked yet.

@@ -10,7 +10,7 @@ use remint_attest::layout::SignerId;
 use remint_attest::log::LogDirectory;
 
 use super::verify_build::{judge_all, question};
-use crate::attestations::{Private, Store, sign};
+use crate::attestations::{Private, Shelf, Store, sign};
 use crate::build::Builder;
 use crate::cli::Attest;
 use crate::exit::Exit;
@@ -45,6 +45,11 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
         ))
     })?);
 
+    let shelf = Shelf {
+        store: &store,
+        log: &log,
+        key: &key,
+    };
     let private = Private::of(arguments.source.source.as_deref());
     let clock = Instant::now();
     let started = settings.now;
@@ -52,9 +57,9 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
     let on_verdict = |report: &TargetReport| {
         let finished = jiff::SignedDuration::try_from(clock.elapsed())
             .map_or(started, |elapsed| started + elapsed);
-        match sign(&store, &log, &key, report, &private, started, finished) {
+        match sign(&shelf, report, &private, started, finished) {
             Ok(Some(paths)) => {
-                for path in paths {
+                for (_, path) in paths {
                     terminal::tell(&format!("  signed    {}", path.display()));
                 }
             }

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod key;
 pub(crate) mod log;
+pub(crate) mod sign_release;
 pub(crate) mod trust;
 pub(crate) mod verify_attestation;
 pub(crate) mod verify_build;

@@ -125,7 +125,7 @@ pub(crate) fn question(
 }
 
 /// A source that cannot be one is told before anything is fetched.
-fn check_source(source: &str, settings: &Settings) -> anyhow::Result<()> {
+pub(crate) fn check_source(source: &str, settings: &Settings) -> anyhow::Result<()> {
     match check_chosen(source, &settings.user) {
         Ok(()) => Ok(()),
         Err(error @ SourceError::NotASource { .. }) => Err(failure::Usage(format!(

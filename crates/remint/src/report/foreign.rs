@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 /// The text with line ends as spaces, and everything that is not seen or that reorders what is seen written out.
-pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 
 pub(crate) mod attestation;
 mod compose;
-mod foreign;
+pub(crate) mod foreign;
 mod human;
 pub(crate) mod json;
 mod markdown;
