@@ -8,6 +8,7 @@ mod compose;
 pub mod conformance;
 mod digests;
 mod key;
+pub mod keyless;
 pub mod layout;
 pub mod log;
 pub mod predicate;

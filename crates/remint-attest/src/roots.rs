@@ -1,7 +1,7 @@
 //! Trusted roots (protobuf-specs, `sigstore_trustroot.proto`): whose certificates, logs and timestamps count.
 
 use sigstore_trust_root::{SigstoreInstance, TrustedRoot};
-use sigstore_types::PayloadBytes;
+use sigstore_types::{LogKeyId, PayloadBytes};
 use sigstore_verify::Verifier;
 
 use crate::key::LogKey;
@@ -9,6 +9,8 @@ use crate::key::LogKey;
 /// A trusted root, with its keys and certificates prepared for verification.
 pub struct TrustRoot {
     pub(crate) verifier: Verifier,
+    /// The ids of the transparency logs.
+    pub(crate) logs: Vec<LogKeyId>,
 }
 
 impl std::fmt::Debug for TrustRoot {
@@ -49,7 +51,11 @@ impl TrustRoot {
             )));
         }
         let verifier = Verifier::new(&root).map_err(|error| TrustRootError(error.to_string()))?;
-        Ok(Self { verifier })
+        let logs = root.tlogs.iter().map(|log| log.log_id.key_id.clone());
+        Ok(Self {
+            logs: logs.collect(),
+            verifier,
+        })
     }
 
     /// A root that trusts one transparency log and nothing else.

@@ -225,18 +225,7 @@ impl Client {
     }
 
     fn unsent(&self, error: &reqwest::Error) -> Failure {
-        match broken(error) {
-            Failure::Passing { reason, pause }
-                if error.is_connect() && !self.proxies.is_empty() =>
-            {
-                let proxies = self.proxies.join("`, `");
-                Failure::Passing {
-                    reason: format!("{reason}; a proxy is configured: `{proxies}`"),
-                    pause,
-                }
-            }
-            failure @ (Failure::Final(_) | Failure::Passing { .. }) => failure,
-        }
+        passing(&unsent(error, &self.proxies))
     }
 
     /// Sends a request and follows redirects; `None` is "not modified".
@@ -349,8 +338,23 @@ fn passing(reason: &str) -> Failure {
     }
 }
 
-/// The innermost cause, which is the one that says something; reqwest's own text repeats the URL.
 fn broken(error: &reqwest::Error) -> Failure {
+    passing(&cause(error))
+}
+
+/// Why a request was not answered at all.
+pub(crate) fn unsent(error: &reqwest::Error, proxies: &[String]) -> String {
+    let reason = cause(error);
+    if error.is_connect() && !proxies.is_empty() {
+        let proxies = proxies.join("`, `");
+        format!("{reason}; a proxy is configured: `{proxies}`")
+    } else {
+        reason
+    }
+}
+
+/// The innermost cause, which is the one that says something; reqwest's own text repeats the URL.
+pub(crate) fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;
@@ -368,5 +372,5 @@ fn broken(error: &reqwest::Error) -> Failure {
     } else {
         ""
     };
-    passing(&format!("{kind}{cause}{hint}"))
+    format!("{kind}{cause}{hint}")
 }

@@ -13,8 +13,11 @@ pub mod fuzzing;
 pub mod git;
 mod proxy;
 mod registry;
+mod services;
+pub mod signing_identity;
 pub mod source;
 mod tools;
+pub mod trusted_root;
 
 pub use attestation_store::AttestationStore;
 pub use cache::{Cache, CacheStatus, Pruned};
@@ -23,4 +26,5 @@ pub use configuration::UserConfiguration;
 pub use error::FetchError;
 pub use proxy::{Proxy, ProxyRecord, ProxyRules, Withheld};
 pub use registry::{Registries, local_artifact, platform};
+pub use services::{ServiceAnswer, ServiceClient, ServicePost};
 pub use tools::{ProvidedTool, ToolStore};

@@ -15,6 +15,7 @@ use tlog_tiles::{
 };
 
 pub use consistency::{LogRelation, verify_checkpoints, verify_consistency};
+pub(crate) use files::write_whole;
 pub use files::{LogDirectory, LogLock};
 
 use crate::key::{LogKey, SigningKey};

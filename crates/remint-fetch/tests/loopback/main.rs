@@ -5,3 +5,4 @@ mod fetching;
 mod providing;
 mod proxying;
 mod server;
+mod signing;
