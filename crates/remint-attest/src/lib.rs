@@ -11,6 +11,7 @@ mod key;
 pub mod log;
 pub mod predicate;
 mod refusal;
+pub mod registry_provenance;
 mod roots;
 mod sign;
 mod statement;

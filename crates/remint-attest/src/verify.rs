@@ -139,20 +139,7 @@ impl ExpectedSigner {
             }
         };
         let statement = Statement::parse(payload)?;
-        let subject = statement
-            .subject
-            .iter()
-            .find(|subject| subject.is(artifact))
-            .cloned()
-            .ok_or_else(|| {
-                Refusal::new(
-                    RefusalReason::ArtifactMismatch,
-                    format!(
-                        "the statement is not about the file with SHA-256 {}",
-                        artifact.sha256
-                    ),
-                )
-            })?;
+        let subject = subject_of(&statement, artifact)?;
         Ok(Verified {
             payload_digest: Sha256::of(payload),
             statement,
@@ -195,8 +182,29 @@ impl Verified {
     }
 }
 
+/// The subject that is this file.
+pub(crate) fn subject_of(
+    statement: &Statement,
+    artifact: &ArtifactDigests,
+) -> Result<Subject, Refusal> {
+    statement
+        .subject
+        .iter()
+        .find(|subject| subject.is(artifact))
+        .cloned()
+        .ok_or_else(|| {
+            Refusal::new(
+                RefusalReason::ArtifactMismatch,
+                format!(
+                    "the statement is not about the file with SHA-256 {}",
+                    artifact.sha256
+                ),
+            )
+        })
+}
+
 /// The signature alone, before anything reads the payload: what nobody signed is refused for that.
-fn check_signature(bundle: &Bundle, key: &DerPublicKey) -> Result<(), Refusal> {
+pub(crate) fn check_signature(bundle: &Bundle, key: &DerPublicKey) -> Result<(), Refusal> {
     let SignatureContent::DsseEnvelope(envelope) = &bundle.inner.content else {
         return Ok(());
     };
@@ -227,7 +235,7 @@ fn check_signature(bundle: &Bundle, key: &DerPublicKey) -> Result<(), Refusal> {
     })
 }
 
-fn check_signature_of_certificate(bundle: &Bundle) -> Result<(), Refusal> {
+pub(crate) fn check_signature_of_certificate(bundle: &Bundle) -> Result<(), Refusal> {
     // Without a certificate, or with one that cannot be read, the bundle is refused for that below.
     match bundle
         .inner
@@ -240,7 +248,10 @@ fn check_signature_of_certificate(bundle: &Bundle) -> Result<(), Refusal> {
 }
 
 /// The digest that the statement's subjects can be held against.
-fn handed(payload: &[u8], artifact: &ArtifactDigests) -> Result<Artifact<'static>, Refusal> {
+pub(crate) fn handed(
+    payload: &[u8],
+    artifact: &ArtifactDigests,
+) -> Result<Artifact<'static>, Refusal> {
     // A statement that cannot be read is refused for its signature first; which digest is handed over does not matter.
     let knows_sha256 = Statement::parse(payload).is_ok_and(|statement| {
         statement
@@ -352,7 +363,7 @@ fn check_entry(entry: &TransparencyLogEntry, log: &LogKey) -> Result<(), Refusal
     Ok(())
 }
 
-fn independent_time(result: &VerificationResult) -> Result<TimeEvidence, Refusal> {
+pub(crate) fn independent_time(result: &VerificationResult) -> Result<TimeEvidence, Refusal> {
     result
         .verified_timestamps()
         .iter()

@@ -21,6 +21,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("build-order"),
     page!("build-path"),
     page!("case-twins"),
+    page!("claims-disagree"),
     page!("commit-off-main"),
     page!("commit-unreachable"),
     page!("dependency-digest-mismatch"),
