@@ -20,5 +20,5 @@ pub use client::Tokens;
 pub use configuration::UserConfiguration;
 pub use error::FetchError;
 pub use proxy::{Proxy, ProxyRecord, ProxyRules, Withheld};
-pub use registry::{Registries, local_artifact, platform};
+pub use registry::{ProvenanceReply, Registries, local_artifact, platform};
 pub use tools::{ProvidedTool, ToolStore};
