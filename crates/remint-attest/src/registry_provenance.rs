@@ -4,6 +4,9 @@
 //! Nobody knows the signer beforehand: any workflow of a known CI service may have signed. [`crate::ExpectedSigner`]
 //! has no such wildcard on purpose, so what comes out here is no [`crate::Verified`] but a claim. It is worth nothing
 //! until its repository and commit are held against a source that was found without it.
+//!
+//! What may only be newer than the embedded root, or of a kind that is not understood, is left unchecked rather than
+//! refused: it vouches for nothing, and honest releases must not fail when a log or an authority is replaced.
 
 mod answer;
 mod keys;
@@ -13,7 +16,10 @@ use remint_model::{
     Doubt, Ecosystem, ProvenanceClaim, ProvenanceKind, ProvenanceOrigin, ProvenanceStanding,
     Target, VerifiedProvenance,
 };
-use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
+use sigstore_verify::{
+    CertificateError, Error as SigstoreError, PublicKeyVerificationPolicy, TransparencyLogError,
+    VerificationPolicy, VerificationResult,
+};
 
 pub use answer::{AnswerError, LARGEST_ANSWER, MOST_ATTESTATIONS, Offer};
 pub use keys::RegistryKeys;
@@ -111,8 +117,10 @@ fn claim(
         .or_else(|| kind(origin, &signed?))
         .unwrap_or(ProvenanceKind::Other);
     let standing = match &item.bundle {
-        Err(refusal) => Outcome::Refused(refusal.clone()),
-        Ok(bundle) => examine(origin, item, bundle, of, trusted).unwrap_or_else(Outcome::Refused),
+        Err(refusal) => Outcome::of_refusal(refusal.clone()),
+        Ok(bundle) => {
+            examine(origin, item, bundle, of, trusted).unwrap_or_else(Outcome::of_refusal)
+        }
     };
     ProvenanceClaim {
         kind,
@@ -128,6 +136,14 @@ enum Outcome {
 }
 
 impl Outcome {
+    fn of_refusal(refusal: Refusal) -> Self {
+        if refusal.reason == RefusalReason::BundleUnsupported {
+            Self::Unchecked(refusal)
+        } else {
+            Self::Refused(refusal)
+        }
+    }
+
     fn unchecked(reason: RefusalReason, detail: impl Into<String>) -> Self {
         Self::Unchecked(Refusal::new(reason, detail))
     }
@@ -165,10 +181,13 @@ fn examine(
     }
     let (result, workload) = match signed_by_workflow(bundle, payload, of.digests, trusted.root)? {
         Signed::ByWorkflow(result, workload) => (result, workload),
-        Signed::ByOther(refusal) => return Ok(Outcome::Unchecked(refusal)),
+        Signed::ByOther(refusal) => {
+            // Whoever signed it, it must be about this file.
+            about(payload, of)?;
+            return Ok(Outcome::Unchecked(refusal));
+        }
     };
-    let statement = Statement::parse(payload)?;
-    check_subject(&subject_of(&statement, of.digests)?, of.target)?;
+    let statement = about(payload, of)?;
     match check_type(origin, item.announced.as_deref(), &statement)? {
         None => {
             return Ok(Outcome::unchecked(
@@ -212,7 +231,7 @@ fn examine(
 enum Signed {
     /// A workflow of a known CI service.
     ByWorkflow(Box<VerificationResult>, Workload),
-    /// Somebody else, authentically.
+    /// Somebody else, or by the word of an authority or a log that is not among the embedded ones.
     ByOther(Refusal),
 }
 
@@ -224,11 +243,15 @@ fn signed_by_workflow(
     root: &TrustRoot,
 ) -> Result<Signed, Refusal> {
     check_signature_of_certificate(bundle)?;
-    let result = root.verifier.verify(
+    let result = match root.verifier.verify(
         handed(payload, digests)?,
         &bundle.inner,
         &VerificationPolicy::any_identity(),
-    )?;
+    ) {
+        Ok(result) => result,
+        Err(error) if is_beyond_root(&error) => return Ok(Signed::ByOther(error.into())),
+        Err(error) => return Err(error.into()),
+    };
     independent_time(&result)?;
     let issuer = result.issuer().unwrap_or("nobody");
     if !CI_ISSUERS.contains(&issuer) {
@@ -242,6 +265,29 @@ fn signed_by_workflow(
     }
     let workload = Workload::of(&result, issuer)?;
     Ok(Signed::ByWorkflow(Box::new(result), workload))
+}
+
+/// Whether the only thing wrong is that the root does not know an authority or a log.
+fn is_beyond_root(error: &SigstoreError) -> bool {
+    // The library passes some of it on as text; tests hold it to this form.
+    if let SigstoreError::Certificate(error) = error {
+        return match error {
+            CertificateError::NoValidAuthority { .. } => true,
+            CertificateError::ChainInvalid(words) => words.contains("UnknownIssuer"),
+            CertificateError::Sct(words) => words.contains("key not found"),
+            CertificateError::Malformed(_)
+            | CertificateError::NotYetValid { .. }
+            | CertificateError::Expired { .. }
+            | _ => false,
+        };
+    }
+    if let SigstoreError::TransparencyLog(TransparencyLogError::InclusionPromise(words)) = error {
+        return words.starts_with("No log key");
+    }
+    matches!(
+        error,
+        SigstoreError::TransparencyLog(TransparencyLogError::UnknownLog { .. })
+    )
 }
 
 /// npm signs with a key of its own that it published a file.
@@ -272,8 +318,7 @@ fn signed_by_registry(
     )?;
     independent_time(&result)?;
     key.check_validity(result.verified_timestamps())?;
-    let statement = Statement::parse(payload)?;
-    check_subject(&subject_of(&statement, of.digests)?, of.target)?;
+    let statement = about(payload, of)?;
     match check_type(origin, item.announced.as_deref(), &statement)? {
         Some(ProvenanceKind::Publish) => {}
         // Where a file was built is a workflow's to say, not the registry's.
@@ -341,6 +386,13 @@ fn payload_type(bundle: &Bundle) -> Option<String> {
     Statement::parse(bundle.payload()?)
         .ok()
         .map(|statement| statement.predicate_type)
+}
+
+/// The statement, which must be about this file.
+fn about(payload: &[u8], of: OfferedFor<'_>) -> Result<Statement, Refusal> {
+    let statement = Statement::parse(payload)?;
+    check_subject(&subject_of(&statement, of.digests)?, of.target)?;
+    Ok(statement)
 }
 
 /// The digest binds the bytes; the name binds them to this package and version, under which they were published.

@@ -20,6 +20,7 @@ use remint_model::{
     Target, VerifiedProvenance,
 };
 use serde_json::{Value, json};
+use sigstore_trust_root::SigstoreInstance;
 
 const SIGSTORE_SHA512: &str = "849a897e81bf7b8a8541a6ae40bd3473a27a16b1cb0462ad905bd6dc96d34881\
                                053a12eb4a375233f81677fc9439f628fe0b0445e8535c60b5559597fbd5f80e";
@@ -138,14 +139,17 @@ impl Offered {
     }
 
     fn claim_with(&self, keys: Option<&RegistryKeys>) -> ProvenanceClaim {
+        self.claim_by(&TrustRoot::embedded(Instance::PublicGood).unwrap(), keys)
+    }
+
+    fn claim_by(&self, root: &TrustRoot, keys: Option<&RegistryKeys>) -> ProvenanceClaim {
         let text = self.answer.to_string();
         let offer = match self.target.ecosystem {
             Ecosystem::Npm => Offer::npm(text.as_bytes()),
             Ecosystem::Pypi => Offer::pypi(text.as_bytes()),
         }
         .unwrap();
-        let root = TrustRoot::embedded(Instance::PublicGood).unwrap();
-        let trusted = Trusted { root: &root, keys };
+        let trusted = Trusted { root, keys };
         let of = OfferedFor {
             target: &self.target,
             digests: &self.digests,
@@ -352,6 +356,52 @@ fn an_authentic_log_entry_of_another_signature_is_refused() {
     let mut offered = Offered::npm();
     *offered.entry() = Offered::pypi("slsa").entry().clone();
     offered.check_refused("entry of another time", RefusalReason::CertificateExpired);
+}
+
+/// The public-good root with one part of another instance's.
+fn root_without(part: &str) -> TrustRoot {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/vectors/sigstore/intoto-with-custom-trust-root/trusted_root.json");
+    let other: Value = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
+    let embedded = SigstoreInstance::PublicGood.embedded_trusted_root_json();
+    let mut root: Value = serde_json::from_str(embedded).unwrap();
+    root[part] = other[part].clone();
+    TrustRoot::parse(&root.to_string()).unwrap()
+}
+
+#[test]
+fn what_may_only_be_newer_than_the_root_is_left_unchecked_and_never_believed() {
+    for (part, reason) in [
+        ("tlogs", RefusalReason::LogUnknown),
+        ("certificateAuthorities", RefusalReason::CertificateInvalid),
+        ("ctlogs", RefusalReason::CertificateInvalid),
+    ] {
+        let root = root_without(part);
+        for (name, mut offered) in Offered::all() {
+            let ProvenanceStanding::Unchecked(doubt) = offered.claim_by(&root, None).standing
+            else {
+                panic!("{part}, {name}: {:?}", offered.claim_by(&root, None))
+            };
+            assert_eq!(
+                doubt.reason,
+                reason.id(),
+                "{part}, {name}: {}",
+                doubt.detail
+            );
+            // It excuses no other file.
+            offered.digests = ArtifactDigests::of(b"another file");
+            let ProvenanceStanding::Refused(doubt) = offered.claim_by(&root, None).standing else {
+                panic!("{part}, {name}: another file is not refused")
+            };
+            assert_eq!(doubt.reason, RefusalReason::ArtifactMismatch.id());
+        }
+    }
+    let mut newer = Offered::npm();
+    newer.attestation()["mediaType"] = "application/vnd.dev.sigstore.bundle.v9+json".into();
+    newer.check_unchecked("version", RefusalReason::BundleUnsupported);
+    let mut newer = Offered::pypi("slsa");
+    newer.attestation()["version"] = 2.into();
+    newer.check_unchecked("version", RefusalReason::BundleUnsupported);
 }
 
 /// The conformance suite's statement speaks of another repository than the certificate that signed it.

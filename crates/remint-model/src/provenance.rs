@@ -1,5 +1,6 @@
 //! What registries offer as provenance of a published file, and whether it holds: facts, not yet judged.
 
+use crate::digest::CommitId;
 use crate::target::Version;
 
 /// Everything that was learnt about the provenance of one published file.
@@ -10,6 +11,9 @@ pub struct Provenance {
     /// The nearest release before this one that the registry says was published with provenance, where this one was
     /// not and publishing without has not become usual since.
     pub before: Option<Version>,
+    /// Commits that claims about another repository name and that a tag or the default branch of the pinned source
+    /// reaches: that repository is the same one under another name, or a copy of it.
+    pub commits_of_source: Vec<CommitId>,
 }
 
 /// One place's answer.
