@@ -183,11 +183,11 @@ fn examine(
         Signed::ByWorkflow(result, workload) => (result, workload),
         Signed::ByOther(refusal) => {
             // Whoever signed it, it must be about this file.
-            about(payload, of)?;
+            about(origin, payload, of)?;
             return Ok(Outcome::Unchecked(refusal));
         }
     };
-    let statement = about(payload, of)?;
+    let statement = about(origin, payload, of)?;
     match check_type(origin, item.announced.as_deref(), &statement)? {
         None => {
             return Ok(Outcome::unchecked(
@@ -318,7 +318,7 @@ fn signed_by_registry(
     )?;
     independent_time(&result)?;
     key.check_validity(result.verified_timestamps())?;
-    let statement = about(payload, of)?;
+    let statement = about(origin, payload, of)?;
     match check_type(origin, item.announced.as_deref(), &statement)? {
         Some(ProvenanceKind::Publish) => {}
         // Where a file was built is a workflow's to say, not the registry's.
@@ -389,9 +389,18 @@ fn payload_type(bundle: &Bundle) -> Option<String> {
 }
 
 /// The statement, which must be about this file.
-fn about(payload: &[u8], of: OfferedFor<'_>) -> Result<Statement, Refusal> {
+fn about(
+    origin: ProvenanceOrigin,
+    payload: &[u8],
+    of: OfferedFor<'_>,
+) -> Result<Statement, Refusal> {
     let statement = Statement::parse(payload)?;
-    check_subject(&subject_of(&statement, of.digests)?, of.target)?;
+    let subject = subject_of(&statement, of.digests)?;
+    match origin {
+        ProvenanceOrigin::Npm | ProvenanceOrigin::Pypi => check_subject(&subject, of.target)?,
+        // A workflow names its files as it likes; the digest is what was asked for.
+        ProvenanceOrigin::GitHub => {}
+    }
     Ok(statement)
 }
 

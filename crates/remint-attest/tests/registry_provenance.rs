@@ -16,8 +16,8 @@ use remint_attest::registry_provenance::{
 };
 use remint_attest::{ArtifactDigests, Instance, RefusalReason, SigningKey, TrustRoot};
 use remint_model::{
-    Ecosystem, PackageName, ProvenanceClaim, ProvenanceKind, ProvenanceStanding, Sha256, Sha512,
-    Target, VerifiedProvenance,
+    Ecosystem, PackageName, ProvenanceClaim, ProvenanceKind, ProvenanceOrigin, ProvenanceStanding,
+    Sha256, Sha512, Target, VerifiedProvenance,
 };
 use serde_json::{Value, json};
 use sigstore_trust_root::SigstoreInstance;
@@ -144,11 +144,11 @@ impl Offered {
 
     fn claim_by(&self, root: &TrustRoot, keys: Option<&RegistryKeys>) -> ProvenanceClaim {
         let text = self.answer.to_string();
-        let offer = match self.target.ecosystem {
-            Ecosystem::Npm => Offer::npm(text.as_bytes()),
-            Ecosystem::Pypi => Offer::pypi(text.as_bytes()),
-        }
-        .unwrap();
+        let origin = match self.target.ecosystem {
+            Ecosystem::Npm => ProvenanceOrigin::Npm,
+            Ecosystem::Pypi => ProvenanceOrigin::Pypi,
+        };
+        let offer = Offer::parse(origin, text.as_bytes()).unwrap();
         let trusted = Trusted { root, keys };
         let of = OfferedFor {
             target: &self.target,
@@ -525,25 +525,32 @@ fn answers_of_another_form_are_told_apart() {
         "<html></html>",
         "{\"attestations\": 1}",
     ] {
-        malformed(Offer::npm(text.as_bytes()));
-        malformed(Offer::pypi(text.as_bytes()));
-        malformed(Offer::github(text.as_bytes()));
+        malformed(Offer::parse(ProvenanceOrigin::Npm, text.as_bytes()));
+        malformed(Offer::parse(ProvenanceOrigin::Pypi, text.as_bytes()));
+        malformed(Offer::parse(ProvenanceOrigin::GitHub, text.as_bytes()));
         assert!(RegistryKeys::parse(text.as_bytes()).is_err(), "{text}");
     }
-    malformed(Offer::npm("[".repeat(100_000).as_bytes()));
+    malformed(Offer::parse(
+        ProvenanceOrigin::Npm,
+        "[".repeat(100_000).as_bytes(),
+    ));
     let newer = json!({ "version": 2, "attestation_bundles": [] });
     assert_eq!(
-        Offer::pypi(newer.to_string().as_bytes()).unwrap_err(),
+        Offer::parse(ProvenanceOrigin::Pypi, newer.to_string().as_bytes()).unwrap_err(),
         AnswerError::Version("2".to_owned())
     );
     let many = vec![json!({ "predicateType": "x", "bundle": {} }); MOST_ATTESTATIONS + 1];
     let many = json!({ "attestations": many }).to_string();
     assert_eq!(
-        Offer::npm(many.as_bytes()).unwrap_err(),
+        Offer::parse(ProvenanceOrigin::Npm, many.as_bytes()).unwrap_err(),
         AnswerError::TooMany(MOST_ATTESTATIONS + 1)
     );
     let none = json!({ "attestations": [] }).to_string();
-    assert!(Offer::npm(none.as_bytes()).unwrap().is_empty());
+    assert!(
+        Offer::parse(ProvenanceOrigin::Npm, none.as_bytes())
+            .unwrap()
+            .is_empty()
+    );
 }
 
 proptest::proptest! {
@@ -565,7 +572,7 @@ proptest::proptest! {
         let root = TrustRoot::embedded(Instance::PublicGood).unwrap();
         for text in texts {
             let keys = RegistryKeys::parse(&text).ok();
-            for offer in [Offer::npm(&text), Offer::pypi(&text), Offer::github(&text)].into_iter().flatten() {
+            for offer in [Offer::parse(ProvenanceOrigin::Npm, &text), Offer::parse(ProvenanceOrigin::Pypi, &text), Offer::parse(ProvenanceOrigin::GitHub, &text)].into_iter().flatten() {
                 let of = OfferedFor { target: &offered.target, digests: &offered.digests };
                 let trusted = Trusted { root: &root, keys: keys.as_ref() };
                 let claims = offer.claims(of, trusted);

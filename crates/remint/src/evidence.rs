@@ -8,8 +8,7 @@ use remint_ecosystem::{
 use remint_fetch::source::FoundSource;
 use remint_judge::{Evidence, Manifests, ResultEvidence, StatedIdentity};
 use remint_model::{
-    Artifact, Comparison, Ecosystem, InconclusiveReason, Provenance, Rebuilt, RepositoryUrl,
-    Survey,
+    Artifact, Comparison, Ecosystem, InconclusiveReason, Provenance, Rebuilt, RepositoryUrl, Survey,
 };
 
 use crate::build::chain;

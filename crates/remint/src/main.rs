@@ -17,6 +17,7 @@ mod open;
 mod pipeline;
 mod planning;
 mod progress;
+mod provenance;
 mod report;
 mod resolve;
 mod room;

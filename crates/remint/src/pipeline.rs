@@ -2,7 +2,7 @@
 //!
 //! Each stage's answer, also a negative one, becomes evidence; an error means that this machine could not ask.
 
-use remint_fetch::source::Overrides;
+use remint_fetch::source::{FoundSource, Overrides};
 use remint_judge::{Evidence, ResultEvidence, judge};
 use remint_model::BuildOutcome;
 
@@ -13,7 +13,7 @@ use crate::open::{self, Unreadable};
 use crate::progress::Progress;
 use crate::report::{FileSummary, TargetReport, gap_notes, plan_words};
 use crate::resolve::Case;
-use crate::{evidence, keep, planning};
+use crate::{evidence, keep, planning, provenance};
 
 /// What steers one verification beside the settings.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +40,7 @@ pub(crate) struct Answer {
     pub(crate) unkept: Option<anyhow::Error>,
 }
 
-/// Judges one published file.
+/// Judges one published file. What others say about where it comes from is asked for meanwhile.
 ///
 /// # Errors
 /// This machine could not do its part; nothing is known about the target.
@@ -50,12 +50,43 @@ pub(crate) async fn verify(
     builder: &Builder,
     progress: &Progress,
 ) -> anyhow::Result<Answer> {
+    let asking = provenance::ask(case, &builder.registries);
+    let mut rebuilt = rebuild(case, request, builder, progress).await?;
+    let mut offered = asking.await??;
+    if let Some(found) = &rebuilt.found {
+        provenance::complete(&mut offered, case, found, &builder.registries).await?;
+    }
+    rebuilt.gathered.provenance = offered;
+    let judgement = judge(&rebuilt.gathered);
+    Ok(Answer {
+        report: rebuilt.report.finish(rebuilt.gathered, judgement, request),
+        unkept: rebuilt.unkept,
+    })
+}
+
+/// What came of the stages, before it is judged.
+struct Rebuilding {
+    report: TargetReport,
+    gathered: Evidence,
+    /// The source that was used, where one was found.
+    found: Option<FoundSource>,
+    unkept: Option<anyhow::Error>,
+}
+
+/// Runs the stages, as far as they lead.
+async fn rebuild(
+    case: &Case,
+    request: &Request,
+    builder: &Builder,
+    progress: &Progress,
+) -> anyhow::Result<Rebuilding> {
     let mut report = TargetReport::begin(case);
     let mut gathered = evidence::begin(case);
-    let finish = |report: TargetReport, gathered: Evidence| -> anyhow::Result<Answer> {
-        let judgement = judge(&gathered);
-        Ok(Answer {
-            report: report.finish(gathered, judgement, request),
+    let finish = |report, gathered, found| {
+        Ok(Rebuilding {
+            report,
+            gathered,
+            found,
             unkept: None,
         })
     };
@@ -64,7 +95,7 @@ pub(crate) async fn verify(
         Ok(survey) => survey,
         Err(Unreadable::Archive(error)) => {
             gathered.result = evidence::malformed(&error);
-            return finish(report, gathered);
+            return finish(report, gathered, None);
         }
         Err(error @ Unreadable::Open(_)) => return Err(error.into()),
     };
@@ -76,7 +107,7 @@ pub(crate) async fn verify(
         Err((reason, detail)) => {
             report.seconds.push(("source", stage.end(&detail)));
             gathered.result = ResultEvidence::NotCompared { reason, detail };
-            return finish(report, gathered);
+            return finish(report, gathered, None);
         }
     };
     report.seconds.push(("source", stage.end(&located.words())));
@@ -87,7 +118,7 @@ pub(crate) async fn verify(
         Ok(plans) => plans,
         Err(error) => {
             gathered.result = evidence::no_plan(&error);
-            return finish(report, gathered);
+            return finish(report, gathered, Some(located.found));
         }
     };
     if request.explain {
@@ -95,6 +126,7 @@ pub(crate) async fn verify(
     }
 
     let mut attempted = attempt(case, &survey, &plans, &located, builder, progress).await?;
+    let mut instead = None;
     if attempted.is_different()
         && let Some(otherwise) = located.otherwise()
         && let Ok(plans) = planning::plans(case, &survey, &otherwise, builder)
@@ -111,6 +143,7 @@ pub(crate) async fn verify(
                 located.words(),
                 otherwise.found.pin.commit.short()
             ));
+            instead = Some(otherwise.found);
         }
     }
     let unkept = request
@@ -136,8 +169,8 @@ pub(crate) async fn verify(
     report.files = attempted.files;
     report.gzip_encoder = attempted.gzip_encoder;
     report.failure = attempted.failure;
-    Ok(Answer {
+    Ok(Rebuilding {
         unkept,
-        ..finish(report, gathered)?
+        ..finish(report, gathered, instead.or(Some(located.found)))?
     })
 }

@@ -76,11 +76,20 @@ pub enum AnswerError {
 }
 
 impl Offer {
-    /// Reads the answer of an npm registry to `/-/npm/v1/attestations/NAME@VERSION`.
+    /// Reads the answer of such a place.
     ///
     /// # Errors
     /// It cannot be understood as a whole.
-    pub fn npm(answer: &[u8]) -> Result<Self, AnswerError> {
+    pub fn parse(origin: ProvenanceOrigin, answer: &[u8]) -> Result<Self, AnswerError> {
+        match origin {
+            ProvenanceOrigin::Npm => Self::npm(answer),
+            ProvenanceOrigin::Pypi => Self::pypi(answer),
+            ProvenanceOrigin::GitHub => Self::github(answer),
+        }
+    }
+
+    /// Reads the answer of an npm registry to `/-/npm/v1/attestations/NAME@VERSION`.
+    fn npm(answer: &[u8]) -> Result<Self, AnswerError> {
         #[derive(Deserialize)]
         struct Wire {
             attestations: Vec<WireAttestation>,
@@ -103,10 +112,7 @@ impl Offer {
     }
 
     /// Reads the answer of a Python index to `/integrity/NAME/VERSION/FILE/provenance` (PEP 740).
-    ///
-    /// # Errors
-    /// It cannot be understood as a whole.
-    pub fn pypi(answer: &[u8]) -> Result<Self, AnswerError> {
+    fn pypi(answer: &[u8]) -> Result<Self, AnswerError> {
         #[derive(Deserialize)]
         struct Wire {
             version: Value,
@@ -138,10 +144,7 @@ impl Offer {
     }
 
     /// Reads the answer of GitHub to `/repos/OWNER/NAME/attestations/sha256:DIGEST`.
-    ///
-    /// # Errors
-    /// It cannot be understood as a whole.
-    pub fn github(answer: &[u8]) -> Result<Self, AnswerError> {
+    fn github(answer: &[u8]) -> Result<Self, AnswerError> {
         #[derive(Deserialize)]
         struct Wire {
             attestations: Vec<WireAttestation>,

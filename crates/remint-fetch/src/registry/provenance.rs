@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use remint_ecosystem::ReleaseFile;
-use remint_model::{Ecosystem, PackageName, Target};
+use remint_model::{Ecosystem, PackageName, Sha256, Target};
 use url::Url;
 
 use crate::client::{Client, Tokens};
@@ -16,6 +16,7 @@ const LARGEST: u64 = 16 << 20;
 
 /// How long an answer is waited for in all: no verdict rests on it.
 const DEADLINE: Duration = Duration::from_secs(30);
+const GITHUB_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What came of asking for provenance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub enum ProvenanceReply {
 impl Registries {
     /// Asks the registry that served a file for its provenance: npm's attestations, or PEP 740's.
     pub async fn provenance(&self, target: &Target, file: &ReleaseFile) -> ProvenanceReply {
-        in_time(async {
+        in_time(DEADLINE, async {
             match target.ecosystem {
                 Ecosystem::Npm => self.npm_attestations(target).await,
                 Ecosystem::Pypi => self.python_provenance(target, file).await,
@@ -48,7 +49,31 @@ impl Registries {
         let Ok(url) = registry.join("-/npm/v1/keys") else {
             return ProvenanceReply::NoneOffered;
         };
-        in_time(self.ask(&self.npm, &url, "application/json", Tokens::AsConfigured)).await
+        in_time(
+            DEADLINE,
+            self.ask(&self.npm, &url, "application/json", Tokens::AsConfigured),
+        )
+        .await
+    }
+
+    /// Asks GitHub what its users' workflows attested about a file with this digest. It answers few strangers an hour,
+    /// so it is not waited for long.
+    pub async fn github_attestations(
+        &self,
+        owner_and_name: &str,
+        sha256: &Sha256,
+    ) -> ProvenanceReply {
+        let address =
+            format!("https://api.github.com/repos/{owner_and_name}/attestations/sha256:{sha256}");
+        let Ok(url) = address.parse() else {
+            return ProvenanceReply::NoneOffered;
+        };
+        let accept = "application/vnd.github+json";
+        in_time(
+            GITHUB_DEADLINE,
+            self.ask(&self.npm, &url, accept, Tokens::Never),
+        )
+        .await
     }
 
     /// `<registry>/-/npm/v1/attestations/@scope%2fname@version`. The address in the metadata is the public registry's
@@ -118,11 +143,14 @@ impl Registries {
     }
 }
 
-async fn in_time(asking: impl Future<Output = ProvenanceReply>) -> ProvenanceReply {
-    tokio::time::timeout(DEADLINE, asking)
+async fn in_time(
+    deadline: Duration,
+    asking: impl Future<Output = ProvenanceReply>,
+) -> ProvenanceReply {
+    tokio::time::timeout(deadline, asking)
         .await
         .unwrap_or_else(|_| {
-            ProvenanceReply::Unreachable(format!("no answer within {} s", DEADLINE.as_secs()))
+            ProvenanceReply::Unreachable(format!("no answer within {} s", deadline.as_secs()))
         })
 }
 

@@ -14,6 +14,7 @@ mod neighbours;
 mod overrides;
 mod pin;
 mod previous;
+mod reaching;
 mod renamed;
 mod repository;
 mod tagged;

@@ -134,12 +134,17 @@ fn of_answer(offered: &OfferedProvenance, evidence: &Evidence) -> Vec<Finding> {
         )],
         ProvenanceAnswer::Offered(claims) => claims
             .iter()
-            .filter_map(|claim| of_claim(from, claim, evidence))
+            .filter_map(|claim| of_claim(offered.origin, claim, evidence))
             .collect(),
     }
 }
 
-fn of_claim(from: &str, claim: &ProvenanceClaim, evidence: &Evidence) -> Option<Finding> {
+fn of_claim(
+    origin: ProvenanceOrigin,
+    claim: &ProvenanceClaim,
+    evidence: &Evidence,
+) -> Option<Finding> {
+    let from = origin.id();
     let kind = claim.kind.id();
     let of_doubt = |doubt: &Doubt| json!({ "from": from, "kind": kind, "reason": doubt.reason, "detail": doubt.detail });
     match &claim.standing {
@@ -153,15 +158,19 @@ fn of_claim(from: &str, claim: &ProvenanceClaim, evidence: &Evidence) -> Option<
             ),
             of_doubt(doubt),
         )),
-        ProvenanceStanding::Unchecked(doubt) => Some(finding(
-            "provenance-unreadable",
-            Severity::Medium,
-            format!(
-                "{from} offers provenance that cannot be checked ({}): {}",
-                doubt.reason, doubt.detail
-            ),
-            of_doubt(doubt),
-        )),
+        ProvenanceStanding::Unchecked(doubt) => match origin {
+            ProvenanceOrigin::Npm | ProvenanceOrigin::Pypi => Some(finding(
+                "provenance-unreadable",
+                Severity::Medium,
+                format!(
+                    "{from} offers provenance that cannot be checked ({}): {}",
+                    doubt.reason, doubt.detail
+                ),
+                of_doubt(doubt),
+            )),
+            // Workflows attest what they like there: bills of materials, test results, for private instances.
+            ProvenanceOrigin::GitHub => None,
+        },
     }
 }
 

@@ -11,6 +11,7 @@ mod foreign;
 mod human;
 pub(crate) mod json;
 mod markdown;
+mod provenance;
 mod sarif;
 
 pub(crate) use compose::{gap_notes, plan_words};
