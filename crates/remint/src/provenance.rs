@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use remint_attest::registry_provenance::{AnswerError, Offer, OfferedFor, RegistryKeys, Trusted};
+use remint_attest::registry_provenance::{Offer, OfferedFor, RegistryKeys, Trusted};
 use remint_attest::{ArtifactDigests, Instance, TrustRoot};
 use remint_ecosystem::ReleaseFile;
 use remint_fetch::source::FoundSource;
