@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::registry::Release;
+use crate::registry::{Registry, Release};
 use crate::served;
-use crate::world::Answer;
+use crate::world::{Answer, World};
 
 fn vector(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -18,7 +18,6 @@ fn vector(name: &str) -> Value {
 /// The place that was asked, as the report tells it.
 fn asked(answer: &Answer) -> (&str, bool) {
     let asked = &answer.target()["provenance"][0];
-    assert_eq!(asked["from"], "npm", "{answer:?}");
     (
         asked["answer"].as_str().unwrap(),
         asked["announced"].as_bool().unwrap(),
@@ -91,4 +90,82 @@ fn what_a_registry_offers_as_provenance_is_told_and_judged() {
     let findings = answer.findings();
     assert_eq!(findings.get("provenance-unavailable"), Some(&"low"));
     assert_eq!(findings.get("provenance-dropped"), None);
+}
+
+#[test]
+fn valid_provenance_outweighs_no_difference() {
+    const FILE: &str = "pypi_attestations-0.0.19.tar.gz";
+    const SHA256: &str = "9bb1add04b1b4e182be6b0b80931593f7a291eb49d69b4fd728a5d4cbcdc4bd3";
+    const ADDRESS: &str = "https://files.pythonhosted.org/packages/c5/4d/\
+        a114bdd186903426bd9c1e9c3700761ec5eaac260fa3dfdef14bf84b751b/pypi_attestations-0.0.19.tar.gz";
+    let world = World::new();
+    // A source that the file does not come from.
+    let project = "[project]\nname = \"pypi-attestations\"\nversion = \"0.0.19\"\n\
+                   [build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\
+                   [tool.hatch.build.targets.wheel]\npackages = [\"src/note_server\"]\n";
+    let repository = world.repository("pypi/plain", &[("pyproject.toml", project)], "v0.0.19");
+    let provenance = json!({ "version": 1, "attestation_bundles": [{
+        "publisher": {
+            "kind": "GitHub",
+            "repository": "trailofbits/pypi-attestations",
+            "workflow": "release.yml",
+        },
+        "attestations": [
+            vector(&format!("{FILE}.publish.attestation")),
+            vector(&format!("{FILE}.slsa.attestation")),
+        ],
+    }] });
+    let place = format!("integrity/pypi-attestations/0.0.19/{FILE}/provenance");
+    let page = format!("<a href='{ADDRESS}#sha256={SHA256}' data-provenance='/{place}'>{FILE}</a>");
+    let index = Registry::of_files(&[
+        ("simple/pypi-attestations/", page),
+        (&place, provenance.to_string()),
+    ]);
+    let settings = world.path().join(".config/pip/pip.conf");
+    fs_err::create_dir_all(settings.parent().unwrap()).unwrap();
+    fs_err::write(
+        settings,
+        format!(
+            "[global]\nindex-url = {}simple/\nextra-index-url = https://pypi.org/simple/\n",
+            index.url()
+        ),
+    )
+    .unwrap();
+    let arguments = [
+        "pypi:pypi-attestations@0.0.19",
+        "--source",
+        repository.to_str().unwrap(),
+    ];
+    let answer = world.verify(&arguments);
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
+    assert_eq!(asked(&answer), ("offered", true), "{answer:?}");
+    let attestations = answer.target()["attestations"].as_array().unwrap();
+    let kinds: Vec<&Value> = attestations.iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["publish", "slsa-provenance"], "{answer:?}");
+    for attestation in attestations {
+        assert_eq!(attestation["verified"], true, "{answer:?}");
+        assert_eq!(
+            attestation["source_commit"],
+            "08802efe1f8e5fec4ad842d6b8ce97656092ee72"
+        );
+        assert_eq!(
+            attestation["source_agreement"], "other-commit",
+            "{answer:?}"
+        );
+    }
+    assert_eq!(
+        answer.findings().get("provenance-source-disagrees"),
+        Some(&"medium"),
+        "{answer:?}"
+    );
+
+    let mut arguments = arguments.to_vec();
+    arguments.insert(0, "verify-build");
+    let text = String::from_utf8(world.remint(&arguments).stdout).unwrap();
+    assert!(
+        text.contains(
+            "provenance  pypi: GitHub Actions, trailofbits/pypi-attestations@v0.0.19, names another commit"
+        ),
+        "{text}"
+    );
 }

@@ -78,20 +78,40 @@ impl Registry {
             );
             files.insert(place, attestations.clone().into_bytes());
         }
-        let files = Arc::new(files);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let files = Arc::clone(&files);
-                std::thread::spawn(move || answer(stream.unwrap(), &files));
-            }
-        });
+        serve(listener, files);
         Self { url }
+    }
+
+    /// Serves these files until the test ends, as a Python index below `simple/` for instance.
+    pub(crate) fn of_files(files: &[(&str, String)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let files = files
+            .iter()
+            .map(|(path, content)| (format!("/{path}"), content.clone().into_bytes()))
+            .collect();
+        serve(listener, files);
+        Self { url }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// The user's settings for a scope.
     pub(crate) fn npmrc(&self, scope: &str) -> String {
         format!("{scope}:registry={}\n", self.url)
     }
+}
+
+fn serve(listener: TcpListener, files: BTreeMap<String, Vec<u8>>) {
+    let files = Arc::new(files);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let files = Arc::clone(&files);
+            std::thread::spawn(move || answer(stream.unwrap(), &files));
+        }
+    });
 }
 
 /// One request a connection.
