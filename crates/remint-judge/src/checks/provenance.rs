@@ -88,6 +88,13 @@ fn provenance(evidence: &Evidence) -> Vec<Finding> {
         .flat_map(|offered| of_answer(offered, evidence))
         .collect();
     findings.extend(dropped(evidence));
+    // What one workflow signs twice, it is told of once.
+    let mut told = Vec::new();
+    findings.retain(|finding| {
+        let new = !told.contains(&finding.message);
+        told.push(finding.message.clone());
+        new
+    });
     findings
 }
 
