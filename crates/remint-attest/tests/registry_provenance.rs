@@ -478,6 +478,32 @@ fn another_publisher_than_the_certificates_is_refused() {
 }
 
 #[test]
+fn githubs_answer_holds_for_the_digest_it_was_asked_for() {
+    let npm = Offered::npm();
+    let bundle = &npm.answer["attestations"][0]["bundle"];
+    let answer = json!({ "attestations": [{ "bundle": bundle, "repository_id": 1 }] }).to_string();
+    let offer = Offer::parse(ProvenanceOrigin::GitHub, answer.as_bytes()).unwrap();
+    let root = TrustRoot::embedded(Instance::PublicGood).unwrap();
+    let trusted = Trusted {
+        root: &root,
+        keys: None,
+    };
+    // A workflow names its files as it likes.
+    let other = target(Ecosystem::Npm, "other", "1.0.0", None);
+    let check = |digests: &ArtifactDigests, expect: bool| {
+        let of = OfferedFor {
+            target: &other,
+            digests,
+        };
+        let claims = offer.claims(of, trusted);
+        let holds = matches!(claims[0].standing, ProvenanceStanding::Verified(_));
+        assert_eq!(holds, expect, "{claims:?}");
+    };
+    check(&npm.digests, true);
+    check(&ArtifactDigests::of(b"another file"), false);
+}
+
+#[test]
 fn a_key_signs_nothing_that_the_registry_does_not_vouch_for() {
     let mut offered = Offered::npm();
     let material = offered.place("/verificationMaterial", "");
