@@ -40,6 +40,9 @@ const CI_ISSUERS: [&str; 2] = [GITHUB_ACTIONS, GITLAB];
 const GITHUB_ACTIONS: &str = "https://token.actions.githubusercontent.com";
 const GITLAB: &str = "https://gitlab.com";
 
+/// The most log entries or timestamps that one bundle is believed to need; all known ones have one or two.
+const MOST_EVIDENCE: usize = 16;
+
 /// The statements that are understood.
 const SLSA_V1: &str = "https://slsa.dev/provenance/v1";
 const SLSA_V0_2: &str = "https://slsa.dev/provenance/v0.2";
@@ -176,6 +179,10 @@ fn examine(
             "the bundle holds a bare signature, not a statement",
         ));
     };
+    if let Some(refusal) = beyond_what_is_made(origin, bundle) {
+        about(origin, payload, of)?;
+        return Ok(Outcome::Unchecked(refusal));
+    }
     if let Some(hint) = bundle.key_hint() {
         return signed_by_registry(origin, item, (bundle, payload, hint), of, trusted);
     }
@@ -225,6 +232,32 @@ fn examine(
         source_reference: workload.reference,
         runner_environment: workload.runner,
     }))
+}
+
+/// What no registry's attestation looks like, and what is not worth the work.
+fn beyond_what_is_made(origin: ProvenanceOrigin, bundle: &Bundle) -> Option<Refusal> {
+    let material = &bundle.inner.verification_material;
+    let evidence = material.tlog_entries.len().max(
+        material
+            .timestamp_verification_data
+            .rfc3161_timestamps
+            .len(),
+    );
+    if evidence > MOST_EVIDENCE {
+        return Some(Refusal::new(
+            RefusalReason::BundleUnsupported,
+            format!(
+                "the bundle has {evidence} log entries or timestamps, and {MOST_EVIDENCE} is the most that is checked"
+            ),
+        ));
+    }
+    // GitHub's own instance, which signs for private repositories and releases, has timestamps and no log.
+    (origin == ProvenanceOrigin::GitHub && material.tlog_entries.is_empty()).then(|| {
+        Refusal::new(
+            RefusalReason::InclusionMissing,
+            "the bundle is not of the public-good instance, whose log it does not name",
+        )
+    })
 }
 
 /// Who signed with a certificate.

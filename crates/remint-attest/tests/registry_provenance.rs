@@ -501,6 +501,37 @@ fn githubs_answer_holds_for_the_digest_it_was_asked_for() {
     };
     check(&npm.digests, true);
     check(&ArtifactDigests::of(b"another file"), false);
+
+    // What it keeps elsewhere, and what its own instance signed.
+    let mut without_log = bundle.clone();
+    without_log["verificationMaterial"]["tlogEntries"] = json!([]);
+    for (item, reason) in [
+        (
+            json!({ "bundle": null, "bundle_url": "https://x.example" }),
+            "bundle-unsupported",
+        ),
+        (json!({ "bundle": without_log }), "inclusion-missing"),
+    ] {
+        let answer = json!({ "attestations": [item] }).to_string();
+        let offer = Offer::parse(ProvenanceOrigin::GitHub, answer.as_bytes()).unwrap();
+        let of = OfferedFor {
+            target: &other,
+            digests: &npm.digests,
+        };
+        let claims = offer.claims(of, trusted);
+        let ProvenanceStanding::Unchecked(doubt) = &claims[0].standing else {
+            panic!("{claims:?}")
+        };
+        assert_eq!(doubt.reason, reason);
+    }
+}
+
+#[test]
+fn a_bundle_with_more_evidence_than_anybody_makes_is_left_unchecked() {
+    let mut offered = Offered::npm();
+    let entry = offered.entry().clone();
+    offered.attestation()["verificationMaterial"]["tlogEntries"] = vec![entry; 17].into();
+    offered.check_unchecked("entries", RefusalReason::BundleUnsupported);
 }
 
 #[test]

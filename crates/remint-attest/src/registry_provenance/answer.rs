@@ -151,6 +151,7 @@ impl Offer {
         }
         #[derive(Deserialize)]
         struct WireAttestation {
+            #[serde(default)]
             bundle: Value,
         }
         let wire: Wire = read(answer)?;
@@ -159,7 +160,14 @@ impl Offer {
             wire.attestations.into_iter().map(|attestation| Item {
                 announced: None,
                 publisher: None,
-                bundle: bundle(&attestation.bundle),
+                bundle: if attestation.bundle.is_null() {
+                    Err(Refusal::new(
+                        RefusalReason::BundleUnsupported,
+                        "the answer names a place where the bundle is, and does not hold it",
+                    ))
+                } else {
+                    bundle(&attestation.bundle)
+                },
             }),
         )
     }

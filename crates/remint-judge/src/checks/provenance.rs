@@ -127,7 +127,7 @@ fn of_answer(offered: &OfferedProvenance, evidence: &Evidence) -> Vec<Finding> {
             ProvenanceOrigin::Npm | ProvenanceOrigin::Pypi => vec![finding(
                 "provenance-unavailable",
                 Severity::Low,
-                format!("{from} was asked for provenance and did not answer"),
+                format!("{from} does not tell whether it has provenance for this file: {reason}"),
                 json!({ "from": from, "reason": reason }),
             )],
             // Most releases have nothing there, and it answers few strangers an hour.
