@@ -24,6 +24,7 @@ mod machine;
 mod no_namespaces;
 mod npm;
 mod person;
+mod provenance;
 mod pypi;
 mod registry;
 mod sarif;

@@ -23,6 +23,10 @@ pub(crate) struct Release<'a> {
     pub(crate) extra: Value,
     /// What the registry declares instead of the true digest.
     pub(crate) declared: Option<Vec<u8>>,
+    /// What the registry answers when it is asked for provenance.
+    pub(crate) attestations: Option<String>,
+    /// Versions, this one or earlier ones, that the metadata says were published with provenance.
+    pub(crate) announced: &'a [&'a str],
 }
 
 impl Registry {
@@ -44,12 +48,22 @@ impl Registry {
         for (key, value) in release.extra.as_object().unwrap() {
             manifest[key] = value.clone();
         }
+        let mut versions = json!({ release.version: manifest });
+        for version in release.announced {
+            let mut manifest = versions[release.version].clone();
+            manifest["version"] = (*version).into();
+            manifest["dist"]["attestations"] = json!({
+                "url": format!("{url}-/npm/v1/attestations/{}@{version}", release.name),
+                "provenance": { "predicateType": "https://slsa.dev/provenance/v1" },
+            });
+            versions[version] = manifest;
+        }
         let packument = json!({
             "name": release.name,
             "dist-tags": { "latest": release.version },
-            "versions": { release.version: manifest },
+            "versions": versions,
         });
-        let files: BTreeMap<String, Vec<u8>> = [
+        let mut files: BTreeMap<String, Vec<u8>> = [
             (
                 format!("/{}", release.name),
                 packument.to_string().into_bytes(),
@@ -57,20 +71,47 @@ impl Registry {
             (format!("/{path}"), release.tarball.clone()),
         ]
         .into();
-        let files = Arc::new(files);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let files = Arc::clone(&files);
-                std::thread::spawn(move || answer(stream.unwrap(), &files));
-            }
-        });
+        if let Some(attestations) = &release.attestations {
+            let place = format!(
+                "/-/npm/v1/attestations/{}@{}",
+                release.name, release.version
+            );
+            files.insert(place, attestations.clone().into_bytes());
+        }
+        serve(listener, files);
         Self { url }
+    }
+
+    /// Serves these files until the test ends, as a Python index below `simple/` for instance.
+    pub(crate) fn of_files(files: &[(&str, String)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let files = files
+            .iter()
+            .map(|(path, content)| (format!("/{path}"), content.clone().into_bytes()))
+            .collect();
+        serve(listener, files);
+        Self { url }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// The user's settings for a scope.
     pub(crate) fn npmrc(&self, scope: &str) -> String {
         format!("{scope}:registry={}\n", self.url)
     }
+}
+
+fn serve(listener: TcpListener, files: BTreeMap<String, Vec<u8>>) {
+    let files = Arc::new(files);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let files = Arc::clone(&files);
+            std::thread::spawn(move || answer(stream.unwrap(), &files));
+        }
+    });
 }
 
 /// One request a connection.

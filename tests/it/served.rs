@@ -35,7 +35,7 @@ pub(crate) fn build(world: &World, repository: &Path) -> Vec<u8> {
     fs_err::read(world.build(SPEC, repository, &stand_in)).unwrap()
 }
 
-fn verify(world: &World, release: &Release<'_>) -> Answer {
+pub(crate) fn verify(world: &World, release: &Release<'_>) -> Answer {
     let registry = Registry::serve(release);
     fs_err::write(world.path().join(".npmrc"), registry.npmrc("@fixture")).unwrap();
     world.verify(&[SPEC])
@@ -49,6 +49,8 @@ pub(crate) fn release(tarball: Vec<u8>) -> Release<'static> {
         repository: REPOSITORY,
         extra: json!({}),
         declared: None,
+        attestations: None,
+        announced: &[],
     }
 }
 

@@ -245,7 +245,7 @@ impl PublicKey {
             .and_then(Self::from_der)
     }
 
-    fn from_der(der: DerPublicKey) -> Result<Self, KeyError> {
+    pub(crate) fn from_der(der: DerPublicKey) -> Result<Self, KeyError> {
         VerificationKey::from_spki(&der)
             .map_err(|error| KeyError::PublicFormat(error.to_string()))?;
         match KeyAlgorithm::from_spki(&der) {

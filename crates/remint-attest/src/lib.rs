@@ -13,6 +13,7 @@ pub mod layout;
 pub mod log;
 pub mod predicate;
 mod refusal;
+pub mod registry_provenance;
 mod roots;
 mod sign;
 mod statement;

@@ -87,6 +87,8 @@ reasons! {
     TrustRootInvalid = "trust-root-invalid",
     /// The signed payload is no in-toto statement, or says less than its type demands.
     StatementMalformed = "statement-malformed",
+    /// What the statement says of its source, or the registry of its publisher, is not what the certificate says.
+    ClaimsDisagree = "claims-disagree",
     /// The statement is of a type that says nothing about a judgement.
     PredicateUnexpected = "predicate-unexpected",
     /// The policy does not have whoever signed.

@@ -188,8 +188,29 @@ impl Verified {
     }
 }
 
+/// The subject that is this file.
+pub(crate) fn subject_of(
+    statement: &Statement,
+    artifact: &ArtifactDigests,
+) -> Result<Subject, Refusal> {
+    statement
+        .subject
+        .iter()
+        .find(|subject| subject.is(artifact))
+        .cloned()
+        .ok_or_else(|| {
+            Refusal::new(
+                RefusalReason::ArtifactMismatch,
+                format!(
+                    "the statement is not about the file with SHA-256 {}",
+                    artifact.sha256
+                ),
+            )
+        })
+}
+
 /// The signature alone, before anything reads the payload: what nobody signed is refused for that.
-fn check_signature(bundle: &Bundle, key: &DerPublicKey) -> Result<(), Refusal> {
+pub(crate) fn check_signature(bundle: &Bundle, key: &DerPublicKey) -> Result<(), Refusal> {
     let SignatureContent::DsseEnvelope(envelope) = &bundle.inner.content else {
         return Ok(());
     };
@@ -220,7 +241,7 @@ fn check_signature(bundle: &Bundle, key: &DerPublicKey) -> Result<(), Refusal> {
     })
 }
 
-fn check_signature_of_certificate(bundle: &Bundle) -> Result<(), Refusal> {
+pub(crate) fn check_signature_of_certificate(bundle: &Bundle) -> Result<(), Refusal> {
     // Without a certificate, or with one that cannot be read, the bundle is refused for that below.
     match bundle
         .inner
@@ -235,25 +256,15 @@ fn check_signature_of_certificate(bundle: &Bundle) -> Result<(), Refusal> {
 /// The statement, and the one of its subjects that is the file at hand.
 fn about(payload: &[u8], artifact: &ArtifactDigests) -> Result<(Statement, Subject), Refusal> {
     let statement = Statement::parse(payload)?;
-    let subject = statement
-        .subject
-        .iter()
-        .find(|subject| subject.is(artifact))
-        .cloned()
-        .ok_or_else(|| {
-            Refusal::new(
-                RefusalReason::ArtifactMismatch,
-                format!(
-                    "the statement is about another file than this one, whose SHA-256 is {}",
-                    artifact.sha256
-                ),
-            )
-        })?;
+    let subject = subject_of(&statement, artifact)?;
     Ok((statement, subject))
 }
 
 /// A digest that the subject has.
-fn handed(subject: &Subject, artifact: &ArtifactDigests) -> Result<Artifact<'static>, Refusal> {
+pub(crate) fn handed(
+    subject: &Subject,
+    artifact: &ArtifactDigests,
+) -> Result<Artifact<'static>, Refusal> {
     let (algorithm, bytes) = match artifact.sha512 {
         Some(sha512) if !subject.digest.contains_key("sha256") => {
             (HashAlgorithm::Sha2512, sha512.as_bytes().to_vec())
@@ -360,7 +371,7 @@ fn check_entry(entry: &TransparencyLogEntry, log: &LogKey) -> Result<(), Refusal
     Ok(())
 }
 
-fn independent_time(result: &VerificationResult) -> Result<TimeEvidence, Refusal> {
+pub(crate) fn independent_time(result: &VerificationResult) -> Result<TimeEvidence, Refusal> {
     result
         .verified_timestamps()
         .iter()

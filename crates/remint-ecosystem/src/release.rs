@@ -47,6 +47,34 @@ pub struct ReleaseFile {
     pub size: Option<u64>,
     /// When it was uploaded, seconds since 1970.
     pub uploaded: Option<i64>,
+    /// Where the registry says that provenance for it is, if it says so at all.
+    pub provenance: Option<String>,
+    /// The nearest earlier release for which the registry says that there is provenance, where it does not for this
+    /// file and publishing without has not become usual since.
+    pub provenance_before: Option<Version>,
+}
+
+/// How many releases in a row must have come without provenance for that to be usual.
+const USUAL_AFTER_RELEASES: usize = 5;
+
+/// How long before the release in question the first of them must have come out: 30 days, in seconds. A thief does not
+/// wait so long, and an owner notices in the meantime.
+const USUAL_AFTER: i64 = 30 * 24 * 3600;
+
+/// The nearest of these releases that has provenance, unless enough of them, for long enough, have none. They come
+/// nearest first, each with how long it came out before the one in question.
+pub(crate) fn provenance_before<'a>(
+    earlier: impl IntoIterator<Item = (&'a Version, Option<i64>, bool)>,
+) -> Option<Version> {
+    for (at, (version, before, has)) in earlier.into_iter().enumerate() {
+        if has {
+            return Some(version.clone());
+        }
+        if at + 1 >= USUAL_AFTER_RELEASES && before.is_some_and(|seconds| seconds >= USUAL_AFTER) {
+            return None;
+        }
+    }
+    None
 }
 
 /// A release before the one in question, and the repositories it named.
@@ -149,4 +177,47 @@ pub enum MetadataError {
     /// The release exists without any file that can be judged.
     #[error("version `{0}` has no file that can be judged")]
     NoFile(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    /// Releases nearest first, by days before this one and whether they have provenance.
+    fn check(earlier: &[(Option<i64>, bool)], expect: Option<&str>) {
+        let earlier: Vec<(Version, Option<i64>, bool)> = earlier
+            .iter()
+            .enumerate()
+            .map(|(at, (days, has))| {
+                let version = format!("1.{at}.0").parse().unwrap();
+                (version, days.map(|days| days * DAY), *has)
+            })
+            .collect();
+        let found = provenance_before(
+            earlier
+                .iter()
+                .map(|(version, before, has)| (version, *before, *has)),
+        );
+        assert_eq!(found.as_ref().map(Version::as_str), expect, "{earlier:?}");
+    }
+
+    #[test]
+    fn provenance_is_missed_until_going_without_is_usual() {
+        check(&[], None);
+        check(&[(Some(1), false), (Some(90), false)], None);
+        check(&[(Some(1), true)], Some("1.0.0"));
+        // Two releases in a hurry do not make it usual.
+        check(&[(Some(1), false), (Some(2), true)], Some("1.1.0"));
+        let without = |days: Option<i64>| vec![(days, false); 5];
+        let then = |mut earlier: Vec<(Option<i64>, bool)>| {
+            earlier.push((Some(400), true));
+            earlier
+        };
+        check(&then(without(Some(29))), Some("1.5.0"));
+        check(&then(without(None)), Some("1.5.0"));
+        check(&then(without(Some(30))), None);
+        check(&then(vec![(Some(300), false); 4]), Some("1.4.0"));
+    }
 }

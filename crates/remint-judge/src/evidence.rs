@@ -2,7 +2,7 @@
 
 use remint_model::{
     Anomaly, Basis, BuildRecord, Comparison, InconclusiveReason, Integrity, ManifestFacts,
-    RegistryDisagreement, SourcePin, Target,
+    Provenance, RegistryDisagreement, SourcePin, Target,
 };
 
 /// What was learnt about one target. Whatever could not be learnt is said so, never left out.
@@ -16,6 +16,8 @@ pub struct Evidence {
     pub identity: Option<StatedIdentity>,
     /// The pinned source, where one was found.
     pub source: Option<SourcePin>,
+    /// What others say about where the published file comes from.
+    pub provenance: Provenance,
     /// Repositories that the registry names and the published file does not, or the other way round.
     pub repository_claims_disagree: Option<(String, String)>,
     /// What the registry tells installers and the published file's manifest does not say.

@@ -13,6 +13,7 @@ mod judgement;
 mod manifest;
 mod path;
 mod plan;
+mod provenance;
 mod source;
 mod spec;
 mod target;
@@ -34,6 +35,10 @@ pub use path::{EntryPath, PathError};
 pub use plan::{
     Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, OnFailure,
     Output, Phase, Step, Tool, ToolOrigin, Worth,
+};
+pub use provenance::{
+    Doubt, OfferedProvenance, Provenance, ProvenanceAnswer, ProvenanceClaim, ProvenanceKind,
+    ProvenanceOrigin, ProvenanceStanding, VerifiedProvenance,
 };
 pub use source::{
     Candidate, FoundBy, MeantFor, PreviousRepository, Reach, Renaming, RepositoryUrl,

@@ -8,7 +8,7 @@ use remint_ecosystem::{
 use remint_fetch::source::FoundSource;
 use remint_judge::{Evidence, Manifests, ResultEvidence, StatedIdentity};
 use remint_model::{
-    Artifact, Comparison, Ecosystem, InconclusiveReason, Rebuilt, RepositoryUrl, Survey,
+    Artifact, Comparison, Ecosystem, InconclusiveReason, Provenance, Rebuilt, RepositoryUrl, Survey,
 };
 
 use crate::build::chain;
@@ -22,6 +22,7 @@ pub(crate) fn begin(case: &Case) -> Evidence {
         integrity: case.integrity.clone(),
         identity: None,
         source: None,
+        provenance: Provenance::default(),
         repository_claims_disagree: None,
         registry_disagreements: Vec::new(),
         published_anomalies: Vec::new(),

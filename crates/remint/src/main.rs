@@ -20,6 +20,7 @@ mod open;
 mod pipeline;
 mod planning;
 mod progress;
+mod provenance;
 mod release;
 mod report;
 mod resolve;

@@ -16,7 +16,7 @@ use crate::open::{self, Unreadable};
 use crate::progress::Progress;
 use crate::report::{TargetReport, gap_notes, plan_words};
 use crate::resolve::Case;
-use crate::{evidence, keep, planning};
+use crate::{evidence, keep, planning, provenance};
 
 /// What steers one verification beside the settings.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,7 @@ pub(crate) struct Answer {
     pub(crate) unkept: Option<anyhow::Error>,
 }
 
-/// Judges one published file.
+/// Judges one published file. What others say about where it comes from is asked for meanwhile.
 ///
 /// # Errors
 /// This machine could not do its part; nothing is known about the target.
@@ -69,12 +69,45 @@ pub(crate) async fn verify(
     builder: &Builder,
     progress: &Progress,
 ) -> anyhow::Result<Answer> {
+    let asking = provenance::ask(case, &builder.registries);
+    let mut rebuilt = rebuild(case, request, builder, progress).await?;
+    let mut offered = asking.await??;
+    if let Some(found) = &rebuilt.found {
+        provenance::complete(&mut offered, case, found, &builder.registries).await?;
+    }
+    rebuilt.gathered.provenance = offered;
+    let judgement = judge(&rebuilt.gathered);
+    Ok(Answer {
+        report: rebuilt.report.finish(rebuilt.gathered, judgement, request),
+        rebuild: rebuilt.rebuild,
+        unkept: rebuilt.unkept,
+    })
+}
+
+/// What came of the stages, before it is judged.
+struct Rebuilding {
+    report: TargetReport,
+    gathered: Evidence,
+    /// The source that was used, where one was found.
+    found: Option<FoundSource>,
+    rebuild: Option<Rebuild>,
+    unkept: Option<anyhow::Error>,
+}
+
+/// Runs the stages, as far as they lead.
+async fn rebuild(
+    case: &Case,
+    request: &Request,
+    builder: &Builder,
+    progress: &Progress,
+) -> anyhow::Result<Rebuilding> {
     let mut report = TargetReport::begin(case);
     let mut gathered = evidence::begin(case);
-    let finish = |report: TargetReport, gathered: Evidence| -> anyhow::Result<Answer> {
-        let judgement = judge(&gathered);
-        Ok(Answer {
-            report: report.finish(gathered, judgement, request),
+    let finish = |report, gathered, found| {
+        Ok(Rebuilding {
+            report,
+            gathered,
+            found,
             rebuild: None,
             unkept: None,
         })
@@ -84,7 +117,7 @@ pub(crate) async fn verify(
         Ok(survey) => survey,
         Err(Unreadable::Archive(error)) => {
             gathered.result = evidence::malformed(&error);
-            return finish(report, gathered);
+            return finish(report, gathered, None);
         }
         Err(error @ Unreadable::Open(_)) => return Err(error.into()),
     };
@@ -97,7 +130,7 @@ pub(crate) async fn verify(
                 report.notes.extend(settled.notes);
                 gathered.attested_failures = settled.failures;
                 gathered.result = settled.result;
-                return finish(report, gathered);
+                return finish(report, gathered, None);
             }
             Consulted::Open(notes) => report.notes.extend(notes),
         }
@@ -109,7 +142,7 @@ pub(crate) async fn verify(
         Err((reason, detail)) => {
             report.seconds.push(("source", stage.end(&detail)));
             gathered.result = ResultEvidence::NotCompared { reason, detail };
-            return finish(report, gathered);
+            return finish(report, gathered, None);
         }
     };
     report.seconds.push(("source", stage.end(&located.words())));
@@ -120,7 +153,7 @@ pub(crate) async fn verify(
         Ok(plans) => plans,
         Err(error) => {
             gathered.result = evidence::no_plan(&error);
-            return finish(report, gathered);
+            return finish(report, gathered, Some(located.found));
         }
     };
     if request.explain {
@@ -128,7 +161,7 @@ pub(crate) async fn verify(
     }
 
     let mut attempted = attempt(case, &survey, &plans, &located, builder, progress).await?;
-    let mut built_from = &located.found;
+    let mut found = located.found.clone();
     let otherwise = located.otherwise();
     if attempted.is_different()
         && let Some(otherwise) = &otherwise
@@ -140,7 +173,7 @@ pub(crate) async fn verify(
             // It explains the file; that nothing vouches for its commit is a finding.
             again.tried.splice(0..0, attempted.tried);
             attempted = again;
-            built_from = &otherwise.found;
+            found.clone_from(&otherwise.found);
             evidence::add_source(&mut gathered, case, &otherwise.found);
             report.notes.push(format!(
                 "{} does not explain it, commit {} does",
@@ -161,7 +194,7 @@ pub(crate) async fn verify(
             evidence::add_rebuilt(&mut gathered, case, artifact);
             rebuild = attempted.plan.clone().map(|plan| Rebuild {
                 plan,
-                found: built_from.clone(),
+                found: found.clone(),
                 artifact: artifact.clone(),
                 workspace: executed.workspace,
             });
@@ -179,9 +212,9 @@ pub(crate) async fn verify(
     report.files = attempted.files;
     report.gzip_encoder = attempted.gzip_encoder;
     report.failure = attempted.failure;
-    Ok(Answer {
+    Ok(Rebuilding {
         unkept,
         rebuild,
-        ..finish(report, gathered)?
+        ..finish(report, gathered, Some(found))?
     })
 }

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::npm::manifest::{Manifest, malformed};
 use crate::npm::{claims, document, versions};
-use crate::release::{Earlier, MetadataError, Release, ReleaseFile, ToolHints};
+use crate::release::{Earlier, MetadataError, Release, ReleaseFile, ToolHints, provenance_before};
 
 /// What errors call the document.
 const WHAT: &str = "registry metadata";
@@ -43,15 +43,19 @@ pub(crate) fn release(
     let stated = documents
         .take(&chosen)
         .ok_or_else(|| malformed(WHAT, format!("version `{chosen}` is no JSON object")))?;
-    let earlier = earlier
+    let mut announced = Vec::new();
+    let earlier: Vec<Earlier> = earlier
         .iter()
         .filter_map(|version| {
-            Some(Earlier {
+            let document = documents.take(version)?;
+            let earlier = Earlier {
                 before: index.seconds_between(version, &chosen),
-                claims: claims::of(&documents.take(version)?),
+                claims: claims::of(&document),
                 untold: None,
                 version: version.parse().ok()?,
-            })
+            };
+            announced.push(provenance(&document).is_some());
+            Some(earlier)
         })
         .collect();
     let published = times.and_then(|times| times.get(&chosen).copied());
@@ -59,8 +63,17 @@ pub(crate) fn release(
     if claims.is_empty() {
         claims = claims::of(&index.package);
     }
+    let mut file = file(&stated, &index.name, &chosen, published)?;
+    if file.provenance.is_none() {
+        file.provenance_before = provenance_before(
+            earlier
+                .iter()
+                .zip(announced)
+                .map(|(earlier, announced)| (&earlier.version, earlier.before, announced)),
+        );
+    }
     Ok(Release {
-        files: vec![file(&stated, &index.name, &chosen, published)?],
+        files: vec![file],
         claims,
         git_head: stated.text("gitHead").and_then(|id| id.parse().ok()),
         published,
@@ -133,7 +146,18 @@ fn file(
         integrity,
         size: distribution.get("size").and_then(Value::as_u64),
         uploaded,
+        provenance: provenance(document),
+        provenance_before: None,
     })
+}
+
+/// `dist.attestations`, which npm has where a workflow published with provenance. npm's own word that it published
+/// something says nothing about where that comes from.
+fn provenance(document: &Manifest) -> Option<String> {
+    let attestations = document.object("dist")?.get("attestations")?;
+    attestations.get("provenance")?.as_object()?;
+    let address = attestations.get("url").and_then(Value::as_str);
+    Some(address.unwrap_or_default().to_owned())
 }
 
 /// `deprecated` is a message; an empty one takes the deprecation back.

@@ -1,7 +1,7 @@
 //! An index's page for a project (simple repository API), as JSON (PEP 691, 700) or HTML (PEP 503, `index_html.rs`).
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{ArtifactFormat, Integrity, PackageName, Sha1, Sha256, Sha512, Version};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::pypi::file_name::PythonFile;
 use crate::pypi::{index_html, versions};
-use crate::release::{Earlier, MetadataError, Release, ReleaseFile, ToolHints};
+use crate::release::{Earlier, MetadataError, Release, ReleaseFile, ToolHints, provenance_before};
 use crate::request::{Interpreter, Platform};
 
 /// No project has more files; a page that lists more is an attack on memory.
@@ -40,6 +40,8 @@ pub(super) struct IndexFile {
     pub(super) upload_time: Option<String>,
     /// The reason, perhaps empty.
     pub(super) yanked: Option<String>,
+    /// Where its provenance is (PEP 740).
+    pub(super) provenance: Option<String>,
 }
 
 /// A page in one form.
@@ -104,10 +106,22 @@ pub(super) fn release(
     } else {
         None
     };
-    let earlier = earlier(&listed, &parsed, &upload_times(&files));
+    let times = upload_times(&files);
+    let row = row(&listed, &parsed, &times);
+    let earlier = earlier(&row);
+    let announced = announced(&files);
     let files = chosen
         .into_iter()
-        .map(|(python, file)| release_file(python.format, file, base.as_ref()))
+        .map(|(python, file)| {
+            let mut released = release_file(python.format, file, base.as_ref())?;
+            if released.provenance.is_none() {
+                released.provenance_before = provenance_before(row.iter().map(|earlier| {
+                    let has = announced.contains(&(&earlier.parsed, python.format));
+                    (earlier.version, earlier.before, has)
+                }));
+            }
+            Ok(released)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Release {
         published: files.iter().filter_map(|file| file.uploaded).min(),
@@ -174,6 +188,8 @@ fn json(content: &[u8]) -> Result<Page, MetadataError> {
         upload_time: Option<String>,
         #[serde(default)]
         yanked: Yanked,
+        #[serde(default)]
+        provenance: serde_json::Value,
     }
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -213,6 +229,7 @@ fn json(content: &[u8]) -> Result<Page, MetadataError> {
                 Yanked::Flag(true) => Some(String::new()),
                 Yanked::Reason(reason) => Some(reason),
             },
+            provenance: file.provenance.as_str().map(str::to_owned),
         })
         .collect();
     Ok(Page {
@@ -224,7 +241,7 @@ fn json(content: &[u8]) -> Result<Page, MetadataError> {
 
 /// Every version once: PEP 700's list, or else those of the files, in the page's order.
 fn listed_versions(stated: &[String], files: &[(PythonFile, &IndexFile)]) -> Vec<Version> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let spelled = stated
         .iter()
         .map(String::as_str)
@@ -242,7 +259,7 @@ fn listed_versions(stated: &[String], files: &[(PythonFile, &IndexFile)]) -> Vec
 /// What an installer takes when no version is given: the newest stable version with a file that is not yanked,
 /// else the newest pre-release, else anything.
 fn newest(listed: &[Version], files: &[(PythonFile, &IndexFile)]) -> Option<Version> {
-    let offered: std::collections::BTreeSet<_> = files
+    let offered: BTreeSet<_> = files
         .iter()
         .filter(|(_, file)| file.yanked.is_none())
         .map(|(python, _)| &python.version)
@@ -254,47 +271,80 @@ fn newest(listed: &[Version], files: &[(PythonFile, &IndexFile)]) -> Option<Vers
         .map(|(_, version)| version.clone())
 }
 
-/// Two of the releases before this one: the nearest, and the first one of those that show, if they named the same
-/// repository, that it is an old one. Each costs a request.
+/// A release before the one in question.
+struct Before<'a> {
+    parsed: pep440_rs::Version,
+    version: &'a Version,
+    /// How many seconds before it.
+    before: Option<i64>,
+}
+
+/// The releases before this one, the nearest first.
 ///
 /// Before means uploaded before; where there is no time, of a lower version, or of any other if there is no lower
 /// one.
-fn earlier(
-    listed: &[Version],
+fn row<'a>(
+    listed: &'a [Version],
     version: &pep440_rs::Version,
     times: &BTreeMap<pep440_rs::Version, i64>,
-) -> Vec<Earlier> {
+) -> Vec<Before<'a>> {
     let before = |other: &pep440_rs::Version| -> Option<i64> {
         Some(times.get(version)?.saturating_sub(*times.get(other)?))
     };
-    let others: Vec<(pep440_rs::Version, &Version)> = listed
-        .iter()
-        .filter_map(|listed| Some((versions::parse(listed.as_str())?, listed)))
-        .filter(|(parsed, _)| parsed != version)
-        .collect();
-    let mut row: Vec<&(pep440_rs::Version, &Version)> = others
-        .iter()
-        .filter(|(parsed, _)| before(parsed).map_or(parsed < version, |seconds| seconds >= 0))
+    let others = || {
+        listed
+            .iter()
+            .filter_map(|listed| Some((versions::parse(listed.as_str())?, listed)))
+            .filter(|(parsed, _)| parsed != version)
+            .map(|(parsed, version)| Before {
+                before: before(&parsed),
+                parsed,
+                version,
+            })
+    };
+    let mut row: Vec<Before<'_>> = others()
+        .filter(|other| {
+            other
+                .before
+                .map_or(other.parsed < *version, |seconds| seconds >= 0)
+        })
         .collect();
     if row.is_empty() && !times.contains_key(version) {
-        row = others.iter().collect();
+        row = others().collect();
     }
-    row.sort_by_key(|(parsed, _)| Reverse((times.get(parsed), parsed.clone())));
+    row.sort_by_key(|other| Reverse((times.get(&other.parsed), other.parsed.clone())));
+    row
+}
+
+/// Two of the releases before this one: the nearest, and the first one of those that show, if they named the same
+/// repository, that it is an old one. Each costs a request.
+fn earlier(row: &[Before<'_>]) -> Vec<Earlier> {
     let settled = row
         .iter()
         .skip(SETTLED_BEHIND - 1)
-        .find(|(parsed, _)| before(parsed).is_none_or(|seconds| seconds >= SETTLED_AFTER))
+        .find(|other| other.before.is_none_or(|seconds| seconds >= SETTLED_AFTER))
         .or_else(|| row.last());
-    let mut chosen: Vec<_> = row.first().into_iter().chain(settled).collect();
-    chosen.dedup();
+    let mut chosen: Vec<&Before<'_>> = row.first().into_iter().chain(settled).collect();
+    chosen.dedup_by_key(|other| other.version);
     chosen
         .into_iter()
-        .map(|(parsed, version)| Earlier {
-            version: (*version).clone(),
-            before: before(parsed),
+        .map(|other| Earlier {
+            version: other.version.clone(),
+            before: other.before,
             claims: Vec::new(),
             untold: None,
         })
+        .collect()
+}
+
+/// The releases of which a file of this format has provenance.
+fn announced<'a>(
+    files: &'a [(PythonFile, &IndexFile)],
+) -> BTreeSet<(&'a pep440_rs::Version, ArtifactFormat)> {
+    files
+        .iter()
+        .filter(|(_, file)| file.provenance.is_some())
+        .map(|(python, _)| (&python.version, python.format))
         .collect()
 }
 
@@ -342,6 +392,8 @@ fn release_file(
         integrity: integrity(&file.name, &file.hashes)?,
         size: file.size,
         uploaded: uploaded(file),
+        provenance: file.provenance.clone(),
+        provenance_before: None,
     })
 }
 

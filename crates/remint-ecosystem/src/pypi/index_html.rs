@@ -67,6 +67,7 @@ fn file(tag: &Tag, label: &str) -> Option<IndexFile> {
         size: None,
         upload_time: None,
         yanked: tag.attribute("data-yanked").map(str::to_owned),
+        provenance: tag.attribute("data-provenance").map(str::to_owned),
     })
 }
 

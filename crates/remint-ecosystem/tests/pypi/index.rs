@@ -53,6 +53,54 @@ fn names(release: &Release) -> Vec<&str> {
 }
 
 #[test]
+fn provenance_is_missed_for_files_of_the_kind_that_had_it() {
+    let address = "https://index.example.org/integrity/x/provenance";
+    let stated = format!(r#","provenance":"{address}""#);
+    let page = json(
+        &[
+            file("my_server-1.0.tar.gz", &stated),
+            file("my_server-1.0-py3-none-any.whl", ""),
+            file("my_server-1.1.tar.gz", r#","provenance":null"#),
+            file("my_server-1.1-py3-none-any.whl", r#","provenance":7"#),
+        ]
+        .join(","),
+    );
+    let check = |release: &Release, expect: &[(&str, Option<&str>, Option<&str>)]| {
+        let found: Vec<_> = release
+            .files
+            .iter()
+            .map(|file| {
+                let before = file.provenance_before.as_ref().map(Version::as_str);
+                (file.name.as_str(), file.provenance.as_deref(), before)
+            })
+            .collect();
+        assert_eq!(found, expect);
+    };
+    check(
+        &read(page.as_bytes(), JSON, Some("1.0")).unwrap(),
+        &[
+            ("my_server-1.0-py3-none-any.whl", None, None),
+            ("my_server-1.0.tar.gz", Some(address), None),
+        ],
+    );
+    check(
+        &read(page.as_bytes(), JSON, None).unwrap(),
+        &[
+            ("my_server-1.1-py3-none-any.whl", None, None),
+            ("my_server-1.1.tar.gz", None, Some("1.0")),
+        ],
+    );
+    let page = format!(
+        "<a href='my_server-1.0.tar.gz' data-provenance='{address}'>my_server-1.0.tar.gz</a>\
+         <a href='my_server-1.1.tar.gz'>my_server-1.1.tar.gz</a>"
+    );
+    check(
+        &read(page.as_bytes(), HTML, None).unwrap(),
+        &[("my_server-1.1.tar.gz", None, Some("1.0"))],
+    );
+}
+
+#[test]
 fn new_releases_do_not_hide_the_one_that_shows_an_old_repository() {
     let earlier = |days: &[&str]| -> Vec<String> {
         let files: Vec<String> = days

@@ -51,6 +51,11 @@ impl Checkout {
         }
     }
 
+    /// The repository.
+    pub(crate) fn store(&self) -> &Store {
+        &self.pinned.store
+    }
+
     /// Writes the working tree into the empty or absent directory `into`, as `git checkout` on Linux with
     /// default settings and umask 022 would; all times are the commit's. Then, below `.git`, what `shape` asks for.
     /// Returns what is not there as a clone with everything would have it.

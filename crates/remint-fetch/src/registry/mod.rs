@@ -1,6 +1,7 @@
 //! The registries that the user has configured: what they say about releases, and the files they serve.
 
 pub(crate) mod npm;
+mod provenance;
 pub(crate) mod python;
 pub(crate) mod simple;
 mod simple_html;
@@ -25,6 +26,7 @@ use crate::digests::{Digests, Hashing};
 use crate::error::FetchError;
 use crate::tools::interpreters;
 
+pub use provenance::ProvenanceReply;
 pub(crate) use store::{FileRequest, Reuse, Stored};
 
 /// A metadata document may be as large as this: the largest known are around 100 MB.

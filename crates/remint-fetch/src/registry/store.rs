@@ -77,6 +77,19 @@ impl Registries {
         accept: &str,
         tokens: Tokens,
     ) -> Result<Metadata, FetchError> {
+        self.document_within(client, url, accept, tokens, DOCUMENT_LIMIT)
+            .await
+    }
+
+    /// The same, with another limit to its size.
+    pub(crate) async fn document_within(
+        &self,
+        client: &Client,
+        url: &Url,
+        accept: &str,
+        tokens: Tokens,
+        limit: u64,
+    ) -> Result<Metadata, FetchError> {
         let key = key("document", tokens, accept, url);
         let gate = self.store.gate(&key);
         let mut seen = gate.lock().await;
@@ -104,7 +117,7 @@ impl Registries {
                 url,
                 accept: Some(accept),
                 etag: etag.as_deref(),
-                limit: DOCUMENT_LIMIT,
+                limit,
                 tokens,
                 budget: None,
             })

@@ -15,6 +15,7 @@ mod overrides;
 mod pin;
 mod previous;
 mod published_tree;
+mod reaching;
 mod renamed;
 mod repository;
 mod tagged;

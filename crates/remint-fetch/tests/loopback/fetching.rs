@@ -23,6 +23,8 @@ fn file(url: String, integrity: Option<Integrity>) -> ReleaseFile {
         integrity,
         size: None,
         uploaded: None,
+        provenance: None,
+        provenance_before: None,
     }
 }
 

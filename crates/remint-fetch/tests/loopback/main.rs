@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod fetching;
+mod provenance;
 mod providing;
 mod proxying;
 mod server;

@@ -28,6 +28,31 @@ fn a_tag_whose_manifest_agrees_is_taken() {
 }
 
 #[test]
+fn a_commit_that_others_name_is_known_where_a_tag_or_the_default_branch_has_it() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let first = repository.commit(&[("package.json", &manifest("thing", "1.2.2"))]);
+    let released = repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let later = repository.commit(&[("later.js", "1\n")]);
+    let dangling = repository.dangling(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.git(&["checkout", "--quiet", "-b", "proposal"]);
+    let proposed = repository.commit(&[("proposed.js", "1\n")]);
+    repository.git(&["checkout", "--quiet", "-"]);
+    let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
+    for (commit, expect) in [
+        (&first, true),
+        (&released, true),
+        (&later, true),
+        (&dangling, false),
+        (&proposed, false),
+        (&"1".repeat(40).parse().unwrap(), false),
+    ] {
+        assert_eq!(found.reaches(commit).unwrap(), expect, "{commit}");
+    }
+}
+
+#[test]
 fn an_annotated_tag_leads_to_its_commit() {
     let world = World::new();
     let repository = world.repository("owner/name");

@@ -13,12 +13,15 @@ mod hidden_characters;
 mod identity_mismatch;
 mod integrity;
 mod manifest_unreadable;
+mod provenance;
 mod registry_manifest_disagrees;
 mod repository_changed;
 mod source_disagreement;
 mod undeclared_dependency;
 mod undeclared_install_hook;
 mod unexpected_network_access;
+
+pub use provenance::{SourceAgreement, source_agreement};
 
 /// One check: the finding ids that it can report, and the function that reports them.
 pub struct Check {
@@ -39,6 +42,7 @@ pub const ALL: &[Check] = &[
     identity_mismatch::CHECK,
     integrity::CHECK,
     manifest_unreadable::CHECK,
+    provenance::CHECK,
     registry_manifest_disagrees::CHECK,
     repository_changed::CHECK,
     source_disagreement::CHECK,

@@ -3,7 +3,7 @@
 use remint_judge::{Evidence, IntegrityCheck, ResultEvidence};
 use remint_model::{
     Basis, BuildPlan, Content, DependencyKind, GapKind, InconclusiveReason, Judgement, Outcome,
-    SourceGap, Target,
+    Provenance, SourceGap, Target,
 };
 
 use super::{TargetReport, count_words};
@@ -117,6 +117,7 @@ fn mismatch(
         integrity,
         identity: None,
         source: None,
+        provenance: Provenance::default(),
         repository_claims_disagree: None,
         registry_disagreements: Vec::new(),
         published_anomalies: Vec::new(),

@@ -10,7 +10,7 @@ use remint_model::{
 };
 
 use super::foreign::harmless;
-use super::{RunReport, TargetReport, count_words, outcome_word};
+use super::{RunReport, TargetReport, count_words, outcome_word, provenance};
 
 /// Columns where there is no terminal that says.
 const DEFAULT_WIDTH: usize = 100;
@@ -122,6 +122,7 @@ impl Page<'_> {
             self.comparison(report, comparison);
         }
         self.failure(report);
+        self.provenance(report);
         self.source(report);
         if judgement.outcome == Outcome::Verified {
             self.blank();
@@ -301,6 +302,20 @@ impl Page<'_> {
                     ),
                 );
             }
+        }
+    }
+
+    fn provenance(&mut self, report: &TargetReport) {
+        let Some(evidence) = &report.evidence else {
+            return;
+        };
+        let lines = provenance::lines(evidence);
+        if lines.is_empty() {
+            return;
+        }
+        self.blank();
+        for words in lines {
+            line(self.text, &format!("  provenance  {}", harmless(&words)));
         }
     }
 

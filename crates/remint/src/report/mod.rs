@@ -12,6 +12,7 @@ pub(crate) mod foreign;
 mod human;
 pub(crate) mod json;
 mod markdown;
+mod provenance;
 mod sarif;
 
 pub(crate) use compose::{gap_notes, plan_words};

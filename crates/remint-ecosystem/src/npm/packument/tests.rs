@@ -38,6 +38,28 @@ fn a_mirror_that_knows_the_tarball_alone_is_enough() {
 }
 
 #[test]
+fn provenance_that_the_releases_before_had_is_missed() {
+    let with = |announced: &[&str]| {
+        let mut packument = packument(&["1.0.0", "1.1.0", "1.2.0"]);
+        for version in announced {
+            packument["versions"][version]["dist"]["attestations"] = serde_json::json!({
+                "url": format!("https://registry.npmjs.org/-/npm/v1/attestations/@s%2fx@{version}"),
+                "provenance": { "predicateType": "https://slsa.dev/provenance/v1" },
+            });
+        }
+        let release = read(&packument, Some("1.2.0")).unwrap();
+        let file = release.files.first().unwrap();
+        let before = file.provenance_before.as_ref().map(ToString::to_string);
+        (file.provenance.is_some(), before)
+    };
+    assert_eq!(with(&[]), (false, None));
+    assert_eq!(with(&["1.2.0"]), (true, None));
+    assert_eq!(with(&["1.0.0", "1.1.0", "1.2.0"]), (true, None));
+    assert_eq!(with(&["1.0.0", "1.1.0"]), (false, Some("1.1.0".to_owned())));
+    assert_eq!(with(&["1.0.0"]), (false, Some("1.0.0".to_owned())));
+}
+
+#[test]
 fn the_version_is_exact_or_a_tag_or_another_spelling() {
     let mut packument = packument(&["1.0.0", "2.0.0-rc.1", "1.1.0"]);
     let chosen = |packument: &Value, version: Option<&str>| {

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use remint_judge::ResultEvidence;
+use remint_judge::checks::{SourceAgreement, source_agreement};
 use remint_model::{
     Artifact, Assumption, Basis, BuildPlan, Candidate, CommitId, Comparison, Content, Difference,
-    Erasure, Failure, Fetched, Finding, FoundBy, InconclusiveReason, NetworkAttempt, Outcome,
-    RefusedRequest, Renaming, Sha256, Stamp,
+    Erasure, Failure, Fetched, Finding, FoundBy, InconclusiveReason, NetworkAttempt,
+    OfferedProvenance, Outcome, ProvenanceAnswer, ProvenanceClaim, ProvenanceStanding,
+    RefusedRequest, Renaming, Sha256, SourcePin, Stamp, VerifiedProvenance,
 };
 use serde::Serialize;
 
@@ -44,7 +46,34 @@ struct TargetV1<'a> {
     build: Option<BuildV1<'a>>,
     limits: &'a [String],
     notes: &'a [String],
-    attestations: [(); 0],
+    provenance: Vec<ProvenanceV1<'a>>,
+    attestations: Vec<AttestationV1<'a>>,
+}
+
+/// What a place answered that was asked for provenance.
+#[derive(Serialize)]
+struct ProvenanceV1<'a> {
+    from: &'static str,
+    announced: bool,
+    answer: &'static str,
+    detail: Option<&'a str>,
+}
+
+/// One attestation that others offer.
+#[derive(Serialize)]
+struct AttestationV1<'a> {
+    kind: &'static str,
+    from: &'static str,
+    verified: bool,
+    signer: Option<&'a str>,
+    issuer: Option<&'a str>,
+    source_repository: Option<&'a str>,
+    source_commit: Option<&'a str>,
+    source_ref: Option<&'a str>,
+    runner_environment: Option<&'a str>,
+    source_agreement: Option<&'static str>,
+    reason: Option<&'static str>,
+    detail: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -147,7 +176,8 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         build: build(report),
         limits: &report.limits,
         notes: &report.notes,
-        attestations: [],
+        provenance: provenance(report),
+        attestations: attestations(report),
     }
 }
 
@@ -173,6 +203,86 @@ fn source(report: &TargetReport) -> Option<SourceV1<'_>> {
         stamp: pin.stamp.as_ref(),
         renamed: pin.renamed.as_ref(),
     })
+}
+
+fn offered(report: &TargetReport) -> &[OfferedProvenance] {
+    report
+        .evidence
+        .as_ref()
+        .map_or(&[], |evidence| &evidence.provenance.offered)
+}
+
+fn provenance(report: &TargetReport) -> Vec<ProvenanceV1<'_>> {
+    offered(report)
+        .iter()
+        .map(|offered| {
+            let (answer, detail) = match &offered.answer {
+                ProvenanceAnswer::NoneOffered => ("none-offered", None),
+                ProvenanceAnswer::Offered(_) => ("offered", None),
+                ProvenanceAnswer::Unreachable(reason) => ("unreachable", Some(reason.as_str())),
+                ProvenanceAnswer::Unreadable(reason) => ("unreadable", Some(reason.as_str())),
+            };
+            ProvenanceV1 {
+                from: offered.origin.id(),
+                announced: offered.announced,
+                answer,
+                detail,
+            }
+        })
+        .collect()
+}
+
+fn attestations(report: &TargetReport) -> Vec<AttestationV1<'_>> {
+    let pin = report
+        .evidence
+        .as_ref()
+        .and_then(|evidence| evidence.source.as_ref());
+    let mut attestations = Vec::new();
+    for offered in offered(report) {
+        let ProvenanceAnswer::Offered(claims) = &offered.answer else {
+            continue;
+        };
+        attestations.extend(
+            claims
+                .iter()
+                .map(|claim| attestation(offered.origin.id(), claim, pin)),
+        );
+    }
+    attestations
+}
+
+fn attestation<'a>(
+    from: &'static str,
+    claim: &'a ProvenanceClaim,
+    pin: Option<&SourcePin>,
+) -> AttestationV1<'a> {
+    let (verified, doubt) = match &claim.standing {
+        ProvenanceStanding::Verified(verified) => (Some(&**verified), None),
+        ProvenanceStanding::Refused(doubt) | ProvenanceStanding::Unchecked(doubt) => {
+            (None, Some(doubt))
+        }
+    };
+    let told = |of: fn(&VerifiedProvenance) -> Option<&str>| verified.and_then(of);
+    AttestationV1 {
+        kind: claim.kind.id(),
+        from,
+        verified: verified.is_some(),
+        signer: verified.map(|verified| verified.signer.as_str()),
+        issuer: told(|verified| verified.issuer.as_deref()),
+        source_repository: told(|verified| verified.source_repository.as_deref()),
+        source_commit: told(|verified| verified.source_commit.as_deref()),
+        source_ref: told(|verified| verified.source_reference.as_deref()),
+        runner_environment: told(|verified| verified.runner_environment.as_deref()),
+        source_agreement: verified.and_then(|verified| match source_agreement(verified, pin) {
+            SourceAgreement::Agrees => Some("agrees"),
+            SourceAgreement::OtherName => Some("other-name"),
+            SourceAgreement::OtherCommit => Some("other-commit"),
+            SourceAgreement::OtherRepository => Some("other-repository"),
+            SourceAgreement::Unknown => None,
+        }),
+        reason: doubt.map(|doubt| doubt.reason),
+        detail: doubt.map(|doubt| doubt.detail.as_str()),
+    }
 }
 
 fn build(report: &TargetReport) -> Option<BuildV1<'_>> {

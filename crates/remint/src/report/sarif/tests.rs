@@ -86,6 +86,7 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
         integrity: IntegrityCheck::NotDeclared,
         identity: None,
         source: None,
+        provenance: remint_model::Provenance::default(),
         repository_claims_disagree: None,
         registry_disagreements: Vec::new(),
         published_anomalies: Vec::new(),
