@@ -113,7 +113,7 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// Every bundle below a directory, with its kind.
-fn bundles_below(directory: &Path) -> Vec<(String, PathBuf)> {
+pub(crate) fn bundles_below(directory: &Path) -> Vec<(String, PathBuf)> {
     let mut bundles: Vec<(String, PathBuf)> = files(directory)
         .into_iter()
         .filter_map(|path| {
@@ -146,7 +146,7 @@ fn follows_its_schema(kind: &str, bundle: &Path) {
     assert!(errors.is_empty(), "{kind}: {errors:?}");
 }
 
-fn kinds(bundles: &[(String, PathBuf)]) -> Vec<&str> {
+pub(crate) fn kinds(bundles: &[(String, PathBuf)]) -> Vec<&str> {
     bundles.iter().map(|(kind, _)| &**kind).collect()
 }
 

@@ -17,6 +17,7 @@ mod full_disk;
 #[cfg(target_os = "linux")]
 mod interrupted;
 mod judges;
+mod keyless;
 mod lookup;
 #[cfg(target_os = "linux")]
 mod machine;
@@ -34,3 +35,13 @@ mod sign_release;
 mod tamper;
 mod tidy;
 mod world;
+
+// The services that keyless signing is tested with, beside the library that signs.
+#[expect(dead_code, reason = "the library's own tests use the rest")]
+#[path = "../../crates/remint-attest/tests/keyless/world.rs"]
+mod services;
+#[path = "../../crates/remint-attest/tests/keyless/tiles.rs"]
+mod tiles;
+#[expect(dead_code, reason = "as above")]
+#[path = "../../crates/remint-attest/tests/keyless/tools.rs"]
+mod tools;

@@ -3,6 +3,7 @@
 use std::str::FromStr as _;
 
 use remint_model::Sha256;
+use sigstore_crypto::parse_certificate_info;
 use sigstore_types::bundle::VerificationMaterialContent;
 use sigstore_types::{MediaType, SignatureContent};
 
@@ -89,6 +90,14 @@ impl Bundle {
             | VerificationMaterialContent::X509CertificateChain { .. }
             | _ => None,
         }
+    }
+
+    /// Whom the bundle's certificate names and who vouches for that, where it has one: a claim, to be checked.
+    #[must_use]
+    pub fn claimed_identity(&self) -> Option<(String, String)> {
+        let certificate = parse_certificate_info(self.inner.signing_certificate()?).ok()?;
+        let identity = certificate.identity?.as_str().to_owned();
+        Some((identity, certificate.issuer?))
     }
 
     /// The signed bytes, unverified.

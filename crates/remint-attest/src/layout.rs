@@ -61,13 +61,20 @@ pub fn artifact_folder(target: &Target, file: &FileName) -> String {
     )
 }
 
+/// The folder of everything about one file, below the artifact's folder.
+#[must_use]
+pub fn digest_folder(artifact: &Sha256) -> String {
+    artifact.to_string().chars().take(16).collect()
+}
+
 /// The folder of one signer's attestations about one file, below the artifact's folder.
 #[must_use]
 pub fn signer_folder(artifact: &Sha256, signer: &SignerId) -> String {
-    let digest = artifact.to_string();
-    let digest = digest.get(..16).unwrap_or(&digest);
-    format!("{digest}/{}", signer.as_str())
+    format!("{}/{}", digest_folder(artifact), signer.as_str())
 }
+
+/// The folder of what is not signed yet, beside those of signers. It is nobody's: no signer is called so.
+pub const PENDING: &str = "pending";
 
 /// The folder of a signer's log, below the root.
 #[must_use]

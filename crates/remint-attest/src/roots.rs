@@ -35,6 +35,14 @@ pub enum Instance {
 #[error("the trusted root cannot be used: {0}")]
 pub struct TrustRootError(String);
 
+impl TrustRootError {
+    /// A root that could not even be read, in words.
+    #[must_use]
+    pub fn of(words: &str) -> Self {
+        Self(words.to_owned())
+    }
+}
+
 impl TrustRoot {
     /// Reads `trusted_root.json`.
     ///

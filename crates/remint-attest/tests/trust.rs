@@ -201,9 +201,9 @@ fn policy(head: &str, rebuilders: &[(&SigningKey, &str)]) -> Policy {
         } else {
             "scope = ['pkg:*']\n"
         };
-        text += &format!(
+        text.extend([format!(
             "[[rebuilder]]\nname = 'r{at}'\nkey = '''{public}'''\nlog_key = '{log}'\n{scope}{more}\n"
-        );
+        )]);
     }
     Policy::parse(&text, &|| TrustRoot::embedded(Instance::PublicGood)).unwrap()
 }
@@ -219,7 +219,7 @@ fn verdict(policy: &Policy, bundles: &[Bundle]) -> Result<Verdict, RefusalReason
     );
     match decision.verdict {
         Verdict::Refused(refusal) => Err(refusal.reason),
-        other => Ok(other),
+        verdict @ (Verdict::Passed | Verdict::Failed | Verdict::NoJudgement) => Ok(verdict),
     }
 }
 

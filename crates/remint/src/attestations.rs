@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use remint_attest::keyless::{Pending, PendingDirectory};
 use remint_attest::layout::{self, Index, IndexEntry, LARGEST_INDEX, SignerId};
 use remint_attest::log::LogDirectory;
 use remint_attest::{
@@ -80,6 +81,118 @@ impl Store {
         replace(&index, &known.with(entries).to_text())?;
         Ok(paths)
     }
+}
+
+impl Store {
+    /// The directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Keeps statements that are not signed yet, with the report that they refer to.
+    ///
+    /// # Errors
+    /// The disk is full, or somebody else's file is in the way.
+    pub(crate) fn keep(&self, about: &About<'_>, unsigned: &[Unsigned]) -> anyhow::Result<Kept> {
+        let artifact = self
+            .root
+            .join(layout::artifact_folder(about.target, &about.file.name));
+        let folder = artifact
+            .join(layout::digest_folder(&about.file.sha256))
+            .join(layout::PENDING);
+        fs_err::create_dir_all(&folder)?;
+        let run = free_name(&folder, about.finished)?;
+        put(&folder.join(layout::report_name(&run)), about.report)?;
+        let directory = PendingDirectory::at(folder);
+        let mut names = Vec::new();
+        for statement in unsigned {
+            let name = format!("{run}.{}", statement.kind.name());
+            let pending = Pending::new(statement.payload.clone())?;
+            directory.write(&name, &pending)?;
+            names.push(name);
+        }
+        Ok(Kept { directory, names })
+    }
+
+    /// Files a bundle of a statement that was kept, and keeps it no longer.
+    ///
+    /// # Errors
+    /// The disk is full, or what lies there is no kept run.
+    pub(crate) fn file(
+        &self,
+        directory: &PendingDirectory,
+        name: &str,
+        signed: &Signed,
+    ) -> anyhow::Result<(StatementKind, PathBuf)> {
+        let strange = || {
+            format!(
+                "`{}` is not where remint keeps what is not signed yet",
+                directory.path(name).display()
+            )
+        };
+        let (run, kind) = name.rsplit_once('.').with_context(strange)?;
+        let kind = StatementKind::ALL
+            .iter()
+            .copied()
+            .find(|known| known.name() == kind)
+            .with_context(strange)?;
+        let pending = directory.directory();
+        let digest = pending.parent().with_context(strange)?;
+        let artifact = digest.parent().with_context(strange)?;
+        let report = pending.join(layout::report_name(run));
+        let text = fs_err::read_to_string(&report)?;
+        let published = published_digest(&text)
+            .filter(|sha256| digest.ends_with(layout::digest_folder(sha256)))
+            .with_context(strange)?;
+        let (identity, issuer) = signed
+            .bundle
+            .claimed_identity()
+            .context("the bundle has no certificate")?;
+        let signer = SignerId::identity(&identity, &issuer);
+        let below = layout::signer_folder(&published, &signer);
+        let folder = artifact.join(&below);
+        fs_err::create_dir_all(&folder)?;
+        let beside = folder.join(layout::report_name(run));
+        if !beside.exists() {
+            put(&beside, &text)?;
+        }
+        let file = layout::bundle_name(run, kind);
+        put(&folder.join(&file), &signed.text)?;
+        let index = artifact.join(layout::INDEX);
+        let entry = IndexEntry {
+            path: format!("{below}/{file}"),
+            artifact: published,
+            kind: kind.name().to_owned(),
+            signer: signer.as_str().to_owned(),
+            sha256: signed.bundle.digest(),
+        };
+        replace(&index, &read_index(&index)?.with([entry]).to_text())?;
+        directory.remove(name)?;
+        let left = directory.names()?;
+        if !left
+            .iter()
+            .any(|other| other.starts_with(&format!("{run}.")))
+        {
+            fs_err::remove_file(report)?;
+        }
+        Ok((kind, folder.join(file)))
+    }
+}
+
+/// Statements that are kept until they are signed.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) directory: PendingDirectory,
+    pub(crate) names: Vec<String>,
+}
+
+/// The published file that a report is about.
+fn published_digest(report: &str) -> Option<Sha256> {
+    let report: serde_json::Value = serde_json::from_str(report).ok()?;
+    report["targets"][0]["published"]["sha256"]
+        .as_str()?
+        .parse()
+        .ok()
 }
 
 /// A name for a run's files that none has there yet.
@@ -216,7 +329,8 @@ pub(crate) fn unsigned(
     Some(statements(&judged))
 }
 
-/// Signs a target's statements with a key and files them; `None` where there is no file that they could be about.
+/// Signs a target's statements and files them, or keeps them until they can be; `None` where there is no file that they
+/// could be about.
 ///
 /// # Errors
 /// The log or the store cannot be written, or contradicts itself.
@@ -226,7 +340,7 @@ pub(crate) fn sign(
     private: &Private,
     started: Timestamp,
     finished: Timestamp,
-) -> anyhow::Result<Option<Vec<(StatementKind, PathBuf)>>> {
+) -> anyhow::Result<Option<Shelved>> {
     let text = report_of(report, private, started);
     let (Some(unsigned), Some(target), Some(file)) = (
         unsigned(report, private, &text, started, finished),
@@ -241,15 +355,47 @@ pub(crate) fn sign(
         finished,
         report: &text,
     };
-    sign_and_file(shelf, &about, &unsigned).map(Some)
+    shelf.put(&about, &unsigned).map(Some)
 }
 
-/// Where bundles go, and the key and the log that sign them.
+/// Where bundles go, and what signs them.
 #[derive(Debug)]
 pub(crate) struct Shelf<'a> {
     pub(crate) store: &'a Store,
-    pub(crate) log: &'a LogDirectory,
-    pub(crate) key: &'a SigningKey,
+    pub(crate) with: &'a With,
+}
+
+/// What signs.
+#[derive(Debug)]
+pub(crate) enum With {
+    /// A key, and the log of that key.
+    Key(Box<SigningKey>, LogDirectory),
+    /// Services, which take their time: statements are kept until then.
+    Services,
+}
+
+/// What became of statements.
+#[derive(Debug)]
+pub(crate) enum Shelved {
+    /// They are signed and lie here.
+    Signed(Vec<(StatementKind, PathBuf)>),
+    /// They are kept.
+    Kept(Kept),
+}
+
+impl Shelf<'_> {
+    /// Signs statements and files the bundles, or keeps them.
+    ///
+    /// # Errors
+    /// The log or the store cannot be written, or contradicts itself.
+    pub(crate) fn put(&self, about: &About<'_>, unsigned: &[Unsigned]) -> anyhow::Result<Shelved> {
+        match self.with {
+            With::Key(key, log) => {
+                sign_and_file(self.store, key, log, about, unsigned).map(Shelved::Signed)
+            }
+            With::Services => self.store.keep(about, unsigned).map(Shelved::Kept),
+        }
+    }
 }
 
 /// What statements are about.
@@ -261,28 +407,26 @@ pub(crate) struct About<'a> {
     pub(crate) report: &'a str,
 }
 
-/// Signs statements and files the bundles; returns where each lies.
-///
-/// # Errors
-/// The log or the store cannot be written, or contradicts itself.
-pub(crate) fn sign_and_file(
-    shelf: &Shelf<'_>,
+fn sign_and_file(
+    store: &Store,
+    key: &SigningKey,
+    log: &LogDirectory,
     about: &About<'_>,
     unsigned: &[Unsigned],
 ) -> anyhow::Result<Vec<(StatementKind, PathBuf)>> {
-    let _lock = shelf.log.lock().context("cannot lock the log")?;
+    let _lock = log.lock().context("cannot lock the log")?;
     let payloads: Vec<Vec<u8>> = unsigned.iter().map(|one| one.payload.clone()).collect();
-    let signed = sign_with_key(shelf.key, &payloads, shelf.log)?;
+    let signed = sign_with_key(key, &payloads, log)?;
     let kinds = unsigned.iter().map(|one| one.kind);
     let signed: Vec<(StatementKind, Signed)> = kinds.clone().zip(signed).collect();
     let run = Run {
         target: about.target,
         file: &about.file.name,
         artifact: about.file.sha256,
-        signer: &SignerId::key(&shelf.key.public().id()),
+        signer: &SignerId::key(&key.public().id()),
         time: about.finished,
         report: about.report,
     };
-    let paths = shelf.store.add(&run, &signed)?;
+    let paths = store.add(&run, &signed)?;
     Ok(kinds.zip(paths).collect())
 }

@@ -265,13 +265,18 @@ pub(crate) enum ReportFormat {
 /// Examples:
 ///   remint key generate --output me
 ///   remint attest npm:@modelcontextprotocol/server-filesystem@2026.7.10 --key me.key --output attestations
-///   remint attest pypi:mcp-server-git@2026.7.10 --key env:SIGNING_KEY --output attestations
+///   remint attest pypi:mcp-server-git@2026.7.10 --keyless --output attestations
+///   remint attest --resume --output attestations
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Attest {
     /// What to rebuild
-    #[arg(required = true, value_name = "SPEC")]
+    #[arg(required_unless_present = "resume", value_name = "SPEC")]
     pub(crate) specs: Vec<Spec>,
+
+    /// Finish what services did not finish before, below --output, and rebuild nothing
+    #[arg(long, conflicts_with_all = ["specs", "key"], help_heading = "Signing")]
+    pub(crate) resume: bool,
 
     #[command(flatten)]
     pub(crate) signing: SigningOptions,
@@ -299,17 +304,52 @@ pub(crate) struct Attest {
     pub(crate) format: Option<ReportFormat>,
 }
 
-/// What signs.
+/// What signs: a key, or the identity of the job that this runs in.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Signing")]
 pub(crate) struct SigningOptions {
     /// The private key: a file, `-` for standard input, or `env:NAME` for a variable; its passphrase comes from REMINT_KEY_PASSWORD or a prompt
-    #[arg(long, value_name = "FILE", required = true)]
-    pub(crate) key: String,
+    #[arg(long, value_name = "FILE", conflicts_with = "keyless")]
+    pub(crate) key: Option<String>,
 
     /// The log that the key's signatures are entered in; without this, `log/` below the bundles
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", requires = "key")]
     pub(crate) log: Option<PathBuf>,
+
+    /// Sign with a certificate for the identity of this job (GitHub Actions, GitLab) or of SIGSTORE_ID_TOKEN
+    #[arg(long)]
+    pub(crate) keyless: bool,
+
+    /// The identity token, instead of this job's own
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub(crate) identity_token: Option<PathBuf>,
+
+    /// The services that sign, log and date (Sigstore signing config), instead of the public-good instance's
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "key",
+        requires = "trusted_root"
+    )]
+    pub(crate) signing_config: Option<PathBuf>,
+
+    /// The Sigstore root of those services
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "key",
+        requires = "signing_config"
+    )]
+    pub(crate) trusted_root: Option<PathBuf>,
+
+    /// How long services are waited for before the rest is kept for `remint attest --resume`
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        conflicts_with = "key",
+        default_value_t = 120
+    )]
+    pub(crate) patience: u64,
 }
 
 /// Sign a release of yours that its tag builds, twice and alike
@@ -446,6 +486,10 @@ pub(crate) enum TrustAction {
     ///   remint trust add trust.toml --identity https://github.com/o/r/.github/workflows/rebuild.yml@refs/heads/main --issuer https://token.actions.githubusercontent.com
     #[command(verbatim_doc_comment)]
     Add(TrustAdd),
+    /// Fetch the public-good Sigstore instance's root, which says whose certificates and logs count
+    ///
+    /// The root that is part of this program ages; what is fetched here is verified (TUF) and used instead.
+    Update,
     /// Show who is believed, and for what
     List {
         /// The policy

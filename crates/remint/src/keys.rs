@@ -30,7 +30,11 @@ pub(crate) fn signing_key(given: &str, settings: &Settings) -> anyhow::Result<Si
             KeyError::Passphrase => anyhow::Error::new(error).context(format!(
                 "the passphrase of {PASSPHRASE} or of the prompt was tried"
             )),
-            other => other.into(),
+            KeyError::Format(_)
+            | KeyError::PassphraseNeeded
+            | KeyError::Kind
+            | KeyError::PublicFormat(_)
+            | KeyError::LogFormat(_) => error.into(),
         })
         .with_context(unusable)
 }

@@ -56,7 +56,7 @@ impl Trusting {
             .map(|named| AttestationStore::open(named, &settings.user))
             .collect::<Result<_, _>>()?;
         Ok(Some(Self {
-            policy: read_policy(policy, options.trusted_root.as_ref())?,
+            policy: read_policy(policy, options.trusted_root.as_ref(), settings)?,
             stores,
             rebuild: options.rebuild,
             now: settings.now,

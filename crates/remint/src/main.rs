@@ -25,8 +25,10 @@ mod release;
 mod report;
 mod resolve;
 mod room;
+mod roots;
 mod sdist;
 mod settings;
+mod signing;
 mod terminal;
 mod unfetched;
 mod vouching;
@@ -95,7 +97,7 @@ fn run() -> anyhow::Result<Exit> {
         }
         Command::Trust(arguments) => {
             let settings = settings(None, None)?;
-            commands::trust::run(&arguments.action, &settings)
+            runtime.block_on(commands::trust::run(&arguments.action, &settings))
         }
         Command::Key(arguments) => {
             let settings = settings(None, None)?;

@@ -87,7 +87,10 @@ struct Authorities {
 impl Authorities {
     fn start() -> (Self, Value) {
         let directory = tools::npm();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keyless/authorities.cjs");
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../remint-attest/tests/keyless/authorities.cjs"
+        );
         let mut child = tools::command("node")
             .arg("--no-warnings")
             .arg(script)

@@ -6,15 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use remint_attest::SigningKey;
-use remint_attest::layout::SignerId;
-use remint_attest::log::LogDirectory;
 use remint_fetch::source::Overrides;
 use remint_model::{
     ArtifactFormat, FoundBy, InconclusiveReason, RepositoryUrl, SourcePin, Spec, Survey,
 };
 
-use crate::attestations::{Private, Shelf, Store};
+use crate::attestations::{Private, Shelf, Shelved, Store};
 use crate::build::Builder;
 use crate::cli::{IsolationLevel, ReleaseFormat, ReportFormat, SignRelease};
 use crate::commands::verify_build::check_source;
@@ -27,7 +24,8 @@ use crate::progress::Progress;
 use crate::release::{self, Examination, PublicSource, ReleaseReport, Verdict};
 use crate::resolve::{Case, Wish, resolve};
 use crate::settings::Settings;
-use crate::{cache_limit, interrupt, keys, open, terminal};
+use crate::signing::Signing;
+use crate::{cache_limit, interrupt, open, terminal};
 
 /// Larger files are no packages.
 const LARGEST: u64 = 2 << 30;
@@ -44,7 +42,8 @@ pub(crate) async fn run(arguments: &SignRelease, settings: Settings) -> anyhow::
     );
     check_source(&arguments.source, &settings)?;
     // Last of what is checked beforehand: opening a key takes a while.
-    let signer = Signer::of(arguments, &settings)?;
+    let store = Store::at(arguments.output.clone());
+    let signing = Signing::resolve(&arguments.signing, false, &store, &settings)?;
     let request = Request {
         overrides: Overrides {
             source: Some(arguments.source.clone()),
@@ -76,7 +75,7 @@ pub(crate) async fn run(arguments: &SignRelease, settings: Settings) -> anyhow::
         started,
     };
     let report = tokio::select! {
-        report = release.sign(&signer) => report,
+        report = release.sign(&store, &signing) => report,
         () = interrupt::cancelled_and_settled(&cancel) => Err(Interrupted.into()),
     };
     progress.clear();
@@ -91,25 +90,6 @@ pub(crate) async fn run(arguments: &SignRelease, settings: Settings) -> anyhow::
         Verdict::Refused(_) => Exit::Failed,
         Verdict::Open { .. } => Exit::Inconclusive,
     })
-}
-
-/// Who signs, and where that goes.
-struct Signer {
-    key: SigningKey,
-    store: Store,
-    log: LogDirectory,
-}
-
-impl Signer {
-    fn of(arguments: &SignRelease, settings: &Settings) -> anyhow::Result<Self> {
-        let key = keys::signing_key(&arguments.signing.key, settings)?;
-        let store = Store::at(arguments.output.clone());
-        let log = arguments.signing.log.clone().map_or_else(
-            || store.log(&SignerId::key(&key.public().id())),
-            LogDirectory::at,
-        );
-        Ok(Self { key, store, log })
-    }
 }
 
 /// The name of the file at hand.
@@ -145,7 +125,7 @@ struct Release<'a> {
 }
 
 impl Release<'_> {
-    async fn sign(&self, signer: &Signer) -> anyhow::Result<ReleaseReport> {
+    async fn sign(&self, store: &Store, signing: &Signing) -> anyhow::Result<ReleaseReport> {
         let now = self.builder.settings.now;
         let open = |label: String, reason, detail| {
             ReleaseReport::open(now, label, Verdict::Open { reason, detail })
@@ -228,12 +208,11 @@ impl Release<'_> {
                     .context("the clock of this machine is off")?;
                 let settings = &self.builder.settings;
                 let shelf = Shelf {
-                    store: &signer.store,
-                    log: &signer.log,
-                    key: &signer.key,
+                    store,
+                    with: &signing.with,
                 };
                 let private = Private::of(Some(&self.arguments.source));
-                release::sign(
+                let shelved = release::sign(
                     &case,
                     &examined,
                     &repository,
@@ -241,7 +220,20 @@ impl Release<'_> {
                     settings,
                     finished,
                     &shelf,
-                )?
+                )?;
+                match shelved {
+                    Shelved::Signed(bundles) => bundles,
+                    Shelved::Kept(kept) => {
+                        let finished = signing.finish(store, vec![kept]).await?;
+                        anyhow::ensure!(
+                            finished.unfinished.is_empty(),
+                            "the release is sound, and not signed yet: {}; `remint attest --resume --output {}` goes on",
+                            finished.unfinished.join("; "),
+                            self.arguments.output.display()
+                        );
+                        finished.signed
+                    }
+                }
             }
             Verdict::Refused(_) | Verdict::Open { .. } => Vec::new(),
         };

@@ -1,5 +1,6 @@
 //! `remint trust`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -7,16 +8,18 @@ use remint_attest::trust::{
     self, NewRebuilder, NewSigner, Policy, Rebuilder, Revocation, Scope, Signer,
 };
 use remint_attest::{Instance, LogKey, PublicKey, TrustRoot, TrustRootError};
+use remint_fetch::ServiceClient;
+use remint_fetch::trusted_root::update_trusted_root;
 use serde::Serialize;
 
 use crate::cli::{PlainFormat, TrustAction, TrustAdd};
 use crate::exit::Exit;
 use crate::failure::Usage;
 use crate::settings::Settings;
-use crate::{delivery, terminal};
+use crate::{delivery, roots, terminal};
 
 /// Makes, changes or shows a policy.
-pub(crate) fn run(action: &TrustAction, settings: &Settings) -> anyhow::Result<Exit> {
+pub(crate) async fn run(action: &TrustAction, settings: &Settings) -> anyhow::Result<Exit> {
     match action {
         TrustAction::Init { policy } => {
             anyhow::ensure!(
@@ -31,8 +34,9 @@ pub(crate) fn run(action: &TrustAction, settings: &Settings) -> anyhow::Result<E
             ));
         }
         TrustAction::Add(new) => add(new)?,
+        TrustAction::Update => update(settings).await?,
         TrustAction::List { policy, format } => {
-            let read = read_policy(policy, None)?;
+            let read = read_policy(policy, None, settings)?;
             let answer = match format.unwrap_or_default() {
                 PlainFormat::Human => human(&read, settings.now),
                 PlainFormat::Json => json(&read)?,
@@ -47,20 +51,38 @@ pub(crate) fn run(action: &TrustAction, settings: &Settings) -> anyhow::Result<E
 ///
 /// # Errors
 /// It cannot be read, or anything in it is not understood.
-pub(crate) fn read_policy(path: &Path, root: Option<&PathBuf>) -> anyhow::Result<Policy> {
+pub(crate) fn read_policy(
+    path: &Path,
+    root: Option<&PathBuf>,
+    settings: &Settings,
+) -> anyhow::Result<Policy> {
     let unusable = || Usage(format!("the policy `{}` cannot be used", path.display()));
     let text = fs_err::read_to_string(path).with_context(unusable)?;
-    let json = root
-        .map(fs_err::read_to_string)
-        .transpose()
-        .with_context(|| Usage("the trusted root cannot be used".to_owned()))?;
+    // Made only if the policy knows somebody by identity: it takes longer than all the rest.
+    let fault = RefCell::new(None);
     let source = || -> Result<TrustRoot, TrustRootError> {
-        match &json {
-            Some(json) => TrustRoot::parse(json),
-            None => TrustRoot::embedded(Instance::PublicGood),
-        }
+        roots::for_identities(root, settings).map_err(|error| {
+            let words = TrustRootError::of(&format!("{error:#}"));
+            *fault.borrow_mut() = Some(error);
+            words
+        })
     };
-    Policy::parse(&text, &source).with_context(unusable)
+    match (Policy::parse(&text, &source), fault.take()) {
+        (Ok(policy), _) => Ok(policy),
+        (Err(_), Some(fault)) => Err(fault),
+        (Err(error), None) => Err(error).with_context(unusable),
+    }
+}
+
+/// Fetches the public-good root, and keeps what was verified.
+async fn update(settings: &Settings) -> anyhow::Result<()> {
+    let client = ServiceClient::new(&settings.user)?;
+    let material = update_trusted_root(&settings.user, &client, settings.now).await?;
+    // What cannot be used must not take the place of what can.
+    TrustRoot::parse(&material.trusted_root)?;
+    delivery::put(&material.trusted_root, &roots::updated(settings))?;
+    terminal::tell("the trusted root of the public-good instance is up to date");
+    Ok(())
 }
 
 fn add(new: &TrustAdd) -> anyhow::Result<()> {

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &VerifyAttestation, settings: &Settings) -> anyhow:
         .split_last()
         .context("a bundle and a file are named")?;
     let expect = arguments.expect.as_ref().map(target).transpose()?;
-    let policy = read_policy(&arguments.trust, arguments.trusted_root.as_ref())?;
+    let policy = read_policy(&arguments.trust, arguments.trusted_root.as_ref(), settings)?;
     let digests = digests(artifact)?;
     let mut parsed = Vec::new();
     let mut positions = Vec::new();

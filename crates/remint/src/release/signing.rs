@@ -1,14 +1,12 @@
 //! Signs a release that was found to be sound, and puts the bundles where they are looked for.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
-use remint_attest::{Judged, StatementKind, statements};
+use remint_attest::{Judged, statements};
 use remint_judge::ResultEvidence;
 use remint_model::{AssumptionKind, BuildRecord, Sha256};
 
 use super::Examined;
-use crate::attestations::{About, Private, Shelf, report_of, sign_and_file};
+use crate::attestations::{About, Private, Shelf, Shelved, report_of};
 use crate::resolve::Case;
 use crate::settings::Settings;
 
@@ -24,7 +22,7 @@ pub(crate) fn sign(
     settings: &Settings,
     finished: jiff::Timestamp,
     shelf: &Shelf<'_>,
-) -> anyhow::Result<Vec<(StatementKind, PathBuf)>> {
+) -> anyhow::Result<Shelved> {
     let rebuild = examined
         .rebuild
         .as_ref()
@@ -67,7 +65,7 @@ pub(crate) fn sign(
         finished,
         report: &text,
     };
-    sign_and_file(shelf, &about, &unsigned)
+    shelf.put(&about, &unsigned)
 }
 
 /// What happened during the build, without what only this machine's user should know.
