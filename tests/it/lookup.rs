@@ -1,11 +1,12 @@
 //! `verify-build` takes the word of others, where the user's policy says so, wherever they publish it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::registry::Registry;
 use crate::served::{build, release, world};
@@ -100,6 +101,12 @@ fn what_somebody_trusted_has_attested_is_not_rebuilt() {
     );
     fs_err::write(&config, rewrite).unwrap();
     let answer = user.verify(&format!("git+{public}"), &["--rebuild", "never"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert_eq!(basis(&answer), "attestation");
+
+    // From a registry of containers, where bundles refer to the file by its digest.
+    let registry = serve_referrers(&user.tarball, &shelf);
+    let answer = user.verify(&registry, &["--rebuild", "never"]);
     assert_eq!(answer.code, 0, "{answer:?}");
     assert_eq!(basis(&answer), "attestation");
 
@@ -278,4 +285,91 @@ fn percent_decoded(path: &str) -> String {
         decoded.push_str(rest);
     }
     decoded
+}
+
+/// Serves the summaries below a directory as an OCI registry would that wants to be shown a token and keeps its blobs
+/// elsewhere.
+fn serve_referrers(artifact: &[u8], shelf: &Path) -> String {
+    let hex = |bytes: &[u8]| remint_model::Sha256::of(bytes).to_string();
+    let kind = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let mut files = BTreeMap::new();
+    let mut manifests = Vec::new();
+    for path in crate::attest::files(shelf) {
+        if !path.to_str().unwrap().ends_with(".summary.sigstore.json") {
+            continue;
+        }
+        let bundle = fs_err::read(path).unwrap();
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "artifactType": kind,
+            "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": format!("sha256:{}", hex(b"{}")), "size": 2 },
+            "layers": [{ "mediaType": kind, "digest": format!("sha256:{}", hex(&bundle)), "size": bundle.len() }],
+            "subject": { "mediaType": "application/octet-stream", "digest": format!("sha256:{}", hex(artifact)), "size": artifact.len() },
+        })
+        .to_string()
+        .into_bytes();
+        manifests.push(json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "artifactType": kind,
+            "digest": format!("sha256:{}", hex(&manifest)),
+            "size": manifest.len(),
+        }));
+        files.insert(
+            format!("/v2/me/shelf/manifests/sha256:{}", hex(&manifest)),
+            manifest,
+        );
+        files.insert(format!("/elsewhere/sha256:{}", hex(&bundle)), bundle);
+    }
+    let index = json!({ "schemaVersion": 2, "manifests": manifests }).to_string();
+    files.insert(
+        format!("/v2/me/shelf/referrers/sha256:{}", hex(artifact)),
+        index.into_bytes(),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let named = host.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
+            while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
+            let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
+            let shown = head
+                .to_ascii_lowercase()
+                .contains("authorization: bearer everybody");
+            let (status, more, content) = if path.starts_with("/token?") {
+                let wanted = path.contains("scope=repository%3Ame%2Fshelf%3Apull");
+                assert!(wanted && !shown, "{head}");
+                (
+                    "200 OK",
+                    String::new(),
+                    b"{\"token\":\"everybody\"}".to_vec(),
+                )
+            } else if let Some(digest) = path.strip_prefix("/v2/me/shelf/blobs/") {
+                let location = format!("Location: /elsewhere/{digest}\r\n");
+                ("307 Temporary Redirect", location, Vec::new())
+            } else if path.starts_with("/v2/") && !shown {
+                let challenge = format!(
+                    "WWW-Authenticate: Bearer realm=\"http://{named}/token\",service=\"{named}\"\r\n"
+                );
+                ("401 Unauthorized", challenge, Vec::new())
+            } else {
+                match files.get(&path) {
+                    Some(content) => ("200 OK", String::new(), content.clone()),
+                    None => ("404 Not Found", String::new(), Vec::new()),
+                }
+            };
+            let head = format!(
+                "HTTP/1.1 {status}\r\n{more}Content-Length: {}\r\nConnection: close\r\n\r\n",
+                content.len()
+            );
+            // A client that went away has seen enough.
+            let _gone = stream
+                .write_all(head.as_bytes())
+                .and_then(|()| stream.write_all(&content));
+        }
+    });
+    format!("oci://{host}/me/shelf")
 }

@@ -1,11 +1,11 @@
-//! Where others publish attestations: a directory, a git repository, or static files over HTTP. Files are read by their
+//! Where others publish attestations: a directory, a git repository, static files over HTTP, or an OCI registry. Files are read by their
 //! path below its root and bounded in size; what they say is not looked at here.
 
 use std::io::Read as _;
 use std::path::PathBuf;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use remint_model::RepositoryUrl;
+use remint_model::{RepositoryUrl, Sha256};
 use url::Url;
 
 use crate::client::{Client, Pace, Request, Tokens};
@@ -13,6 +13,8 @@ use crate::configuration::UserConfiguration;
 use crate::configuration::credentials::Credentials;
 use crate::configuration::transport::Transport;
 use crate::error::FetchError;
+use crate::oci::Repository;
+use crate::services::ServiceClient;
 use crate::source::{GitTree, open_tree};
 
 /// What stands for itself in a path of a URL. Paths of attestations hold `%`, which has to be encoded once more.
@@ -37,6 +39,7 @@ enum Place {
         base: Url,
         offline: bool,
     },
+    Oci(Box<Repository>),
     Git {
         url: RepositoryUrl,
         user: Box<UserConfiguration>,
@@ -45,7 +48,7 @@ enum Place {
 }
 
 impl AttestationStore {
-    /// The place that the user names: a directory, `git+https://…`, or `https://…`.
+    /// The place that the user names: a directory, `git+https://…`, `https://…`, or `oci://HOST/NAME`.
     ///
     /// # Errors
     /// It is none of these, or there is no such directory.
@@ -64,6 +67,11 @@ impl AttestationStore {
                 user: Box::new(user.clone()),
                 tree: tokio::sync::OnceCell::new(),
             }
+        } else if let Some(repository) = named.strip_prefix("oci://") {
+            let client = ServiceClient::new(user)?;
+            Place::Oci(Box::new(
+                Repository::parse(repository, client).map_err(unusable)?,
+            ))
         } else if named.starts_with("https://") || named.starts_with("http://") {
             let mut base: Url = named
                 .parse()
@@ -103,6 +111,22 @@ impl AttestationStore {
         &self.named
     }
 
+    /// The bundles that refer to a file by its digest, where the place has no paths; `None` where it has.
+    ///
+    /// # Errors
+    /// The place does not answer, or with something else.
+    pub async fn referring_to(
+        &self,
+        artifact: &Sha256,
+        most: usize,
+        limit: u64,
+    ) -> Option<Result<Vec<Vec<u8>>, FetchError>> {
+        match &self.place {
+            Place::Oci(repository) => Some(repository.bundles(artifact, most, limit).await),
+            Place::Directory(_) | Place::Web { .. } | Place::Git { .. } => None,
+        }
+    }
+
     /// The file at this path, or `None` where the place answers that it has none.
     ///
     /// # Errors
@@ -139,6 +163,7 @@ impl AttestationStore {
                     Err(error) => Err(error),
                 }
             }
+            Place::Oci(_) => Ok(None),
             Place::Git { url, user, tree } => {
                 let tree = tree
                     .get_or_try_init(|| async {

@@ -11,6 +11,7 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod git;
+mod oci;
 mod proxy;
 mod registry;
 mod services;

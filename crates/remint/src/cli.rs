@@ -159,7 +159,7 @@ pub(crate) struct TrustOptions {
     #[arg(long, value_name = "FILE", requires = "attestations")]
     pub(crate) trust: Option<PathBuf>,
 
-    /// Where attestations are published: a directory, `https://…`, or a git repository as `git+https://…`
+    /// Where attestations are published: a directory, `https://…`, a git repository as `git+https://…`, or an OCI registry as `oci://HOST/NAME`
     #[arg(long, value_name = "DIR|URL", requires = "trust")]
     pub(crate) attestations: Vec<String>,
 

@@ -245,6 +245,22 @@ async fn gather_from(
     store: &AttestationStore,
     gathered: &mut Gathered,
 ) -> Result<(), Fault> {
+    if let Some(referring) = store
+        .referring_to(&case.artifact.sha256, MOST_BUNDLES, LARGEST_BUNDLE as u64)
+        .await
+    {
+        for text in referring? {
+            match Bundle::parse(&text) {
+                Ok(bundle) => gathered.bundles.push(bundle),
+                Err(refusal) => gathered.faults.push(format!(
+                    "{}: {}: {refusal}",
+                    store.named(),
+                    refusal.reason
+                )),
+            }
+        }
+        return Ok(());
+    }
     let folder = layout::artifact_folder(&case.target, &case.artifact.name);
     let Some(text) = store
         .read(&format!("{folder}/{INDEX}"), LARGEST_INDEX)
