@@ -8,6 +8,8 @@ mod cache_limit;
 mod cli;
 mod commands;
 mod delivery;
+#[cfg(test)]
+mod documented;
 mod evidence;
 mod exit;
 mod failure;
