@@ -130,7 +130,7 @@ pub(crate) fn bundles_below(directory: &Path) -> Vec<(String, PathBuf)> {
 }
 
 /// Every statement of every test is held against the published schema of its kind.
-fn follows_its_schema(kind: &str, bundle: &Path) {
+pub(crate) fn follows_its_schema(kind: &str, bundle: &Path) {
     let bundle: Value = serde_json::from_slice(&fs_err::read(bundle).unwrap()).unwrap();
     let payload = bundle["dsseEnvelope"]["payload"].as_str().unwrap();
     let payload = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, payload);

@@ -24,6 +24,7 @@ mod machine;
 #[cfg(target_os = "linux")]
 mod no_namespaces;
 mod npm;
+mod own_attestations;
 mod person;
 mod provenance;
 mod pypi;
