@@ -47,7 +47,7 @@ const WORDS: &[&str] = &[
     "\"path\": ",
     "\"a/b/c\"",
     ",",
-    "remint.invalid/log/x+00000000+AQ==",
+    "x.log.remint.invalid+00000000+AQ==",
     "\n\n\u{2014} ",
 ];
 

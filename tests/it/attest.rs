@@ -41,6 +41,14 @@ impl Rebuilder {
         run(&self.world, arguments, Some(PASSPHRASE))
     }
 
+    /// The Sigstore root with this rebuilder's log.
+    fn trusted_root(&self) -> PathBuf {
+        let output = self.succeed(&["log", "trusted-root", "me.log.pub"]);
+        let path = self.world.path().join("trusted_root.json");
+        fs_err::write(&path, output.stdout).unwrap();
+        path
+    }
+
     fn succeed(&self, arguments: &[&str]) -> Output {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -305,8 +313,8 @@ fn other_peoples_tools_accept_what_is_signed() {
     let (_, bundles) = rebuilder.attest(&rebuilder.file, "out");
     let paths: Vec<&Path> = bundles.iter().map(|(_, path)| &**path).collect();
     let key = rebuilder.world.path().join("me.pub");
-    let log = rebuilder.world.path().join("me.log.pub");
-    judges::npm_accepts(&key, &log, &paths);
+    let root = rebuilder.trusted_root();
+    judges::npm_accepts(&key, &root, &paths);
     judges::python_accepts(&key, &paths);
 
     // The judges do judge.
@@ -317,8 +325,31 @@ fn other_peoples_tools_accept_what_is_signed() {
     *signature = other["dsseEnvelope"]["signatures"][0]["sig"].clone();
     let forged = rebuilder.world.path().join("forged.json");
     fs_err::write(&forged, bundle.to_string()).unwrap();
-    judges::npm_refuses(&key, &log, &forged);
+    judges::npm_refuses(&key, &root, &forged);
     judges::python_refuses(&key, &forged);
+}
+
+#[test]
+#[ignore = "builds cosign, which takes minutes; `scripts/check --full` runs it"]
+fn cosign_accepts_what_a_key_signed() {
+    let rebuilder = Rebuilder::new();
+    let (_, bundles) = rebuilder.attest(&rebuilder.file, "out");
+    let key = rebuilder.world.path().join("me.pub");
+    let root = rebuilder.trusted_root();
+    for (at, kind) in [
+        "https://in-toto.io/attestation/test-result/v0.1",
+        "https://slsa.dev/provenance/v1",
+        "https://slsa.dev/verification_summary/v1",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let bundle = &bundles[at].1;
+        let said = judges::ask_cosign(&key, &root, kind, bundle, &rebuilder.file);
+        assert!(said.status.success(), "{said:?}");
+        let said = judges::ask_cosign(&key, &root, kind, bundle, &key);
+        assert!(!said.status.success(), "{said:?}");
+    }
 }
 
 #[test]

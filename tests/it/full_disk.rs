@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use remint_attest::layout::Index;
+use remint_model::Sha256;
+
 use crate::elsewhere::{finish, left_out, with_own_mounts};
 use crate::machine::{SPEC, with_dependency};
 use crate::person::Person;
@@ -138,6 +141,96 @@ fn a_full_disk_is_told_as_such_and_the_caches_stay_whole() {
     }
     let left = &results.0["left"];
     assert!(!left.contains("run-"), "{left}");
+}
+
+/// `$1` is the binary. Each round leaves a little more room than the one before.
+const SIGNING: &str = r#"
+mount -t tmpfs -o size=1m,mode=777 none "$DISK"
+run() {
+    name=$1; shift
+    code=0
+    "$REMINT" "$@" > "$RESULTS/$name.out" 2> "$RESULTS/$name.err" || code=$?
+    echo $code > "$RESULTS/$name.code"
+}
+room() { mount --options-mode=ignore -t tmpfs -o "remount,size=$1" none "$DISK"; }
+used() { df --output=used -k "$DISK" | tail -n 1 | tr -d ' '; }
+attest() {
+    run "$1" attest "$SPEC" --artifact "$FILE" --source "$PLAIN" --key me.key --output "$DISK/out"
+    run "$1-log" log verify "$DISK"/out/log/* --log-key me.log.pub
+    find "$DISK" -name '.new-*' > "$RESULTS/$1.left"
+    mkdir -p "$RESULTS/$1.shelf"
+    cp -r "$DISK"/out/npm "$RESULTS/$1.shelf/"
+}
+REMINT=$1
+"$REMINT" key generate --output me > /dev/null
+attest first
+for more in 4 12 20 28 36; do
+    room $(($(used) + more))k
+    attest "full-$more"
+done
+room 4m
+attest last
+"#;
+
+#[test]
+fn a_full_disk_leaves_log_and_attestations_whole() {
+    let world = World::new();
+    let (plain, stand_in) = with_dependency(&world);
+    let file = world.build(SPEC, &plain, &stand_in);
+    let program = Person::Myself.program();
+    let Some(mut command) = with_own_mounts(SIGNING, &program) else {
+        return left_out("full disks", "no mount namespace is to be had here");
+    };
+    let (disk, results) = (world.path().join("disk"), world.path().join("results"));
+    for directory in [&disk, &results] {
+        fs_err::create_dir(directory).unwrap();
+    }
+    command
+        .env("HOME", world.path())
+        .env("REMINT_CACHE_DIR", world.cache())
+        .env("REMINT_KEY_PASSWORD", "a passphrase")
+        .env("DISK", &disk)
+        .env("RESULTS", &results)
+        .env("SPEC", SPEC)
+        .env("FILE", &file)
+        .env("PLAIN", &plain)
+        .env_remove("XDG_CONFIG_HOME")
+        .current_dir(world.path());
+    let output = finish(command);
+    assert!(output.status.success(), "{output:?}");
+    let read = |name: &str| fs_err::read_to_string(results.join(name)).unwrap();
+    let mut full = 0;
+    for run in [
+        "first", "full-4", "full-12", "full-20", "full-28", "full-36", "last",
+    ] {
+        let code = read(&format!("{run}.code"));
+        if run.starts_with("full") && code.trim() == "4" {
+            full += 1;
+            // The verdict is told all the same.
+            assert!(read(&format!("{run}.out")).contains("verified"), "{run}");
+        } else {
+            assert_eq!(code.trim(), "0", "{run}: {}", read(&format!("{run}.err")));
+        }
+        assert_eq!(
+            read(&format!("{run}-log.code")).trim(),
+            "0",
+            "{run}: {}",
+            read(&format!("{run}-log.err"))
+        );
+        assert_eq!(read(&format!("{run}.left")), "", "{run}");
+        let shelf = results.join(format!("{run}.shelf"));
+        let index = crate::attest::files(&shelf)
+            .into_iter()
+            .find(|path| path.ends_with("index.json"))
+            .unwrap();
+        let listed = Index::parse(&fs_err::read(&index).unwrap()).unwrap();
+        assert!(listed.attestations.len() >= 3, "{run}");
+        for entry in listed.attestations {
+            let bundle = fs_err::read(index.with_file_name(&entry.path)).unwrap();
+            assert_eq!(Sha256::of(&bundle), entry.sha256, "{run}");
+        }
+    }
+    assert!(full > 0, "no disk was full");
 }
 
 /// An answer that did not arrive must not look like one that did.

@@ -78,13 +78,13 @@ fn succeed(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
-fn ask_npm(key: &Path, log: &Path, bundles: &[&Path]) -> Output {
+fn ask_npm(key: &Path, root: &Path, bundles: &[&Path]) -> Output {
     // Modules are found from where the script lies.
     let script = npm().join("bundle.mjs");
     fs_err::copy(sources().join("bundle.mjs"), &script).unwrap();
     Command::new("node")
         .arg(script)
-        .args([key, log])
+        .args([key, root])
         .args(bundles)
         .output()
         .unwrap()
@@ -100,16 +100,16 @@ fn ask_python(script: &str, arguments: &[&Path]) -> Output {
 }
 
 /// npm's own library accepts these bundles.
-pub(crate) fn npm_accepts(key: &Path, log: &Path, bundles: &[&Path]) {
-    let output = ask_npm(key, log, bundles);
+pub(crate) fn npm_accepts(key: &Path, root: &Path, bundles: &[&Path]) {
+    let output = ask_npm(key, root, bundles);
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(said.matches("accepted").count(), bundles.len(), "{said}");
 }
 
 /// npm's own library refuses this bundle.
-pub(crate) fn npm_refuses(key: &Path, log: &Path, bundle: &Path) {
-    let output = ask_npm(key, log, &[bundle]);
+pub(crate) fn npm_refuses(key: &Path, root: &Path, bundle: &Path) {
+    let output = ask_npm(key, root, &[bundle]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("VerificationError"), "{said}");
 }
@@ -129,4 +129,44 @@ pub(crate) fn python_refuses(key: &Path, bundle: &Path) {
     let output = ask_python("statements.py", &[key, bundle]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("VerificationError"), "{said}");
+}
+
+/// cosign, built from the Go module proxy: minutes, the first time.
+fn cosign() -> PathBuf {
+    const VERSION: &str = "v3.1.3";
+    let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("judges/cosign-{VERSION}"));
+    let program = home.join("cosign");
+    if !program.is_file() {
+        succeed(
+            Command::new("go")
+                .args([
+                    "install",
+                    &format!("github.com/sigstore/cosign/v3/cmd/cosign@{VERSION}"),
+                ])
+                .env("GOBIN", &home),
+        );
+    }
+    program
+}
+
+/// What cosign says of a bundle about a file.
+pub(crate) fn ask_cosign(
+    key: &Path,
+    root: &Path,
+    kind: &str,
+    bundle: &Path,
+    file: &Path,
+) -> Output {
+    Command::new(cosign())
+        .arg("verify-blob-attestation")
+        .arg("--key")
+        .arg(key)
+        .arg("--trusted-root")
+        .arg(root)
+        .arg("--bundle")
+        .arg(bundle)
+        .args(["--type", kind])
+        .arg(file)
+        .output()
+        .unwrap()
 }

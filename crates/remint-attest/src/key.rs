@@ -126,7 +126,7 @@ impl SigningKey {
             .map_err(|error| KeyError::Format(error.to_string()))
             .and_then(PublicKey::from_der)?;
         let seed = log_seed(&pkcs8)?;
-        let name = format!("{LOG_NAME}{}", public.id.short());
+        let name = format!("{}{LOG_NAME}", public.id.short());
         let (log, log_public) = log_keys(&name, &seed)?;
         Ok(Self {
             pair,
@@ -160,8 +160,9 @@ impl SigningKey {
     }
 }
 
-/// What the names of the logs that belong to keys begin with.
-const LOG_NAME: &str = "remint.invalid/log/";
+/// What the names of the logs that belong to keys end with. A name is a host's, which nobody has (RFC 2606, section 2),
+/// because other verifiers look for a log by the host in its address.
+const LOG_NAME: &str = ".log.remint.invalid";
 
 /// The seed of the log's key: HKDF-SHA-256 (RFC 5869) over the private scalar, so that one secret is all that has to be
 /// kept, wherever it comes from.
@@ -270,6 +271,22 @@ impl PublicKey {
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// Its fingerprint as `ssh-keygen -l` shows it: how Go's DSSE library, and so cosign, names the keys of envelopes
+    /// (docs/decisions/key-ids.md).
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        // The DER of a P-256 key ends with the point, uncompressed.
+        let der = self.der.as_bytes();
+        let point = der.get(der.len().saturating_sub(65)..).unwrap_or(der);
+        let mut wire = Vec::new();
+        for part in [&b"ecdsa-sha2-nistp256"[..], b"nistp256", point] {
+            wire.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            wire.extend(part);
+        }
+        let digest = sigstore_types::PayloadBytes::from_bytes(Sha256::of(&wire).as_bytes());
+        format!("SHA256:{}", digest.to_base64().trim_end_matches('='))
     }
 }
 
@@ -380,6 +397,16 @@ mod tests {
         );
         let text = format!("{}\n", key.log());
         assert_eq!(LogKey::parse(&text).unwrap(), *key.log());
+    }
+
+    #[test]
+    fn fingerprints_are_those_of_ssh() {
+        // As `ssh-keygen -l` says of the same key.
+        let pem = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEowuF6SDHAFf22fyzu45rcEUFM/Z4\nUqw803zDbpInegg3ESxRwh7YRlTIeYfTM0f7tFUkEFszMyOXgOYouAzKCw==\n-----END PUBLIC KEY-----\n";
+        assert_eq!(
+            PublicKey::parse(pem).unwrap().fingerprint(),
+            "SHA256:V7KlhLj38tPNHBSHKMk7ePnWJtt7Y7PBKlLCdpnt+Ig"
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use compose::{Judged, StatementKind, Unsigned, public_address, statements};
 pub use digests::ArtifactDigests;
 pub use key::{KeyError, KeyId, LARGEST_KEY, LogKey, PublicKey, SigningKey};
 pub use refusal::{Refusal, RefusalReason};
-pub use roots::{Instance, TrustRoot, TrustRootError};
+pub use roots::{Instance, TrustRoot, TrustRootError, trusted_root_of};
 pub use sign::{SignError, Signed, sign_with_key};
 pub use statement::{PAYLOAD_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use verify::{Claims, ExpectedSigner, TimeEvidence, Verified};

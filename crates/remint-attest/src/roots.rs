@@ -68,17 +68,7 @@ impl TrustRoot {
 
     /// A root that trusts one transparency log and nothing else.
     pub(crate) fn of_log(log: &LogKey) -> Result<Self, TrustRootError> {
-        let encode = |bytes: &[u8]| PayloadBytes::from_bytes(bytes).to_base64();
-        let root = serde_json::json!({
-            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-            "tlogs": [{
-                "baseUrl": format!("https://{}", log.name()),
-                "hashAlgorithm": "SHA2_256",
-                "publicKey": { "rawBytes": encode(&log.spki()), "keyDetails": "PKIX_ED25519" },
-                "logId": { "keyId": encode(log.log_id().as_bytes()) },
-            }],
-        });
-        Self::parse(&root.to_string())
+        Self::parse(&trusted_root_of(log))
     }
 
     /// The root that was embedded when this program was built.
@@ -93,4 +83,25 @@ impl TrustRoot {
         };
         Self::parse(instance.embedded_trusted_root_json())
     }
+}
+
+/// `trusted_root.json` for one transparency log and nothing else, for other people's tools.
+#[must_use]
+pub fn trusted_root_of(log: &LogKey) -> String {
+    let encode = |bytes: &[u8]| PayloadBytes::from_bytes(bytes).to_base64();
+    let root = serde_json::json!({
+        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "tlogs": [{
+            "baseUrl": format!("https://{}", log.name()),
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": {
+                "rawBytes": encode(&log.spki()),
+                "keyDetails": "PKIX_ED25519",
+                // The key has no time of its own; the field is one that others ask for.
+                "validFor": { "start": "1970-01-01T00:00:00Z" },
+            },
+            "logId": { "keyId": encode(log.log_id().as_bytes()) },
+        }],
+    });
+    format!("{root:#}\n")
 }

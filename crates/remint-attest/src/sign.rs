@@ -109,7 +109,7 @@ fn bundle(
     let envelope = DsseEnvelope::new(
         PAYLOAD_TYPE,
         PayloadBytes::from_bytes(payload),
-        DsseSignature::new(signature, KeyId::new(id.clone())),
+        DsseSignature::new(signature, KeyId::new(key.public().fingerprint())),
     );
     let index = LogIndex::new(inclusion.index).map_err(broken)?;
     let entry = TransparencyLogEntry::new(

@@ -301,7 +301,7 @@ fn check_own_shape(bundle: &Bundle, key: &PublicKey, log: &LogKey) -> Result<(),
         ));
     }
     if let SignatureContent::DsseEnvelope(envelope) = &bundle.inner.content
-        && envelope.signature.keyid.as_str() != id
+        && envelope.signature.keyid.as_str() != key.fingerprint()
     {
         return Err(Refusal::new(
             RefusalReason::KeyMismatch,

@@ -570,6 +570,16 @@ pub(crate) struct Log {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogAction {
+    /// Print the Sigstore root with this log alone, which other people's tools ask for
+    ///
+    /// Example:
+    ///   remint log trusted-root me.log.pub > trusted_root.json
+    #[command(verbatim_doc_comment)]
+    TrustedRoot {
+        /// The log's key
+        #[arg(value_name = "FILE")]
+        log_key: PathBuf,
+    },
     /// Prove that a log holds what its checkpoint says, and continues what was seen of it before
     ///
     /// Exit code: 0 it does; 1 it is damaged, of another key, rewound or forked; 2 wrong usage; 4 it cannot be read.

@@ -4,32 +4,35 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use remint_attest::LogKey;
 use remint_attest::log::{
     LogDirectory, LogError, LogRelation, verify_checkpoints, verify_consistency, verify_log,
 };
+use remint_attest::{LogKey, trusted_root_of};
 
 use crate::cli::LogAction;
 use crate::exit::Exit;
 use crate::failure::Usage;
 use crate::terminal;
 
-/// Checks a log.
+/// Checks a log, or shows how others trust it.
 pub(crate) fn run(action: &LogAction) -> anyhow::Result<Exit> {
-    let LogAction::Verify {
-        log,
-        log_key,
-        since,
-        until,
-    } = action;
+    let (log, log_key, since, until) = match action {
+        LogAction::TrustedRoot { log_key } => {
+            terminal::answer(&trusted_root_of(&read_key(log_key)?))?;
+            return Ok(Exit::Verified);
+        }
+        LogAction::Verify {
+            log,
+            log_key,
+            since,
+            until,
+        } => (log, log_key, since, until),
+    };
     anyhow::ensure!(
         log.is_dir(),
         Usage(format!("there is no directory `{}`", log.display()))
     );
-    let key = fs_err::read_to_string(log_key)
-        .map_err(anyhow::Error::from)
-        .and_then(|text| Ok(LogKey::parse(&text)?))
-        .with_context(|| Usage(format!("cannot use the key `{}`", log_key.display())))?;
+    let key = read_key(log_key)?;
     let since = since.as_deref().map(checkpoint).transpose()?;
     let until = until.as_deref().map(checkpoint).transpose()?;
     let files = LogDirectory::at(log.clone());
@@ -61,6 +64,13 @@ pub(crate) fn run(action: &LogAction) -> anyhow::Result<Exit> {
             Ok(Exit::Failed)
         }
     }
+}
+
+fn read_key(path: &Path) -> anyhow::Result<LogKey> {
+    fs_err::read_to_string(path)
+        .map_err(anyhow::Error::from)
+        .and_then(|text| Ok(LogKey::parse(&text)?))
+        .with_context(|| Usage(format!("cannot use the key `{}`", path.display())))
 }
 
 fn checkpoint(path: &Path) -> anyhow::Result<Vec<u8>> {
