@@ -71,6 +71,19 @@ impl Signing {
             !settings.user.offline,
             Usage("`--keyless` needs services, and remint works offline".to_owned())
         );
+        // Before the work: whoever has no identity gets no signature.
+        let variables = &settings.user.variables;
+        let in_a_job = ["SIGSTORE_ID_TOKEN", "GITHUB_ACTIONS", "GITLAB_CI"]
+            .iter()
+            .any(|name| variables.contains_key(*name));
+        anyhow::ensure!(
+            resume || in_a_job || options.identity_token.is_some(),
+            Usage(
+                "there is no identity to sign with: run it in GitHub Actions (`id-token: write`) or GitLab (`id_tokens`), \
+                 or give an --identity-token"
+                    .to_owned()
+            )
+        );
         let endpoints = match &options.signing_config {
             Some(path) => fs_err::read_to_string(path)
                 .map_err(anyhow::Error::from)

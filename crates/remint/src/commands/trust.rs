@@ -8,15 +8,15 @@ use remint_attest::trust::{
     self, NewRebuilder, NewSigner, Policy, Rebuilder, Revocation, Scope, Signer,
 };
 use remint_attest::{Instance, LogKey, PublicKey, TrustRoot, TrustRootError};
-use remint_fetch::ServiceClient;
-use remint_fetch::trusted_root::update_trusted_root;
+use remint_fetch::trusted_root::{TrustUpdateError, update_trusted_root};
+use remint_fetch::{FetchError, ServiceClient};
 use serde::Serialize;
 
 use crate::cli::{PlainFormat, TrustAction, TrustAdd};
 use crate::exit::Exit;
 use crate::failure::Usage;
 use crate::settings::Settings;
-use crate::{delivery, roots, terminal};
+use crate::{delivery, failure, roots, terminal};
 
 /// Makes, changes or shows a policy.
 pub(crate) async fn run(action: &TrustAction, settings: &Settings) -> anyhow::Result<Exit> {
@@ -34,7 +34,7 @@ pub(crate) async fn run(action: &TrustAction, settings: &Settings) -> anyhow::Re
             ));
         }
         TrustAction::Add(new) => add(new)?,
-        TrustAction::Update => update(settings).await?,
+        TrustAction::Update => return update(settings).await,
         TrustAction::List { policy, format } => {
             let read = read_policy(policy, None, settings)?;
             let answer = match format.unwrap_or_default() {
@@ -74,15 +74,23 @@ pub(crate) fn read_policy(
     }
 }
 
-/// Fetches the public-good root, and keeps what was verified.
-async fn update(settings: &Settings) -> anyhow::Result<()> {
+/// Fetches the public-good root, and keeps what was verified. What was kept before stays where that does not work.
+async fn update(settings: &Settings) -> anyhow::Result<Exit> {
     let client = ServiceClient::new(&settings.user)?;
-    let material = update_trusted_root(&settings.user, &client, settings.now).await?;
+    let material = match update_trusted_root(&settings.user, &client, settings.now).await {
+        Ok(material) => material,
+        Err(TrustUpdateError::Fetch(FetchError::Disk(error))) => return Err(error.into()),
+        // It is the repository that does not answer, or with something that nobody signed.
+        Err(error) => {
+            failure::tell(&error.into());
+            return Ok(Exit::Inconclusive);
+        }
+    };
     // What cannot be used must not take the place of what can.
     TrustRoot::parse(&material.trusted_root)?;
     delivery::put(&material.trusted_root, &roots::updated(settings))?;
     terminal::tell("the trusted root of the public-good instance is up to date");
-    Ok(())
+    Ok(Exit::Verified)
 }
 
 fn add(new: &TrustAdd) -> anyhow::Result<()> {
