@@ -467,7 +467,8 @@ fn an_operator_is_one_however_it_is_spelt_and_agreement_is_about_one_release() {
 fn a_failure_is_not_outweighed_for_what_it_leaves_out() {
     let keys: Vec<SigningKey> = (0..2).map(|_| SigningKey::generate().unwrap()).collect();
     let policy = policy("", &[(&keys[0], ""), (&keys[1], "")]);
-    let passed = Run::identical().signed(&keys[0], StatementKind::Summary);
+    use StatementKind::{Comparison, Summary};
+    let passed = Run::identical().signed(&keys[0], Summary);
     let verdict_beside = |kind: StatementKind, change: &dyn Fn(&mut serde_json::Value)| {
         let (_, payload) = Run::different()
             .payloads()
@@ -480,7 +481,6 @@ fn a_failure_is_not_outweighed_for_what_it_leaves_out() {
         let failed = sign_with_key(&keys[1], &[payload], &Memory::default()).unwrap();
         verdict(&policy, &[passed.clone(), failed[0].bundle.clone()])
     };
-    use StatementKind::{Comparison, Summary};
     let failed = Ok(Verdict::Failed);
     assert_eq!(
         verdict_beside(Comparison, &|p| p["failedTests"] = serde_json::json!([])),
