@@ -100,11 +100,10 @@ pub(crate) async fn consult(
         || overrides.source.is_some()
         || overrides.reference.is_some()
         || overrides.subdirectory.is_some();
-    if about_another_source && trust.rebuild == Rebuild::Auto {
-        return Consulted::Open(vec![
-            "no attestation was looked for: what you said of the source is another question"
-                .to_owned(),
-        ]);
+    if about_another_source {
+        let words =
+            "no attestation was looked for: what you said of the source is another question";
+        return unsettled(trust, words, Vec::new(), 0.0, &Gathered::default());
     }
     let stage = progress.begin("trust", "looking for attestations");
     let gathered = gather(case, trust).await;
