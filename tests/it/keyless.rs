@@ -162,6 +162,38 @@ fn a_job_signs_without_a_key_and_only_its_own_identity_is_believed() {
 }
 
 #[test]
+fn whose_certificates_count_is_not_for_the_working_directory_to_say() {
+    let job = Job::new();
+    let output = job.rebuild();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let bundles = bundles_below(&job.world.path().join("out"));
+    job.trusts(IDENTITY, ISSUER);
+    // A checkout may name a cache of its own, with whatever lies in it.
+    let planted = job.world.path().join("planted/v1");
+    fs_err::create_dir_all(&planted).unwrap();
+    fs_err::rename(
+        job.world.path().join("trusted_root.json"),
+        planted.join("trusted_root.json"),
+    )
+    .unwrap();
+    fs_err::write(
+        job.world.path().join("remint.toml"),
+        "cache-dir = \"planted\"\n",
+    )
+    .unwrap();
+    let mut program = job.world.program();
+    program.env_remove("REMINT_CACHE_DIR").args([
+        "verify-attestation",
+        bundles[2].1.to_str().unwrap(),
+        job.file.to_str().unwrap(),
+        "--trust",
+        "trust.toml",
+    ]);
+    let output = program.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
 fn what_services_do_not_finish_is_kept_and_resumed() {
     let job = Job::new();
     job.services.always("log", Fault::Status(503, None));

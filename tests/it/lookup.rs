@@ -186,8 +186,13 @@ fn what_cannot_be_had_or_believed_is_rebuilt_or_stays_open() {
     )
     .unwrap();
     let answer = user.verify("shelf", &never);
-    // The comparison beside it is authentic, and says the same.
-    assert_eq!(answer.code, 0, "{answer:?}");
+    // The comparison beside it is authentic, and what was there may have said another thing.
+    assert_eq!(answer.code, 3, "{answer:?}");
+    let notes = answer.target()["notes"].to_string();
+    assert!(
+        notes.contains("is not the bundle that is listed"),
+        "{notes}"
+    );
 
     fs_err::remove_file(&path).unwrap();
     let answer = user.verify("shelf", &never);
@@ -203,6 +208,17 @@ fn what_cannot_be_had_or_believed_is_rebuilt_or_stays_open() {
     let answer = user.verify("shelf", &[]);
     assert_eq!(answer.code, 0, "{answer:?}");
     assert_eq!(basis(&answer), "rebuild");
+
+    // What others say of their source answers nothing about the one that the user names.
+    fs_err::write(&index, &text).unwrap();
+    fs_err::write(&path, &bundle).unwrap();
+    let answer = user.verify("shelf", &never);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let another = ["--ref", "v1.0.0", "--rebuild", "never"];
+    let answer = user.verify("shelf", &another);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    let detail = answer.target()["detail"].to_string();
+    assert!(detail.contains("another question"), "{detail}");
 
     // Whoever trusts nobody rebuilds.
     let empty = user.world.path().join("empty.toml");

@@ -140,6 +140,7 @@ impl World {
             .env("HOME", self.home.path())
             .env("REMINT_CACHE_DIR", self.cache())
             .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
             .current_dir(self.home.path());
         program
     }

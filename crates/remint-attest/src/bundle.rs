@@ -81,6 +81,12 @@ impl Bundle {
         canonical_text(&self.inner).is_ok_and(|text| Sha256::of(text.as_bytes()) == self.digest)
     }
 
+    /// Whether both hold the same statement, whoever signed it; neither signature is checked.
+    #[must_use]
+    pub fn has_statement_of(&self, other: &Self) -> bool {
+        self.payload().is_some() && self.payload() == other.payload()
+    }
+
     /// What the bundle says about the key that signed it, where it was a key: a hint, to be checked.
     #[must_use]
     pub fn key_hint(&self) -> Option<&str> {

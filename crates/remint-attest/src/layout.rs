@@ -173,12 +173,14 @@ impl Index {
         Ok(index)
     }
 
-    /// An index with these entries besides its own.
+    /// An index with these entries besides its own. Of what it said before about the same paths nothing stays.
     #[must_use]
     pub fn with(mut self, entries: impl IntoIterator<Item = IndexEntry>) -> Self {
-        self.attestations.extend(entries);
+        for entry in entries {
+            self.attestations.retain(|other| other.path != entry.path);
+            self.attestations.push(entry);
+        }
         self.attestations.sort();
-        self.attestations.dedup_by(|a, b| a.path == b.path);
         self
     }
 
@@ -258,6 +260,24 @@ mod tests {
                 ),
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn what_an_index_said_before_does_not_hide_what_is_added() {
+        let entry = |artifact: Sha256| IndexEntry {
+            path: "0123456789abcdef/key-0/20261120T120000Z.summary.sigstore.json".to_owned(),
+            artifact,
+            kind: "summary".to_owned(),
+            signer: "key-0".to_owned(),
+            sha256: Sha256::of(b""),
+        };
+        for planted in [[0; 32], [0xff; 32]] {
+            let planted = entry(Sha256::from_bytes(planted));
+            let index = Index::default()
+                .with([planted])
+                .with([entry(Sha256::of(b"a"))]);
+            assert_eq!(index.attestations, [entry(Sha256::of(b"a"))]);
         }
     }
 

@@ -429,6 +429,91 @@ fn independence_is_counted_by_operator_and_a_failure_vetoes() {
 }
 
 #[test]
+fn an_operator_is_one_however_it_is_spelt_and_agreement_is_about_one_release() {
+    let keys: Vec<SigningKey> = (0..2).map(|_| SigningKey::generate().unwrap()).collect();
+    let signed = |at: usize, release: &str| {
+        let run = Run {
+            target: target(release),
+            ..Run::identical()
+        };
+        run.signed(&keys[at], StatementKind::Summary)
+    };
+    let verdict_of = |operators: [&str; 2], releases: [&str; 2]| {
+        let [one, two] = operators.map(|operator| format!("operator = \"{operator}\""));
+        let policy = policy("threshold = 2", &[(&keys[0], &one), (&keys[1], &two)]);
+        let bundles = [signed(0, releases[0]), signed(1, releases[1])];
+        let digests = ArtifactDigests::of(FILE);
+        decide(&policy, &bundles, &digests, None, now()).verdict
+    };
+    let same = ["npm:server@1.0.0", "npm:server@1.0.0"];
+    assert_eq!(verdict_of(["Example", "Other"], same), Verdict::Passed);
+    for spelt in ["example", " Example", "Example ", "EXAMPLE\\u0009"] {
+        let verdict = verdict_of(["Example", spelt], same);
+        assert!(
+            matches!(verdict, Verdict::Refused(_)),
+            "{spelt} {verdict:?}"
+        );
+    }
+    for other in ["npm:server@1.0.1", "npm:servers@1.0.0", "pypi:server@1.0.0"] {
+        let verdict = verdict_of(["Example", "Other"], [same[0], other]);
+        assert!(
+            matches!(verdict, Verdict::Refused(_)),
+            "{other} {verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_is_not_outweighed_for_what_it_leaves_out() {
+    let keys: Vec<SigningKey> = (0..2).map(|_| SigningKey::generate().unwrap()).collect();
+    let policy = policy("", &[(&keys[0], ""), (&keys[1], "")]);
+    use StatementKind::{Comparison, Summary};
+    let passed = Run::identical().signed(&keys[0], Summary);
+    let verdict_beside = |kind: StatementKind, change: &dyn Fn(&mut serde_json::Value)| {
+        let (_, payload) = Run::different()
+            .payloads()
+            .into_iter()
+            .find(|(made, _)| *made == kind)
+            .unwrap();
+        let mut statement: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        change(&mut statement["predicate"]);
+        let payload = serde_json::to_vec(&statement).unwrap();
+        let failed = sign_with_key(&keys[1], &[payload], &Memory::default()).unwrap();
+        verdict(&policy, &[passed.clone(), failed[0].bundle.clone()])
+    };
+    let failed = Ok(Verdict::Failed);
+    assert_eq!(
+        verdict_beside(Comparison, &|p| p["failedTests"] = serde_json::json!([])),
+        failed
+    );
+    assert_eq!(
+        verdict_beside(
+            Comparison,
+            &|p| p["configuration"][0]["annotations"]["finishedOn"] = "soon".into()
+        ),
+        failed
+    );
+    assert_eq!(
+        verdict_beside(Summary, &|p| p["policy"]["uri"] =
+            "urn:x-remint:policy:judgement:v2".into()),
+        failed
+    );
+    assert_eq!(
+        verdict_beside(Summary, &|p| p["policy"]["digest"]["sha256"] = "00".into()),
+        failed
+    );
+    assert_eq!(
+        verdict_beside(Summary, &|p| p["timeVerified"] = "soon".into()),
+        failed
+    );
+    // Under rules that are none of ours, FAILED may mean anything.
+    assert_eq!(
+        verdict_beside(Summary, &|p| p["policy"]["uri"] = "urn:another".into()),
+        Ok(Verdict::Passed)
+    );
+}
+
+#[test]
 fn a_statement_from_the_future_is_not_believed() {
     let key = SigningKey::generate().unwrap();
     let policy = policy("", &[(&key, "")]);

@@ -195,11 +195,20 @@ impl AttestationStore {
 }
 
 fn read_file(path: &std::path::Path, limit: u64) -> Result<Option<Vec<u8>>, FetchError> {
-    let file = match fs_err::File::open(path) {
-        Ok(file) => file,
+    let is_file = match fs_err::metadata(path) {
+        Ok(metadata) => metadata.is_file(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    // Opening a pipe waits for whoever writes into it.
+    if !is_file {
+        return Err(FetchError::malformed(
+            &path.display().to_string(),
+            "file",
+            &"it is no regular file",
+        ));
+    }
+    let file = fs_err::File::open(path)?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -209,4 +218,24 @@ fn read_file(path: &std::path::Path, limit: u64) -> Result<Option<Vec<u8>>, Fetc
         });
     }
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let root = tempfile::tempdir().unwrap();
+        let pipe = root.path().join("index.json");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        assert!(matches!(
+            read_file(&pipe, 1),
+            Err(FetchError::Malformed { .. })
+        ));
+        let missing = read_file(&root.path().join("none"), 1).unwrap();
+        assert_eq!(missing, None);
+    }
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use remint_attest::keyless::{Pending, PendingDirectory};
-use remint_attest::layout::{self, Index, IndexEntry, LARGEST_INDEX, SignerId};
+use remint_attest::layout::{self, Index, IndexEntry, LARGEST_INDEX, MOST_ENTRIES, SignerId};
 use remint_attest::log::LogDirectory;
 use remint_attest::{
-    Judged, Signed, SigningKey, StatementKind, Unsigned, public_address, sign_with_key, statements,
+    Bundle, Judged, LARGEST_BUNDLE, Signed, SigningKey, StatementKind, Unsigned, public_address,
+    sign_with_key, statements,
 };
 use remint_judge::ResultEvidence;
 use remint_model::{Artifact, FileName, Published, Sha256, Target};
@@ -76,10 +77,28 @@ impl Store {
             });
             paths.push(folder.join(file));
         }
-        let index = artifact.join(layout::INDEX);
-        let known = read_index(&index)?;
-        replace(&index, &known.with(entries).to_text())?;
+        self.list(&artifact, entries)?;
         Ok(paths)
+    }
+
+    /// Adds lines to the index in an artifact's folder. Whoever signs with another key may do so at the same time.
+    fn list(&self, artifact: &Path, entries: Vec<IndexEntry>) -> anyhow::Result<()> {
+        let lock = fs_err::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.root.join(".lock"))?;
+        lock.file()
+            .lock()
+            .with_context(|| format!("cannot lock `{}`", self.root.display()))?;
+        let path = artifact.join(layout::INDEX);
+        let index = read_index(&path)?.with(entries);
+        anyhow::ensure!(
+            index.attestations.len() <= MOST_ENTRIES,
+            "`{}` is full: nobody reads more than {MOST_ENTRIES} entries",
+            path.display()
+        );
+        replace(&path, &index.to_text())
     }
 }
 
@@ -100,10 +119,11 @@ impl Store {
         let folder = artifact
             .join(layout::digest_folder(&about.file.sha256))
             .join(layout::PENDING);
-        fs_err::create_dir_all(&folder)?;
+        let directory = PendingDirectory::at(folder.clone());
+        // Whoever resumes meanwhile must not take a run for finished of which only a part is there.
+        let _lock = directory.lock().context("cannot lock what is kept")?;
         let run = free_name(&folder, about.finished)?;
         put(&folder.join(layout::report_name(&run)), about.report)?;
-        let directory = PendingDirectory::at(folder);
         let mut names = Vec::new();
         for statement in unsigned {
             let name = format!("{run}.{}", statement.kind.name());
@@ -157,8 +177,7 @@ impl Store {
             put(&beside, &text)?;
         }
         let file = layout::bundle_name(run, kind);
-        put(&folder.join(&file), &signed.text)?;
-        let index = artifact.join(layout::INDEX);
+        put_again(&folder.join(&file), signed)?;
         let entry = IndexEntry {
             path: format!("{below}/{file}"),
             artifact: published,
@@ -166,7 +185,7 @@ impl Store {
             signer: signer.as_str().to_owned(),
             sha256: signed.bundle.digest(),
         };
-        replace(&index, &read_index(&index)?.with([entry]).to_text())?;
+        self.list(artifact, vec![entry])?;
         directory.remove(name)?;
         let left = directory.names()?;
         if !left
@@ -226,6 +245,26 @@ fn put(path: &Path, text: &str) -> anyhow::Result<()> {
         .map_err(|error| error.error)
         .with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(())
+}
+
+/// Puts a bundle there, also where a run that was ended before it could list it has put one of the same statement.
+fn put_again(path: &Path, signed: &Signed) -> anyhow::Result<()> {
+    use std::io::Read as _;
+    let mut text = Vec::new();
+    match fs_err::File::open(path) {
+        Ok(file) => file
+            .take(LARGEST_BUNDLE as u64 + 1)
+            .read_to_end(&mut text)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return put(path, &signed.text),
+        Err(error) => return Err(error.into()),
+    };
+    let same = Bundle::parse(&text).is_ok_and(|there| there.has_statement_of(&signed.bundle));
+    anyhow::ensure!(
+        same,
+        "`{}` is there already, and of another statement",
+        path.display()
+    );
+    replace(path, &signed.text)
 }
 
 /// Puts a file in the place of what is there.
@@ -429,4 +468,81 @@ fn sign_and_file(
     };
     let paths = store.add(&run, &signed)?;
     Ok(kinds.zip(paths).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: &str = "2026-11-20T12:00:00Z";
+
+    fn target() -> Target {
+        let Ok(remint_model::Spec::Release {
+            ecosystem,
+            name,
+            version: Some(version),
+            file,
+        }) = "npm:server@1.0.0".parse()
+        else {
+            unreachable!("it is a release")
+        };
+        Target {
+            ecosystem,
+            name,
+            version,
+            file,
+        }
+    }
+
+    #[test]
+    fn two_who_sign_at_once_are_both_listed() {
+        const RUNS: usize = 12;
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::at(root.path().join("shelf"));
+        let file: FileName = "server-1.0.0.tgz".parse().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let key = SigningKey::generate().unwrap();
+                    let signer = SignerId::key(&key.public().id());
+                    let log = store.log(&signer);
+                    let signed = sign_with_key(&key, &[b"{}".to_vec()], &log).unwrap();
+                    for _ in 0..RUNS {
+                        let run = Run {
+                            target: &target(),
+                            file: &file,
+                            artifact: Sha256::of(b"a"),
+                            signer: &signer,
+                            time: TIME.parse().unwrap(),
+                            report: "{}",
+                        };
+                        let signed = [(StatementKind::Summary, signed[0].clone())];
+                        store.add(&run, &signed).unwrap();
+                    }
+                });
+            }
+        });
+        let folder = layout::artifact_folder(&target(), &file);
+        let index = store.root().join(folder).join(layout::INDEX);
+        assert_eq!(read_index(&index).unwrap().attestations.len(), 2 * RUNS);
+    }
+
+    #[test]
+    fn a_bundle_that_was_put_and_not_listed_is_put_again_and_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let key = SigningKey::generate().unwrap();
+        let log = LogDirectory::at(root.path().join("log"));
+        let sign = |payload: &[u8]| {
+            sign_with_key(&key, &[payload.to_vec()], &log)
+                .unwrap()
+                .remove(0)
+        };
+        let path = root.path().join("a.summary.sigstore.json");
+        let (first, again, other) = (sign(b"{}"), sign(b"{}"), sign(b"{ }"));
+        put_again(&path, &first).unwrap();
+        put_again(&path, &again).unwrap();
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), again.text);
+        put_again(&path, &other).unwrap_err();
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), again.text);
+    }
 }

@@ -3,13 +3,15 @@
 //! Nothing here makes an outcome better than the policy allows: what is absent, silent or unreadable is said, and then
 //! the file is rebuilt, or the question stays open where the user forbids that.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
-use remint_attest::layout::{self, INDEX, Index, LARGEST_INDEX};
+use remint_attest::layout::{self, INDEX, Index, IndexEntry, LARGEST_INDEX, SignerId};
 use remint_attest::trust::{Authentic, Decision, Policy, Saying, Verdict, decide};
 use remint_attest::{ArtifactDigests, Bundle, LARGEST_BUNDLE, StatementKind};
 use remint_fetch::{AttestationStore, FetchError};
 use remint_judge::{AttestedFailure, ResultEvidence};
-use remint_model::{Basis, Comparison, Erasure, InconclusiveReason};
+use remint_model::{Basis, Comparison, Erasure, InconclusiveReason, Sha256};
 
 use crate::build::chain;
 use crate::cli::{Rebuild, TrustOptions};
@@ -21,6 +23,9 @@ use crate::settings::Settings;
 
 /// The most bundles that are read about one file from one place.
 const MOST_BUNDLES: usize = 200;
+
+/// The most bytes that all bundles about one file may have together.
+const MOST_BYTES: usize = 64 << 20;
 
 /// Whose word is taken, and where it is looked for.
 #[derive(Debug)]
@@ -95,11 +100,10 @@ pub(crate) async fn consult(
         || overrides.source.is_some()
         || overrides.reference.is_some()
         || overrides.subdirectory.is_some();
-    if about_another_source && trust.rebuild == Rebuild::Auto {
-        return Consulted::Open(vec![
-            "no attestation was looked for: what you said of the source is another question"
-                .to_owned(),
-        ]);
+    if about_another_source {
+        let words =
+            "no attestation was looked for: what you said of the source is another question";
+        return unsettled(trust, words, Vec::new(), 0.0, &Gathered::default());
     }
     let stage = progress.begin("trust", "looking for attestations");
     let gathered = gather(case, trust).await;
@@ -195,6 +199,7 @@ fn unsettled(
 #[derive(Default)]
 struct Gathered {
     bundles: Vec<Bundle>,
+    bytes: usize,
     faults: Vec<String>,
     /// Whether a place did not answer: what is not found there may be there.
     silent: bool,
@@ -269,40 +274,62 @@ async fn gather_from(
         return Ok(());
     };
     let index = Index::parse(&text).map_err(Fault::Index)?;
-    let wanted = [StatementKind::Comparison, StatementKind::Summary];
-    let entries: Vec<_> = index
-        .attestations
-        .iter()
-        .filter(|entry| entry.artifact == case.artifact.sha256)
-        .filter(|entry| wanted.iter().any(|kind| kind.name() == entry.kind))
-        .filter(|entry| {
-            trust
-                .policy
-                .rebuilders
-                .iter()
-                .any(|rebuilder| rebuilder.signer.id().as_str() == entry.signer)
-        })
-        .collect();
-    // The newest are last.
-    for entry in entries.iter().rev().take(MOST_BUNDLES) {
+    let signers = trust.policy.rebuilders.iter();
+    let signers: Vec<SignerId> = signers.map(|rebuilder| rebuilder.signer.id()).collect();
+    let entries = newest_first(&index, &case.artifact.sha256, &signers);
+    let fault = |words: String| format!("attestations at {}: {words}", store.named());
+    if entries.len() > MOST_BUNDLES {
+        // Any of the others may be somebody's FAILED.
+        gathered.faults.push(fault(format!(
+            "{} are listed, and {MOST_BUNDLES} is the most that is read",
+            entries.len()
+        )));
+    }
+    for entry in entries.into_iter().take(MOST_BUNDLES) {
         let path = format!("{folder}/{}", entry.path);
-        let missing = || {
-            format!(
-                "attestations at {}: {path} is listed and not there",
-                store.named()
-            )
+        let Some(text) = store.read(&path, LARGEST_BUNDLE as u64).await? else {
+            let words = format!("{path} is listed and not there");
+            gathered.faults.push(fault(words));
+            continue;
         };
-        match store.read(&path, LARGEST_BUNDLE as u64).await? {
-            Some(text) => match Bundle::parse(&text) {
-                Ok(bundle) => gathered.bundles.push(bundle),
-                Err(refusal) => gathered
-                    .faults
-                    .push(format!("{path}: {}: {refusal}", refusal.reason)),
-            },
-            None => gathered.faults.push(missing()),
+        gathered.bytes = gathered.bytes.saturating_add(text.len());
+        if gathered.bytes > MOST_BYTES {
+            let words = format!("more than {MOST_BYTES} bytes, which is the most that is read");
+            gathered.faults.push(fault(words));
+            break;
+        }
+        if Sha256::of(&text) != entry.sha256 {
+            let words = format!("{path} is not the bundle that is listed");
+            gathered.faults.push(fault(words));
+            continue;
+        }
+        match Bundle::parse(&text) {
+            Ok(bundle) => gathered.bundles.push(bundle),
+            Err(refusal) => gathered
+                .faults
+                .push(format!("{path}: {}: {refusal}", refusal.reason)),
         }
     }
     Ok(())
+}
+
+/// The judgements of this file by these signers, the newest first, whoever signed them: a file's name begins with its
+/// time.
+fn newest_first<'a>(
+    index: &'a Index,
+    artifact: &Sha256,
+    signers: &[SignerId],
+) -> Vec<&'a IndexEntry> {
+    let wanted = [StatementKind::Comparison, StatementKind::Summary];
+    let mut entries: Vec<&IndexEntry> = index
+        .attestations
+        .iter()
+        .filter(|entry| entry.artifact == *artifact)
+        .filter(|entry| wanted.iter().any(|kind| kind.name() == entry.kind))
+        .filter(|entry| signers.iter().any(|signer| signer.as_str() == entry.signer))
+        .collect();
+    entries.sort_by_key(|entry| Reverse(entry.path.rsplit('/').next()));
+    entries
 }
 
 fn words(decision: &Decision, gathered: &Gathered) -> String {
@@ -370,4 +397,48 @@ fn comparison(decision: &Decision) -> Option<Comparison> {
     } else {
         Comparison::Equivalent { erased }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_first_is_the_newest_whoever_signed_it() {
+        let [often, once] = ["key-ffffffffffffffff", "key-0000000000000000"];
+        let artifact = Sha256::of(b"a");
+        let entry = |signer: &str, at: usize, kind: StatementKind| {
+            let run = format!("202611{:02}T{:02}0000Z", 1 + at / 24, at % 24);
+            IndexEntry {
+                path: format!(
+                    "0123456789abcdef/{signer}/{}",
+                    layout::bundle_name(&run, kind)
+                ),
+                artifact,
+                kind: kind.name().to_owned(),
+                signer: signer.to_owned(),
+                sha256: Sha256::of(b""),
+            }
+        };
+        let runs = (0..300).map(|at| entry(often, at, StatementKind::Summary));
+        let newest = entry(once, 301, StatementKind::Comparison);
+        let foreign = IndexEntry {
+            artifact: Sha256::of(b"b"),
+            ..entry(once, 302, StatementKind::Summary)
+        };
+        let index = Index::default().with(runs).with([
+            newest.clone(),
+            foreign,
+            entry(once, 303, StatementKind::Provenance),
+            entry("key-1111111111111111", 304, StatementKind::Summary),
+        ]);
+        let signers: Vec<SignerId> = [often, once]
+            .iter()
+            .map(|name| serde_json::from_value((*name).into()).unwrap())
+            .collect();
+        let chosen = newest_first(&index, &artifact, &signers);
+        assert_eq!(chosen.len(), 301);
+        assert_eq!(*chosen[0], newest);
+        assert_eq!(*chosen[1], entry(often, 299, StatementKind::Summary));
+    }
 }

@@ -10,11 +10,6 @@ use crate::failure::Usage;
 use crate::settings::Settings;
 use crate::terminal;
 
-/// What `remint trust update` fetched last.
-pub(crate) fn updated(settings: &Settings) -> PathBuf {
-    settings.user.cache.join("trusted_root.json")
-}
-
 /// The root that the user names, or what was fetched last, or the one that is part of this program.
 ///
 /// # Errors
@@ -23,12 +18,9 @@ pub(crate) fn for_identities(
     named: Option<&PathBuf>,
     settings: &Settings,
 ) -> anyhow::Result<TrustRoot> {
-    let updated = updated(settings);
-    let path = match named {
-        Some(path) => Some(path),
-        None if updated.is_file() => Some(&updated),
-        None => None,
-    };
+    // What `remint trust update` fetched last.
+    let updated = settings.trusted_root.as_ref();
+    let path = named.or_else(|| updated.filter(|path| path.is_file()));
     match path {
         Some(path) => fs_err::read_to_string(path)
             .map_err(anyhow::Error::from)

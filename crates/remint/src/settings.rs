@@ -93,6 +93,9 @@ pub(crate) struct Settings {
     pub(crate) interactive: bool,
     /// How the user's clients reach registries and git hosts, and where caches are.
     pub(crate) user: UserConfiguration,
+    /// Where the trusted root that was fetched last is kept; `None` without a home. Unlike a cache, no settings file of
+    /// the working directory can move it: whoever writes it says whose certificates count.
+    pub(crate) trusted_root: Option<PathBuf>,
     /// What a build may use.
     pub(crate) limits: BuildLimits,
     /// What a build step may reach.
@@ -156,6 +159,9 @@ impl Settings {
             Some(strategy) => read_file(&strategy.config_dir().join("remint/config.toml"))?,
             None => FileSettings::default(),
         };
+        let trusted_root = strategy
+            .as_ref()
+            .map(|strategy| strategy.data_dir().join("remint/trusted_root.json"));
         let variable = |name: &str| surroundings.variable(name);
         type Parse = fn(&str) -> Result<u64, String>;
         let read = |name: &str, local: &Option<String>, user: &Option<String>, parse: Parse| {
@@ -213,6 +219,7 @@ impl Settings {
                 cache: cache.join("v1"),
                 offline: global.offline || surroundings.switch("REMINT_OFFLINE"),
             },
+            trusted_root,
             limits: BuildLimits {
                 deadline: Duration::from_secs(minutes * 60),
                 memory: match build.and_then(|build| build.memory) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,8 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use remint_attest::keyless::{
-    Endpoints, IdentityToken, KeylessConfig, KeylessSigner, Pending, PendingDirectory, PendingLock,
-    PendingState, Progress as Step, ServiceAnswer, ServiceRequest, Services,
+    Endpoints, IdentityToken, KeylessConfig, KeylessSigner, Pending, PendingDirectory,
+    PendingError, PendingLock, PendingState, Progress as Step, ServiceAnswer, ServiceRequest,
+    Services,
 };
 use remint_attest::layout::SignerId;
 use remint_attest::log::LogDirectory;
@@ -159,6 +161,12 @@ impl Keyless {
                         statements.push(pending);
                         places.push((directory.clone(), name));
                     }
+                    Err(PendingError::File(error)) if error.kind() == ErrorKind::NotFound => {
+                        terminal::tell(&format!(
+                            "  signed    {} by another run",
+                            directory.path(&name).display()
+                        ));
+                    }
                     Err(error) => finished.unfinished.push(format!(
                         "`{}` cannot be read: {error}",
                         directory.path(&name).display()
@@ -202,7 +210,14 @@ impl Keyless {
         }
         for ((directory, name), answer) in places.iter().zip(answers) {
             match answer {
-                Ok(signed) => finished.signed.push(store.file(directory, name, &signed)?),
+                // One that cannot be filed must not keep the others from it.
+                Ok(signed) => match store.file(directory, name, &signed) {
+                    Ok(filed) => finished.signed.push(filed),
+                    Err(error) => finished.unfinished.push(format!(
+                        "`{}` is kept: {error:#}",
+                        directory.path(name).display()
+                    )),
+                },
                 Err(unfinished) => finished.unfinished.push(format!(
                     "`{}` is kept: {}",
                     directory.path(name).display(),

@@ -15,7 +15,7 @@ use super::pending::SignedStatement;
 use super::services::{LogVersion, Service, Services};
 use super::signer::KeylessSigner;
 use super::{Observer, wire};
-use crate::log::{LogFiles, Tiles};
+use crate::log::{LARGEST_TREE, LogFiles, Tiles};
 
 /// The most tiles that one proof is made of: a tree of any size has fewer levels of tiles, and two tiles at each.
 const MOST_TILES: usize = 32;
@@ -168,6 +168,13 @@ fn covering(index: u64, body: &[u8]) -> Result<(String, Checkpoint), String> {
             checkpoint.tree_size()
         ));
     }
+    // Nobody has checked a signature yet, and the arithmetic of trees has an end.
+    if checkpoint.tree_size() > LARGEST_TREE {
+        return Err(format!(
+            "its tree has {} entries, more than any log",
+            checkpoint.tree_size()
+        ));
+    }
     Ok((text.to_owned(), checkpoint))
 }
 
@@ -199,6 +206,19 @@ fn held<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checkpoint_that_claims_more_than_any_log_has_is_no_answer() {
+        let root = sigstore_types::PayloadBytes::from_bytes(&[7; 32]).to_base64();
+        let covers = |size: u64| {
+            let text = format!("log.example\n{size}\n{root}\n\n\u{2014} log.example AAAAAAA=\n");
+            covering(5, text.as_bytes())
+        };
+        assert!(covers(6).is_ok() && covers(LARGEST_TREE).is_ok());
+        for size in [5, LARGEST_TREE + 1, i64::MAX as u64, u64::MAX] {
+            covers(size).unwrap_err();
+        }
+    }
 
     #[test]
     fn a_log_says_where_an_entry_is_in_its_own_words() {

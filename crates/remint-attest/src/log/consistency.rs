@@ -12,6 +12,9 @@ use crate::key::LogKey;
 /// The largest checkpoint that is read, in bytes.
 const LARGEST_CHECKPOINT: usize = 16 << 10;
 
+/// The most entries that a log is believed to have: the arithmetic of trees ends not far above, and no log comes near.
+pub(crate) const LARGEST_TREE: u64 = 1 << 48;
+
 /// How a log stands to an earlier checkpoint of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogRelation {
@@ -55,6 +58,12 @@ pub(crate) fn open(text: &[u8], key: &LogKey) -> Result<Checkpoint, LogError> {
         return Err(foreign(format!(
             "it is of `{}`",
             checkpoint.origin().escape_debug()
+        )));
+    }
+    if checkpoint.size() > LARGEST_TREE {
+        return Err(LogError::Damaged(format!(
+            "its checkpoint claims {} entries",
+            checkpoint.size()
         )));
     }
     Ok(checkpoint)
@@ -131,4 +140,53 @@ fn relate(
     )
     .map_err(|_| LogError::Diverged(LogRelation::Forked))?;
     Ok(LogRelation::Continued)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::key::SigningKey;
+    use crate::log::{CHECKPOINT, sign_checkpoint, verify_log};
+
+    /// A log of which nothing but the checkpoint is there.
+    struct CheckpointAlone(Vec<u8>);
+
+    impl LogFiles for CheckpointAlone {
+        fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+            Ok((path == CHECKPOINT).then(|| self.0.clone()))
+        }
+
+        fn write(&self, _path: &str, _bytes: &[u8]) -> io::Result<()> {
+            Err(io::Error::other("nothing is written here"))
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_that_claims_more_than_any_log_has_is_refused() {
+        let key = SigningKey::generate().unwrap();
+        let signed = |size| {
+            sign_checkpoint(&key, size, tlog_tiles::EMPTY_HASH)
+                .unwrap()
+                .into_bytes()
+        };
+        let earlier = signed(5);
+        for size in [
+            LARGEST_TREE,
+            LARGEST_TREE + 1,
+            1 << 56,
+            (1 << 63) + 1,
+            u64::MAX - 1,
+            u64::MAX,
+        ] {
+            let files = CheckpointAlone(signed(size));
+            let log = verify_log(&files, key.log()).unwrap_err();
+            let relation = verify_consistency(&files, key.log(), &earlier).unwrap_err();
+            for error in [log, relation] {
+                let refused = error.to_string().contains("its checkpoint claims");
+                assert_eq!(refused, size > LARGEST_TREE, "{size} {error}");
+            }
+        }
+    }
 }

@@ -14,6 +14,7 @@ use tlog_tiles::{
     stored_hash_index, stored_hashes, tree_hash,
 };
 
+pub(crate) use consistency::LARGEST_TREE;
 pub use consistency::{LogRelation, verify_checkpoints, verify_consistency};
 pub(crate) use files::write_whole;
 pub use files::{LogDirectory, LogLock};

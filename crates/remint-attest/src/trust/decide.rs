@@ -3,7 +3,7 @@
 //! A statement counts when it is authentic and its signer is in the policy, inside their scope, neither expired nor
 //! revoked. A FAILED that counts vetoes any number of PASSED.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use remint_model::{Spec, Target};
@@ -22,6 +22,9 @@ use crate::verify::{TimeEvidence, Verified};
 
 /// How far two honest clocks may be apart.
 const CLOCKS: SignedDuration = SignedDuration::from_hours(1);
+
+/// What the names of remint's rules begin with, whatever their version.
+const JUDGEMENT_POLICIES: &str = "urn:x-remint:policy:judgement:";
 
 /// What attestations about a file amount to under a policy.
 #[derive(Debug, Clone)]
@@ -105,21 +108,16 @@ pub fn decide(
     let failed = counted
         .iter()
         .any(|statement: &Authentic| matches!(statement.saying, Saying::Failed(_)));
-    let operators: BTreeSet<&str> = counted
-        .iter()
-        .filter(|statement| matches!(statement.saying, Saying::Passed { .. }))
-        .map(|statement| &*statement.operator)
-        .collect();
+    let operators = most_operators(&counted);
     let verdict = if failed {
         Verdict::Failed
-    } else if operators.len() >= policy.threshold {
+    } else if operators >= policy.threshold {
         Verdict::Passed
-    } else if !operators.is_empty() {
+    } else if operators > 0 {
         Verdict::Refused(Refusal::new(
             RefusalReason::ThresholdNotMet,
             format!(
-                "{} of {} independent operators found that it is what its source builds",
-                operators.len(),
+                "{operators} of {} independent operators found that it is what its source builds",
                 policy.threshold
             ),
         ))
@@ -137,6 +135,47 @@ pub fn decide(
         verdict,
         counted,
         refused,
+    }
+}
+
+/// How many independent operators say the same: that the file is what the source of one release builds.
+fn most_operators(counted: &[Authentic]) -> usize {
+    let mut agreed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for statement in counted {
+        if let (Saying::Passed { .. }, Some(release)) = (
+            &statement.saying,
+            statement.release.as_deref().and_then(release_of),
+        ) {
+            let one = format!(
+                "{} {} {}",
+                release.ecosystem.name(),
+                release.name,
+                release.version
+            );
+            // Spelling makes nobody independent of himself.
+            let words: Vec<&str> = statement.operator.split_whitespace().collect();
+            let operators = agreed.entry(one).or_default();
+            operators.insert(words.join(" ").to_lowercase());
+        }
+    }
+    agreed.values().map(BTreeSet::len).max().unwrap_or_default()
+}
+
+/// The release that a statement names.
+fn release_of(text: &str) -> Option<Target> {
+    match text.parse() {
+        Ok(Spec::Release {
+            ecosystem,
+            name,
+            version: Some(version),
+            file,
+        }) => Some(Target {
+            ecosystem,
+            name,
+            version,
+            file,
+        }),
+        Ok(Spec::Release { version: None, .. } | Spec::File(_)) | Err(_) => None,
     }
 }
 
@@ -312,7 +351,8 @@ fn read_comparison(verified: &Verified, comparison: &ComparisonV0_1) -> Result<R
         ComparisonResult::Warned => {
             !comparison.warned_tests.is_empty() && comparison.failed_tests.is_empty()
         }
-        ComparisonResult::Failed => !comparison.failed_tests.is_empty(),
+        // A failure that says little is one all the same.
+        ComparisonResult::Failed => true,
     };
     if !consistent {
         return Err(malformed("the comparison contradicts itself"));
@@ -344,7 +384,7 @@ fn read_comparison(verified: &Verified, comparison: &ComparisonV0_1) -> Result<R
     Ok(Read {
         kind: StatementKind::Comparison,
         release: release.resource.uri.clone(),
-        stated: moment(&notes.finished_on)?,
+        stated: moment_of(&saying, &notes.finished_on)?,
         isolation: Some(notes.isolation.clone()),
         saying,
     })
@@ -353,7 +393,12 @@ fn read_comparison(verified: &Verified, comparison: &ComparisonV0_1) -> Result<R
 fn read_summary(summary: &SummaryV1) -> Result<Read, Refusal> {
     let malformed = |detail: &str| Refusal::new(RefusalReason::StatementMalformed, detail);
     let policy = JudgementPolicy::descriptor();
-    if summary.policy.uri != policy.uri || summary.policy.digest != policy.digest {
+    let failed = summary.verification_result == VerificationResult::Failed;
+    let named = summary.policy.uri.as_deref().unwrap_or_default();
+    // Rules of another version may pass what these would not; whoever fails it by them has found something.
+    let failed_by_our_rules = failed && named.starts_with(JUDGEMENT_POLICIES);
+    let understood = summary.policy.uri == policy.uri && summary.policy.digest == policy.digest;
+    if !understood && !failed_by_our_rules {
         return Err(Refusal::new(
             RefusalReason::PredicateUnexpected,
             format!(
@@ -383,7 +428,7 @@ fn read_summary(summary: &SummaryV1) -> Result<Read, Refusal> {
     Ok(Read {
         kind: StatementKind::Summary,
         release: Some(summary.resource_uri.clone()),
-        stated: moment(&summary.time_verified)?,
+        stated: moment_of(&saying, &summary.time_verified)?,
         isolation: summary.isolation.clone(),
         saying,
     })
@@ -411,21 +456,7 @@ fn check_release(
             format!("`{}` is no release", printable(release)),
         )
     };
-    let Ok(Spec::Release {
-        ecosystem,
-        name,
-        version: Some(version),
-        file,
-    }) = release.parse()
-    else {
-        return Err(malformed());
-    };
-    let stated = Target {
-        ecosystem,
-        name,
-        version,
-        file,
-    };
+    let stated = release_of(release).ok_or_else(malformed)?;
     if let Some(expect) = expect {
         let files_differ = match (&expect.file, &stated.file) {
             (Some(expected), Some(stated)) => expected != stated,
@@ -550,6 +581,14 @@ fn check_strength(policy: &Policy, read: &Read, erasures: &[String]) -> Result<(
                 named.join(", ")
             ),
         ))
+    }
+}
+
+/// When a statement says that it was made. A failure is one whenever it was found.
+fn moment_of(saying: &Saying, text: &str) -> Result<Option<Timestamp>, Refusal> {
+    match saying {
+        Saying::Failed(_) => Ok(moment(text).unwrap_or_default()),
+        Saying::Passed { .. } | Saying::Nothing(_) => moment(text),
     }
 }
 

@@ -76,6 +76,16 @@ impl Signer {
     }
 }
 
+impl Signer {
+    /// Whether what one signs, the other could have signed: a key stays the same key with another log.
+    fn is_also(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Key(one, _), Self::Key(other, _)) => one == other,
+            (one, other) => one == other,
+        }
+    }
+}
+
 impl fmt::Display for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -268,7 +278,7 @@ impl Policy {
             let rebuilder = rebuilder(wire, root, &mut shared)?;
             if rebuilders
                 .iter()
-                .any(|other| other.signer == rebuilder.signer)
+                .any(|other| other.signer.is_also(&rebuilder.signer))
             {
                 return Err(PolicyError::Rebuilder {
                     name: rebuilder.name,
@@ -317,7 +327,9 @@ fn rebuilder(
     root: &RootSource<'_>,
     shared: &mut Option<Arc<TrustRoot>>,
 ) -> Result<Rebuilder, PolicyError> {
-    let name: String = wire.name.chars().filter(|c| !c.is_control()).collect();
+    let clean = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).collect() };
+    let name = clean(&wire.name);
+    let operator = wire.operator.as_deref().map_or_else(|| name.clone(), clean);
     let wrong = |reason: String| PolicyError::Rebuilder {
         name: name.clone(),
         reason,
@@ -325,6 +337,11 @@ fn rebuilder(
     let key_error = |error: KeyError| wrong(error.to_string());
     if name.trim().is_empty() {
         return Err(wrong("it has no `name`".to_owned()));
+    }
+    if operator.trim().is_empty() {
+        return Err(wrong(
+            "`operator` is empty: independence is counted by it".to_owned(),
+        ));
     }
     if wire.scope.is_empty() {
         return Err(wrong(
@@ -364,7 +381,7 @@ fn rebuilder(
         }
     };
     Ok(Rebuilder {
-        operator: wire.operator.unwrap_or_else(|| name.clone()),
+        operator,
         not_after: wire
             .not_after
             .map(|time| moment(&time))
@@ -496,6 +513,7 @@ mod tests {
             (with_key(""), "scope"),
             (with_key("scope = []"), "scope"),
             (with_key("scope = ['npm:a']"), "purl pattern"),
+            (with_key("scope = ['pkg:*']\noperator = ' '"), "operator"),
             (with_key("scope = ['pkg:*']\nissuer = 'i'"), "either"),
             (
                 with_key("scope = ['pkg:*']\nnot_after = 2027-01-01T00:00:00"),
@@ -518,6 +536,20 @@ mod tests {
         let once = with_key("scope = ['pkg:*']");
         let (_, entry) = once.split_once('\n').unwrap();
         let error = parse(&format!("{once}\n{entry}")).unwrap_err();
+        assert!(error.contains("listed twice"), "{error}");
+        // Nor with another log.
+        let log = format!("log_key = '{}'", SigningKey::generate().unwrap().log());
+        let moved: Vec<&str> = entry
+            .lines()
+            .map(|line| {
+                if line.starts_with("log_key") {
+                    &*log
+                } else {
+                    line
+                }
+            })
+            .collect();
+        let error = parse(&format!("{once}\n{}", moved.join("\n"))).unwrap_err();
         assert!(error.contains("listed twice"), "{error}");
     }
 }

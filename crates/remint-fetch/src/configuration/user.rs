@@ -1,10 +1,11 @@
 //! What the user's environment says, handed in by the program: this crate reads no environment of its own.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// How the user's own clients reach registries and git hosts, and where remint keeps what it fetched.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct UserConfiguration {
     /// The user's home.
     pub home: Option<PathBuf>,
@@ -16,6 +17,18 @@ pub struct UserConfiguration {
     pub cache: PathBuf,
     /// Whether to answer from caches alone.
     pub offline: bool,
+}
+
+impl fmt::Debug for UserConfiguration {
+    /// Without the environment: it holds tokens and passphrases.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserConfiguration")
+            .field("home", &self.home)
+            .field("directory", &self.directory)
+            .field("cache", &self.cache)
+            .field("offline", &self.offline)
+            .finish_non_exhaustive()
+    }
 }
 
 impl UserConfiguration {
@@ -50,5 +63,23 @@ impl UserConfiguration {
             Some(directory) => Some(PathBuf::from(directory)),
             None => self.home.as_ref().map(|home| home.join(".config")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_holds_no_variable() {
+        let user = UserConfiguration {
+            home: None,
+            directory: PathBuf::new(),
+            variables: BTreeMap::from([("REMINT_KEY_PASSWORD".to_owned(), "secret".to_owned())]),
+            cache: PathBuf::new(),
+            offline: false,
+        };
+        let shown = format!("{user:?}");
+        assert!(!shown.contains("secret"), "{shown}");
     }
 }

@@ -88,7 +88,14 @@ async fn update(settings: &Settings) -> anyhow::Result<Exit> {
     };
     // What cannot be used must not take the place of what can.
     TrustRoot::parse(&material.trusted_root)?;
-    delivery::put(&material.trusted_root, &roots::updated(settings))?;
+    let place = settings
+        .trusted_root
+        .as_ref()
+        .context("cannot tell where the trusted root belongs: set HOME")?;
+    if let Some(folder) = place.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    delivery::put(&material.trusted_root, place)?;
     terminal::tell("the trusted root of the public-good instance is up to date");
     Ok(Exit::Verified)
 }
