@@ -190,7 +190,9 @@ fn whose_certificates_count_is_not_for_the_working_directory_to_say() {
         "trust.toml",
     ]);
     let output = program.output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.contains("`cache-dir`"), "{words}");
 }
 
 #[test]
@@ -223,6 +225,20 @@ fn what_services_do_not_finish_is_kept_and_resumed() {
 
     let output = job.attest(&["--resume"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+
+    // What was not signed at all may be anybody's: it is signed when the user says so.
+    job.services
+        .always("certificate-authority", Fault::Status(503, None));
+    let output = job.rebuild();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert_eq!(job.pending(), 3);
+    job.services.honest();
+    let output = job.attest(&["--resume"]);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert_eq!(job.pending(), 3);
+    let output = job.attest(&["--resume", "--sign-kept"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(job.pending(), 0);
 
     for wrong in [
         vec!["attest", SPEC],

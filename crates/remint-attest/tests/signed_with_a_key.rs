@@ -108,6 +108,16 @@ fn a_log_that_grew_continues_and_one_that_was_rewritten_does_not() {
 }
 
 #[test]
+fn a_log_without_its_checkpoint_does_not_begin_anew() {
+    let key = SigningKey::generate().unwrap();
+    let files = Memory::default();
+    sign(&key, &files, "first");
+    files.0.borrow_mut().remove(CHECKPOINT);
+    let error = sign_with_key(&key, &[payload(FILE, "more")], &files).unwrap_err();
+    assert!(error.to_string().contains("no checkpoint"), "{error}");
+}
+
+#[test]
 fn a_damaged_log_takes_no_more_entries() {
     let key = SigningKey::generate().unwrap();
     let files = Memory::default();

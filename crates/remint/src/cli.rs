@@ -278,6 +278,10 @@ pub(crate) struct Attest {
     #[arg(long, conflicts_with_all = ["specs", "key"], help_heading = "Signing")]
     pub(crate) resume: bool,
 
+    /// With --resume, also sign what was not signed at all yet: whoever can write below --output has it signed
+    #[arg(long, requires = "resume", help_heading = "Signing")]
+    pub(crate) sign_kept: bool,
+
     #[command(flatten)]
     pub(crate) signing: SigningOptions,
 

@@ -154,6 +154,13 @@ impl Settings {
         report: Option<&ReportOptions>,
     ) -> anyhow::Result<Self> {
         let local = read_file(&surroundings.directory.join("remint.toml"))?;
+        // Tools and clones in a cache are believed: a checkout must not bring its own.
+        if local.cache_dir.is_some() {
+            bail!(
+                "`cache-dir` in the working directory's `remint.toml` is refused, because whoever wrote that file would \
+                 choose what is believed; set it in your own settings, or pass --cache-dir"
+            );
+        }
         let strategy = etcetera::choose_base_strategy().ok();
         let user = match &strategy {
             Some(strategy) => read_file(&strategy.config_dir().join("remint/config.toml"))?,
@@ -184,7 +191,6 @@ impl Settings {
             .cache_dir
             .clone()
             .or_else(|| variable("REMINT_CACHE_DIR").map(PathBuf::from))
-            .or(local.cache_dir)
             .or(user.cache_dir)
             .or_else(|| strategy.map(|strategy| strategy.cache_dir().join("remint")))
             .context("cannot tell where caches belong: set HOME, or pass --cache-dir")?;

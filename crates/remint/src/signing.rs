@@ -112,11 +112,19 @@ impl Signing {
 
     /// Has services sign what is kept, and files the bundles. What they do not finish stays kept.
     ///
+    /// What was not signed at all yet is signed only with `unsigned_too`: a store is often a place where others can
+    /// write, and what they put there must not get this job's signature.
+    ///
     /// # Errors
     /// What is kept cannot be read or written.
-    pub(crate) async fn finish(&self, store: &Store, kept: Vec<Kept>) -> anyhow::Result<Finished> {
+    pub(crate) async fn finish(
+        &self,
+        store: &Store,
+        kept: Vec<Kept>,
+        unsigned_too: bool,
+    ) -> anyhow::Result<Finished> {
         match &self.keyless {
-            Some(keyless) => keyless.finish(store, kept).await,
+            Some(keyless) => keyless.finish(store, kept, unsigned_too).await,
             None => Ok(Finished::default()),
         }
     }
@@ -146,7 +154,12 @@ pub(crate) struct Finished {
 }
 
 impl Keyless {
-    async fn finish(&self, store: &Store, kept: Vec<Kept>) -> anyhow::Result<Finished> {
+    async fn finish(
+        &self,
+        store: &Store,
+        kept: Vec<Kept>,
+        unsigned_too: bool,
+    ) -> anyhow::Result<Finished> {
         let mut finished = Finished::default();
         let mut places: Vec<(PendingDirectory, String)> = Vec::new();
         let mut statements: Vec<Pending> = Vec::new();
@@ -157,6 +170,12 @@ impl Keyless {
             }
             for name in names {
                 match directory.read(&name) {
+                    Ok(pending) if pending.state() == PendingState::Unsigned && !unsigned_too => {
+                        finished.unfinished.push(format!(
+                            "`{}` was never signed; `--sign-kept` signs it, where nobody else can write",
+                            directory.path(&name).display()
+                        ));
+                    }
                     Ok(pending) => {
                         statements.push(pending);
                         places.push((directory.clone(), name));

@@ -101,6 +101,9 @@ pub(crate) fn append(
     records: &[Vec<u8>],
 ) -> Result<Vec<Inclusion>, LogError> {
     let before = head(files, key.log())?;
+    if before.is_none() {
+        refuse_without_checkpoint(files)?;
+    }
     let (size, hash) = before.as_ref().map_or((0, tlog_tiles::EMPTY_HASH), |head| {
         (head.size(), *head.hash())
     });
@@ -154,6 +157,19 @@ pub(crate) fn append(
     }
     write(files, CHECKPOINT, checkpoint.as_bytes())?;
     Ok(proofs)
+}
+
+/// A log whose checkpoint is gone must not begin anew: that would be another log under the same name.
+fn refuse_without_checkpoint(files: &dyn LogFiles) -> Result<(), LogError> {
+    for width in 1..=TILE_WIDTH {
+        let path = entries_path(0, width);
+        if read(files, &path)?.is_some() {
+            return Err(LogError::Damaged(format!(
+                "there is {path}, and no checkpoint"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The tree head that the log's checkpoint states, checked; `None` where the log is empty.

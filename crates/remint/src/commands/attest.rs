@@ -25,7 +25,9 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
     let store = Store::at(arguments.output.clone());
     if arguments.resume {
         let signing = Signing::resolve(&arguments.signing, true, &store, &settings)?;
-        let finished = signing.finish(&store, all_kept(&store)?).await?;
+        let finished = signing
+            .finish(&store, all_kept(&store)?, arguments.sign_kept)
+            .await?;
         let exit = tell(&finished);
         if finished.signed.is_empty() && finished.unfinished.is_empty() {
             terminal::tell(&format!(
@@ -89,7 +91,7 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
         return Ok(exit);
     }
     let finished = tokio::select! {
-        finished = signing.finish(&store, kept.take()) => finished,
+        finished = signing.finish(&store, kept.take(), true) => finished,
         () = interrupt::cancelled_and_settled(&cancel) => {
             terminal::tell("interrupted; what is not signed yet is kept for `remint attest --resume`");
             return Ok(Exit::Interrupted);

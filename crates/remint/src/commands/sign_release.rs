@@ -224,7 +224,7 @@ impl Release<'_> {
                 match shelved {
                     Shelved::Signed(bundles) => bundles,
                     Shelved::Kept(kept) => {
-                        let finished = signing.finish(store, vec![kept]).await?;
+                        let finished = signing.finish(store, vec![kept], true).await?;
                         anyhow::ensure!(
                             finished.unfinished.is_empty(),
                             "the release is sound, and not signed yet: {}; `remint attest --resume --output {}` goes on",
