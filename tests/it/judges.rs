@@ -170,3 +170,29 @@ pub(crate) fn ask_cosign(
         .output()
         .unwrap()
 }
+
+/// What `in-toto-verify` says in a directory with the files that are to be verified.
+pub(crate) fn in_toto_verifies(
+    layout: &Path,
+    owner: &Path,
+    links: &Path,
+    at_hand: &Path,
+) -> Result<(), String> {
+    // As its console script does: run as a module, it does nothing and succeeds.
+    let main = "from in_toto.in_toto_verify import main; main()";
+    let output = Command::new("python3")
+        .args(["-c", main, "--layout"])
+        .arg(layout)
+        .arg("--verification-keys")
+        .arg(owner)
+        .arg("--link-dir")
+        .arg(links)
+        .current_dir(at_hand)
+        .env("PYTHONPATH", python())
+        .output()
+        .unwrap();
+    match output.status.code() {
+        Some(0) => Ok(()),
+        _ => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}

@@ -16,6 +16,7 @@ mod elsewhere;
 mod full_disk;
 #[cfg(target_os = "linux")]
 mod interrupted;
+mod intoto;
 mod judges;
 mod keyless;
 mod lookup;

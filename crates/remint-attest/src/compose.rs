@@ -366,6 +366,6 @@ fn word(value: &impl serde::Serialize) -> String {
     }
 }
 
-fn rfc3339(time: Timestamp) -> String {
+pub(crate) fn rfc3339(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -7,6 +7,7 @@ mod bundle;
 mod compose;
 pub mod conformance;
 mod digests;
+pub mod intoto;
 mod key;
 pub mod keyless;
 pub mod layout;

@@ -9,8 +9,8 @@ use remint_attest::keyless::{Pending, PendingDirectory};
 use remint_attest::layout::{self, Index, IndexEntry, LARGEST_INDEX, MOST_ENTRIES, SignerId};
 use remint_attest::log::LogDirectory;
 use remint_attest::{
-    Bundle, Judged, LARGEST_BUNDLE, Signed, SigningKey, StatementKind, Unsigned, public_address,
-    sign_with_key, statements,
+    Bundle, Judged, LARGEST_BUNDLE, Signed, SigningKey, StatementKind, Unsigned, intoto,
+    public_address, sign_with_key, statements,
 };
 use remint_judge::ResultEvidence;
 use remint_model::{Artifact, FileName, Published, Sha256, Target};
@@ -35,6 +35,21 @@ pub(crate) struct Run<'a> {
     pub(crate) report: &'a str,
 }
 
+/// A link of in-toto, as it is written down.
+pub(crate) struct LinkFile {
+    /// What verifiers look for.
+    name: String,
+    text: String,
+}
+
+/// What was signed, and where it lies.
+#[derive(Debug)]
+pub(crate) struct Filed {
+    pub(crate) bundles: Vec<(StatementKind, PathBuf)>,
+    /// in-toto's link, where there is one.
+    pub(crate) link: Option<PathBuf>,
+}
+
 impl Store {
     /// The directory at this path, whether or not it is there yet.
     pub(crate) const fn at(root: PathBuf) -> Self {
@@ -46,7 +61,8 @@ impl Store {
         LogDirectory::at(self.root.join(layout::log_folder(signer)))
     }
 
-    /// Adds a run's bundles, its report, and their lines in the index; returns the bundles' paths.
+    /// Adds a run's bundles, its report, and their lines in the index, and its link, which is found by its name; returns
+    /// where they lie.
     ///
     /// # Errors
     /// The disk is full, or somebody else's file is in the way. What was there is as it was.
@@ -54,7 +70,8 @@ impl Store {
         &self,
         run: &Run<'_>,
         signed: &[(StatementKind, Signed)],
-    ) -> anyhow::Result<Vec<PathBuf>> {
+        link: Option<&LinkFile>,
+    ) -> anyhow::Result<Filed> {
         let artifact = self
             .root
             .join(layout::artifact_folder(run.target, run.file));
@@ -63,7 +80,7 @@ impl Store {
         fs_err::create_dir_all(&folder)?;
         let name = free_name(&folder, run.time)?;
         put(&folder.join(layout::report_name(&name)), run.report)?;
-        let mut paths = Vec::new();
+        let mut bundles = Vec::new();
         let mut entries = Vec::new();
         for (kind, signed) in signed {
             let file = layout::bundle_name(&name, *kind);
@@ -75,10 +92,22 @@ impl Store {
                 signer: run.signer.as_str().to_owned(),
                 sha256: signed.bundle.digest(),
             });
-            paths.push(folder.join(file));
+            bundles.push((*kind, folder.join(file)));
         }
+        let link = link
+            .map(|link| {
+                // Verifiers look for this one name. The first to have it keeps it: a later run found the same.
+                let first = folder.join(&link.name);
+                let path = if first.exists() {
+                    folder.join(format!("{name}.{}", link.name))
+                } else {
+                    first
+                };
+                put(&path, &link.text).map(|()| path)
+            })
+            .transpose()?;
         self.list(&artifact, entries)?;
-        Ok(paths)
+        Ok(Filed { bundles, link })
     }
 
     /// Adds lines to the index in an artifact's folder. Whoever signs with another key may do so at the same time.
@@ -337,14 +366,14 @@ impl Private {
     }
 }
 
-/// The statements about a target, or why there can be none: nothing was fetched that they could be about.
-pub(crate) fn unsigned(
+/// What there is to sign about a target; `None` where nothing was fetched that it could be about.
+fn unsigned(
     report: &TargetReport,
     private: &Private,
     text: &str,
     started: Timestamp,
     finished: Timestamp,
-) -> Option<Vec<Unsigned>> {
+) -> Option<ToSign> {
     let evidence = report.evidence.as_ref();
     let mut judgement = report.judgement.clone();
     judgement.detail = judgement.detail.map(|detail| private.hide(&detail));
@@ -365,7 +394,17 @@ pub(crate) fn unsigned(
         started,
         finished,
     };
-    Some(statements(&judged))
+    Some(ToSign {
+        statements: statements(&judged),
+        link: intoto::link(&judged),
+    })
+}
+
+/// What there is to sign.
+struct ToSign {
+    statements: Vec<Unsigned>,
+    /// The payload of in-toto's link, where there can be one.
+    link: Option<Vec<u8>>,
 }
 
 /// Signs a target's statements and files them, or keeps them until they can be; `None` where there is no file that they
@@ -393,8 +432,9 @@ pub(crate) fn sign(
         file,
         finished,
         report: &text,
+        link: unsigned.link.as_deref(),
     };
-    shelf.put(&about, &unsigned).map(Some)
+    shelf.put(&about, &unsigned.statements).map(Some)
 }
 
 /// Where bundles go, and what signs them.
@@ -417,7 +457,7 @@ pub(crate) enum With {
 #[derive(Debug)]
 pub(crate) enum Shelved {
     /// They are signed and lie here.
-    Signed(Vec<(StatementKind, PathBuf)>),
+    Signed(Filed),
     /// They are kept.
     Kept(Kept),
 }
@@ -444,6 +484,8 @@ pub(crate) struct About<'a> {
     pub(crate) finished: Timestamp,
     /// The JSON report that they refer to.
     pub(crate) report: &'a str,
+    /// The payload of in-toto's link, which only a key signs.
+    pub(crate) link: Option<&'a [u8]>,
 }
 
 fn sign_and_file(
@@ -452,12 +494,25 @@ fn sign_and_file(
     log: &LogDirectory,
     about: &About<'_>,
     unsigned: &[Unsigned],
-) -> anyhow::Result<Vec<(StatementKind, PathBuf)>> {
+) -> anyhow::Result<Filed> {
     let _lock = log.lock().context("cannot lock the log")?;
-    let payloads: Vec<Vec<u8>> = unsigned.iter().map(|one| one.payload.clone()).collect();
-    let signed = sign_with_key(key, &payloads, log)?;
+    let payloads: Vec<Vec<u8>> = unsigned
+        .iter()
+        .map(|one| one.payload.clone())
+        .chain(about.link.map(<[u8]>::to_vec))
+        .collect();
+    let mut signed = sign_with_key(key, &payloads, log)?.into_iter();
     let kinds = unsigned.iter().map(|one| one.kind);
-    let signed: Vec<(StatementKind, Signed)> = kinds.clone().zip(signed).collect();
+    let bundles: Vec<(StatementKind, Signed)> = kinds.zip(signed.by_ref()).collect();
+    let link = signed
+        .next()
+        .map(|link| {
+            anyhow::Ok(LinkFile {
+                name: intoto::link_name(key.public()),
+                text: intoto::link_file(key.public(), &link)?,
+            })
+        })
+        .transpose()?;
     let run = Run {
         target: about.target,
         file: &about.file.name,
@@ -466,8 +521,7 @@ fn sign_and_file(
         time: about.finished,
         report: about.report,
     };
-    let paths = store.add(&run, &signed)?;
-    Ok(kinds.zip(paths).collect())
+    store.add(&run, &bundles, link.as_ref())
 }
 
 #[cfg(test)]
@@ -517,7 +571,7 @@ mod tests {
                             report: "{}",
                         };
                         let signed = [(StatementKind::Summary, signed[0].clone())];
-                        store.add(&run, &signed).unwrap();
+                        store.add(&run, &signed, None).unwrap();
                     }
                 });
             }

@@ -504,6 +504,55 @@ pub(crate) enum TrustAction {
         #[arg(long, value_enum, value_name = "FORMAT")]
         format: Option<PlainFormat>,
     },
+    /// Write a policy as others' tools read it
+    ///
+    /// With --in-toto: a layout, signed by its owner, for `in-toto-verify` and the links beside attestations. What a layout cannot say is told.
+    ///
+    /// Example:
+    ///   remint trust export trust.toml --in-toto --key owner.key --output root.layout
+    #[command(verbatim_doc_comment)]
+    Export(TrustExport),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustExport {
+    /// The policy
+    #[arg(value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+
+    /// As a layout of in-toto
+    #[arg(long, required = true)]
+    pub(crate) in_toto: bool,
+
+    /// The owner's private key: a file, `-` for standard input, or `env:NAME`
+    #[arg(long, value_name = "FILE|-|env:NAME")]
+    pub(crate) key: String,
+
+    /// Until when it holds, as a date or a moment with its offset; without this for a year, or until the first
+    /// rebuilder's `not_after`
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub(crate) expires: Option<jiff::Timestamp>,
+
+    /// Write the layout to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// A date, which begins at midnight UTC, or a moment with its offset.
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    let midnight = text
+        .parse::<jiff::civil::Date>()
+        .ok()
+        .filter(|date| date.to_string() == text)
+        .and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC).ok())
+        .map(|zoned| zoned.timestamp());
+    match midnight {
+        Some(midnight) => Ok(midnight),
+        None => text.parse().map_err(|_| {
+            "expected a date such as 2027-06-30, or a moment such as 2027-06-30T12:00:00Z"
+                .to_owned()
+        }),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use remint_attest::StatementKind;
+use remint_model::{Content, Outcome};
 
 use super::verify_build::{judge_all, question};
-use crate::attestations::{Kept, Private, Shelf, Shelved, Store, With, sign};
+use crate::attestations::{Filed, Kept, Private, Shelf, Shelved, Store, With, sign};
 use crate::build::Builder;
 use crate::cli::Attest;
 use crate::exit::Exit;
@@ -62,7 +63,7 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
         let finished = jiff::SignedDuration::try_from(clock.elapsed())
             .map_or(started, |elapsed| started + elapsed);
         match sign(&shelf, report, &private, started, finished) {
-            Ok(Some(Shelved::Signed(paths))) => tell_signed(&paths),
+            Ok(Some(Shelved::Signed(filed))) => tell_filed(&filed, report),
             Ok(Some(Shelved::Kept(one))) => kept.borrow_mut().push(one),
             Ok(None) => terminal::tell(&format!(
                 "  unsigned  {}: there is no file that a statement could be about",
@@ -127,6 +128,24 @@ fn check_room(arguments: &Attest, signing: &Signing) -> anyhow::Result<()> {
         With::Services => fs_err::create_dir_all(&arguments.output).with_context(unusable)?,
     }
     Ok(())
+}
+
+/// Tells what a key signed, and why in-toto's verifiers get nothing where others do.
+fn tell_filed(filed: &Filed, report: &TargetReport) {
+    tell_signed(&filed.bundles);
+    let judgement = &report.judgement;
+    match &filed.link {
+        Some(path) => terminal::tell(&format!("  signed    {}", path.display())),
+        None if (judgement.outcome, judgement.content)
+            == (Outcome::Verified, Content::Equivalent) =>
+        {
+            terminal::tell(&format!(
+                "  no link   {}: what was rebuilt is the same only under erasures, and in-toto knows none",
+                report.label
+            ));
+        }
+        None => {}
+    }
 }
 
 fn tell_signed(paths: &[(StatementKind, PathBuf)]) {

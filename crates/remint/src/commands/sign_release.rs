@@ -222,7 +222,7 @@ impl Release<'_> {
                     &shelf,
                 )?;
                 match shelved {
-                    Shelved::Signed(bundles) => bundles,
+                    Shelved::Signed(filed) => filed.bundles,
                     Shelved::Kept(kept) => {
                         let finished = signing.finish(store, vec![kept], true).await?;
                         anyhow::ensure!(

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use remint_attest::intoto::Layout;
 use remint_attest::trust::{
     self, NewRebuilder, NewSigner, Policy, Rebuilder, Revocation, Scope, Signer,
 };
@@ -12,11 +13,11 @@ use remint_fetch::trusted_root::{TrustUpdateError, update_trusted_root};
 use remint_fetch::{FetchError, ServiceClient};
 use serde::Serialize;
 
-use crate::cli::{PlainFormat, TrustAction, TrustAdd};
+use crate::cli::{PlainFormat, TrustAction, TrustAdd, TrustExport};
 use crate::exit::Exit;
 use crate::failure::Usage;
 use crate::settings::Settings;
-use crate::{delivery, failure, roots, terminal};
+use crate::{delivery, failure, keys, roots, terminal};
 
 /// Makes, changes or shows a policy.
 pub(crate) async fn run(action: &TrustAction, settings: &Settings) -> anyhow::Result<Exit> {
@@ -35,6 +36,7 @@ pub(crate) async fn run(action: &TrustAction, settings: &Settings) -> anyhow::Re
         }
         TrustAction::Add(new) => add(new)?,
         TrustAction::Update => return update(settings).await,
+        TrustAction::Export(asked) => return export(asked, settings),
         TrustAction::List { policy, format } => {
             let read = read_policy(policy, None, settings)?;
             let answer = match format.unwrap_or_default() {
@@ -165,6 +167,30 @@ fn add(new: &TrustAdd) -> anyhow::Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Writes a policy as a layout of in-toto.
+fn export(asked: &TrustExport, settings: &Settings) -> anyhow::Result<Exit> {
+    delivery::check(asked.output.as_deref())?;
+    let policy = read_policy(&asked.policy, None, settings)?;
+    let layout = Layout::of(&policy, settings.now, asked.expires).with_context(|| {
+        Usage(format!(
+            "`{}` cannot be written as a layout of in-toto",
+            asked.policy.display()
+        ))
+    })?;
+    let owner = keys::signing_key(&asked.key, settings)?;
+    let text = layout.sign(&owner)?;
+    terminal::tell(&format!(
+        "{} of {} can be enough until {}",
+        policy.threshold,
+        layout.rebuilders.join(", "),
+        layout.expires
+    ));
+    for loss in &layout.lost {
+        terminal::tell(&format!("  lost  {loss}"));
+    }
+    Ok(delivery::deliver(&text, asked.output.as_deref()))
 }
 
 /// `alice.pub` → `alice.log.pub`.

@@ -64,6 +64,7 @@ pub(crate) fn sign(
         file: &case.artifact,
         finished,
         report: &text,
+        link: None,
     };
     shelf.put(&about, &unsigned)
 }
