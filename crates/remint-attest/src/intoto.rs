@@ -486,11 +486,11 @@ mod tests {
             text += "[[rebuilder]]\n";
             if !rebuilder.contains("identity") {
                 let key = SigningKey::generate().unwrap();
-                text += &format!(
+                text.extend([format!(
                     "key = '''{}'''\nlog_key = '{}'\n",
                     key.public().to_pem(),
                     key.log()
-                );
+                )]);
             }
             if !rebuilder.contains("scope") {
                 text += "scope = ['pkg:*']\n";
