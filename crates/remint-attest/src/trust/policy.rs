@@ -1,4 +1,5 @@
-//! The policy file, read into values that hold.
+//! The policy file, read into values that hold. `docs/trust.v1.schema.json` describes it to others; the tests hold the two
+//! together.
 
 use std::fmt;
 use std::sync::Arc;
@@ -443,7 +444,31 @@ mod tests {
 
     fn parse(text: &str) -> Result<Policy, String> {
         let root = || TrustRoot::embedded(crate::Instance::PublicGood);
-        Policy::parse(text, &root).map_err(|error| error.to_string())
+        let policy = Policy::parse(text, &root).map_err(|error| error.to_string());
+        if policy.is_ok() {
+            assert!(schema_accepts(text), "{text}");
+        }
+        policy
+    }
+
+    /// Whether the published schema accepts a policy, which it sees as JSON does.
+    fn schema_accepts(text: &str) -> bool {
+        let schema = include_str!("../../../../docs/trust.v1.schema.json");
+        let schema = serde_json::from_str(schema).unwrap();
+        let policy = toml::from_str(text).unwrap();
+        jsonschema::is_valid(&schema, &as_json(policy))
+    }
+
+    fn as_json(value: toml::Value) -> serde_json::Value {
+        match value {
+            toml::Value::Datetime(time) => time.to_string().into(),
+            toml::Value::Array(items) => items.into_iter().map(as_json).collect(),
+            toml::Value::Table(entries) => entries
+                .into_iter()
+                .map(|(key, value)| (key, as_json(value)))
+                .collect(),
+            other => serde_json::to_value(other).unwrap(),
+        }
     }
 
     fn with_key(more: &str) -> String {
@@ -491,6 +516,9 @@ mod tests {
         assert!(error.contains("did you mean `threshold`?"), "{error}");
         let error = parse(&with_key("scope = ['pkg:*']\nnotafter = 2027-01-01")).unwrap_err();
         assert!(error.contains("did you mean `not_after`?"), "{error}");
+        assert!(!schema_accepts(&with_key(
+            "scope = ['pkg:*']\nnotafter = 2027-01-01"
+        )));
     }
 
     #[test]
@@ -528,6 +556,7 @@ mod tests {
         ] {
             let error = parse(&text).unwrap_err();
             assert!(error.contains(words), "{text}\n{error}");
+            assert!(!schema_accepts(&text), "{text}");
         }
     }
 
