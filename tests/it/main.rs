@@ -9,6 +9,7 @@
 mod attest;
 mod cli;
 mod client_config;
+mod compare;
 mod conformance;
 #[cfg(target_os = "linux")]
 mod elsewhere;

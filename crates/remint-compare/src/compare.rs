@@ -1,16 +1,19 @@
 //! The comparison: two archives in, what they have in common out.
 
-use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 
-use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Comparison, Difference, EntryPath};
+use remint_model::{
+    Anomaly, AnomalyKind, ArtifactFormat, Class, Comparison, Difference, EntryPath,
+};
 
 use crate::archive::{Entry, Keep, Kind, Listing, list};
-use crate::difference::{InstallScripts, archive_difference, describe, top_folder_difference};
+use crate::difference::{
+    InstallScripts, archive_difference, class_of, describe, top_folder_difference,
+};
 use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
-use crate::limits::{Erasing, Limits, Options};
-use crate::normalise::{ALL, Erasures, Facets, Pairs, erase_headers};
+use crate::limits::{Erasing, Limits, Options, SideWords};
+use crate::normalise::{ALL, Erasures, Facets, Pairs, Row, erase_headers};
 use crate::second_look::{Remaining, SecondLook, at_once, remaining};
 
 /// What a comparison yields.
@@ -24,6 +27,8 @@ pub struct Compared {
     pub rebuilt_anomalies: Vec<Anomaly>,
     /// How much was compared.
     pub entries: Counts,
+    /// Everything that was compared, in path order, directories left out.
+    pub paths: Vec<ComparedPath>,
     /// Where the tars are equal and their gzip streams are not: the encoder that makes the published stream out
     /// of the rebuilt tar, byte for byte. The proof for erasure `gzip-encoding`.
     pub gzip_encoder: Option<&'static str>,
@@ -38,6 +43,30 @@ pub struct Counts {
     pub rebuilt: usize,
     /// Paths that are equal on both sides, erasures allowed for.
     pub equal: usize,
+}
+
+/// One path, and what came of comparing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparedPath {
+    /// Below the archive's top folder.
+    pub path: EntryPath,
+    /// What files of this name are for; a difference may know better.
+    pub class: Class,
+    /// Bytes, uncompressed: those of the published file where there is one.
+    pub size: u64,
+    /// What came of it.
+    pub standing: Standing,
+}
+
+/// What came of comparing one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing differs.
+    Equal,
+    /// What differs is erased.
+    Erased,
+    /// One of the differences is about it.
+    Different,
 }
 
 /// Larger manifests are not searched for hooks.
@@ -79,6 +108,7 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     };
 
     let mut pairs = Pairs::new(format, ours.listing, theirs.listing);
+    let mut standings: Vec<Standing> = pairs.rows.iter().map(first_standing).collect();
     let mut erasures = Erasures::default();
     erase_headers(&mut pairs, &mut erasures);
     let mut remaining = remaining(&pairs);
@@ -89,17 +119,27 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
         Erasing::ArchivesOnly => {}
     }
     remaining.retain(|left| !left.facets.is_empty());
+    for left in &remaining {
+        if let Some(standing) = standings.get_mut(left.row) {
+            *standing = Standing::Different;
+        }
+    }
 
-    let mut differences = differences(format, &pairs, &remaining, &ours.install_scripts);
+    let words = options.words;
+    let mut differences = differences(format, &pairs, &remaining, &ours.install_scripts, words);
     second_look.show(&pairs.rows, &mut differences)?;
     let mut differences: Vec<Difference> = differences
         .into_iter()
         .map(|(_, difference)| difference)
         .collect();
     if pairs.archive_facets().has(Facets::TOP_FOLDER) {
-        differences.extend(top_folder_difference(&pairs));
+        differences.extend(top_folder_difference(&pairs, words));
     }
-    differences.extend(archive_difference(&published_anomalies, &rebuilt_anomalies));
+    differences.extend(archive_difference(
+        &published_anomalies,
+        &rebuilt_anomalies,
+        words,
+    ));
 
     let gzip_encoder = if !format.is_zip()
         && same_framing
@@ -123,6 +163,7 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     }
     Ok(Compared {
         entries: counts(&pairs, &remaining),
+        paths: paths(format, pairs.rows, &ours.install_scripts, &standings),
         comparison: if differences.is_empty() {
             Comparison::Equivalent {
                 erased: erasures.finish(),
@@ -145,6 +186,7 @@ fn differences(
     pairs: &Pairs,
     remaining: &[Remaining],
     install_scripts: &InstallScripts,
+    words: SideWords,
 ) -> Vec<(usize, Difference)> {
     let mut differences: Vec<_> = remaining
         .iter()
@@ -152,7 +194,7 @@ fn differences(
             let row = pairs.rows.get(left.row)?;
             Some((
                 left.row,
-                describe(format, row, left.facets, install_scripts),
+                describe(format, row, left.facets, install_scripts, words),
             ))
         })
         .collect();
@@ -175,29 +217,58 @@ fn counts(pairs: &Pairs, remaining: &[Remaining]) -> Counts {
     counts
 }
 
+/// What becomes of a row unless a difference remains.
+fn first_standing(row: &Row) -> Standing {
+    if row.facets().is_empty() {
+        Standing::Equal
+    } else {
+        Standing::Erased
+    }
+}
+
+/// Every row that is no directory, with its standing; rows beyond `standings` are equal.
+fn paths(
+    format: ArtifactFormat,
+    rows: Vec<Row>,
+    install_scripts: &InstallScripts,
+    standings: &[Standing],
+) -> Vec<ComparedPath> {
+    let standings = standings
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(Standing::Equal));
+    rows.into_iter()
+        .zip(standings)
+        .filter_map(|(row, standing)| {
+            let mut entries = row.published.iter().rev().chain(row.rebuilt.iter().rev());
+            let entry = entries.find(|entry| entry.kind != Kind::Directory)?;
+            Some(ComparedPath {
+                class: class_of(format, &row, install_scripts),
+                size: entry.size,
+                path: row.path,
+                standing,
+            })
+        })
+        .collect()
+}
+
 fn identical<P: Read + Seek>(
     format: ArtifactFormat,
     published: &mut P,
     limits: &Limits,
 ) -> Result<Compared, ArchiveError> {
-    let FirstLook { listing, .. } =
-        look(format, published, limits).map_err(|error| error.on(Side::Published))?;
-    let count = listing
-        .entries
-        .iter()
-        .filter(|entry| entry.kind != Kind::Directory)
-        .map(|entry| &entry.path)
-        .collect::<BTreeSet<_>>()
-        .len();
+    let FirstLook {
+        listing,
+        install_scripts,
+    } = look(format, published, limits).map_err(|error| error.on(Side::Published))?;
+    let anomalies = listing.anomalies.clone();
+    let pairs = Pairs::new(format, listing.clone(), listing);
     Ok(Compared {
         comparison: Comparison::Identical,
-        published_anomalies: listing.anomalies.clone(),
-        rebuilt_anomalies: listing.anomalies,
-        entries: Counts {
-            published: count,
-            rebuilt: count,
-            equal: count,
-        },
+        published_anomalies: anomalies.clone(),
+        rebuilt_anomalies: anomalies,
+        entries: counts(&pairs, &[]),
+        paths: paths(format, pairs.rows, &install_scripts, &[]),
         gzip_encoder: None,
     })
 }

@@ -17,8 +17,8 @@ mod source_map;
 mod survey;
 mod text;
 
-pub use compare::{Compared, Counts, compare};
+pub use compare::{Compared, ComparedPath, Counts, Standing, compare};
 pub use difference::class_of_path;
 pub use error::{ArchiveError, Side};
-pub use limits::{Erasing, Limits, Options};
+pub use limits::{Erasing, Limits, Options, SideWords};
 pub use survey::survey;

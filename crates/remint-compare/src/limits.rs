@@ -39,6 +39,24 @@ pub enum Erasing {
     ArchivesOnly,
 }
 
+/// What the two sides are called where a difference is explained; each fits "the WORD file" and "a link WORD".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SideWords {
+    /// The side whose additions are shown with `+`.
+    pub published: &'static str,
+    /// The side that it is held against.
+    pub rebuilt: &'static str,
+}
+
+impl Default for SideWords {
+    fn default() -> Self {
+        Self {
+            published: "published",
+            rebuilt: "rebuilt",
+        }
+    }
+}
+
 /// How comparing reads and what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -54,6 +72,8 @@ pub struct Options {
     pub hunk_lines: usize,
     /// Hunks of one file.
     pub hunks: usize,
+    /// How explanations name the sides.
+    pub words: SideWords,
 }
 
 impl Default for Options {
@@ -65,6 +85,7 @@ impl Default for Options {
             shown_file_size: 8 << 20,
             hunk_lines: 40,
             hunks: 8,
+            words: SideWords::default(),
         }
     }
 }

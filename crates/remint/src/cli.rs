@@ -65,6 +65,7 @@ pub(crate) enum Command {
     Attest(Box<Attest>),
     SignRelease(Box<SignRelease>),
     VerifyAttestation(VerifyAttestation),
+    Compare(Compare),
     Trust(Trust),
     Key(Key),
     Log(Log),
@@ -466,6 +467,39 @@ pub(crate) enum PlainFormat {
     Human,
     /// For programs
     Json,
+}
+
+/// Hold two artifacts against each other, without a build
+///
+/// Each is a file, or a release that is fetched from its registry. They are compared entry by entry, as `verify-build` does: what is ignored (such as time stamps) is named, what differs is ranked, shown and, where the cause can be proved, explained. What only the second has is shown with `+`.
+///
+/// Exit code: 0 equal (bit for bit, or but for what is listed as erased), 1 different, 2 wrong usage, 3 it could not be found out, 4 remint could not work on this machine.
+///
+/// Examples:
+///   remint compare server-1.4.0.tgz rebuilt/server-1.4.0.tgz
+///   remint compare npm:my-server@1.4.0 npm:my-server@1.4.1 --html changes.html
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Compare {
+    /// What to compare
+    #[arg(value_name = "A")]
+    pub(crate) first: Spec,
+
+    /// What to compare it with
+    #[arg(value_name = "B")]
+    pub(crate) second: Spec,
+
+    /// Also write a page for a browser: a tree of all files, and what differs side by side
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// How the answer is written to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Report")]
+    pub(crate) format: Option<PlainFormat>,
+
+    /// Write the answer to this file instead; `-` is standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Report")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Say whom to believe

@@ -4,6 +4,7 @@
 //! the file is rebuilt, or the question stays open where the user forbids that.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use remint_attest::layout::{self, INDEX, Index, IndexEntry, LARGEST_INDEX, SignerId};
@@ -120,7 +121,9 @@ pub(crate) async fn consult(
     );
     let words = words(&decision, &gathered);
     let seconds = stage.end(&words);
-    let mut notes: Vec<String> = decision.counted.iter().filter_map(told).collect();
+    // Several statements of one signer are one word.
+    let told: BTreeSet<String> = decision.counted.iter().filter_map(told).collect();
+    let mut notes: Vec<String> = told.into_iter().collect();
     notes.extend(gathered.faults.iter().cloned());
     let settled = |result, failures, notes| {
         Consulted::Settled(Settled {

@@ -7,6 +7,7 @@ mod build;
 mod cache_limit;
 mod cli;
 mod commands;
+mod comparison;
 mod delivery;
 #[cfg(test)]
 mod documented;
@@ -96,6 +97,10 @@ fn run() -> anyhow::Result<Exit> {
         Command::VerifyAttestation(arguments) => {
             let settings = settings(None, None)?;
             commands::verify_attestation::run(arguments, &settings)
+        }
+        Command::Compare(arguments) => {
+            let settings = settings(None, None)?;
+            runtime.block_on(commands::compare::run(arguments, settings))
         }
         Command::Trust(arguments) => {
             let settings = settings(None, None)?;

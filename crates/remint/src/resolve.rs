@@ -227,16 +227,14 @@ async fn published(
 
 type Wanted = (Ecosystem, remint_model::PackageName, Option<Version>);
 
-/// A file that the user holds. Its own manifest says what it is where the spec does not.
-async fn local(
+/// The file at a path that the user gave.
+///
+/// # Errors
+/// There is no such file: wrong usage.
+pub(crate) fn given(
     path: &std::path::Path,
-    wanted: Option<Wanted>,
-    wish: &Wish,
-    registries: &Registries,
-) -> anyhow::Result<Result<Case, Unresolved>> {
-    let usage = |why: &dyn std::fmt::Display| {
-        crate::failure::Usage(format!("`{}` cannot be taken: {why}", path.display()))
-    };
+) -> anyhow::Result<Result<Artifact<Published>, Unresolved>> {
+    let usage = |why: &dyn std::fmt::Display| cannot_be_taken(path, why);
     match fs_err::File::open(path).and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.is_dir() => anyhow::bail!(usage(&"it is a directory")),
         Ok(_) => {}
@@ -245,9 +243,27 @@ async fn local(
         }
         Err(error) => anyhow::bail!(usage(&error.kind())),
     }
-    let artifact = match local_artifact(path) {
+    match local_artifact(path) {
+        Ok(artifact) => Ok(Ok(artifact)),
+        Err(error) => Ok(Err(unresolved(None, error)?)),
+    }
+}
+
+fn cannot_be_taken(path: &std::path::Path, why: &dyn std::fmt::Display) -> crate::failure::Usage {
+    crate::failure::Usage(format!("`{}` cannot be taken: {why}", path.display()))
+}
+
+/// A file that the user holds. Its own manifest says what it is where the spec does not.
+async fn local(
+    path: &std::path::Path,
+    wanted: Option<Wanted>,
+    wish: &Wish,
+    registries: &Registries,
+) -> anyhow::Result<Result<Case, Unresolved>> {
+    let usage = |why: &dyn std::fmt::Display| cannot_be_taken(path, why);
+    let artifact = match given(path)? {
         Ok(artifact) => artifact,
-        Err(error) => return Ok(Err(unresolved(None, error)?)),
+        Err(unresolved) => return Ok(Err(unresolved)),
     };
     let ecosystem = wanted.as_ref().map_or_else(
         || ecosystem_of(artifact.format),

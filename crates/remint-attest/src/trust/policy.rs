@@ -467,7 +467,10 @@ mod tests {
                 .into_iter()
                 .map(|(key, value)| (key, as_json(value)))
                 .collect(),
-            other => serde_json::to_value(other).unwrap(),
+            plain @ (toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)) => serde_json::to_value(plain).unwrap(),
         }
     }
 

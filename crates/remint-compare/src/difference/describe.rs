@@ -4,6 +4,7 @@ use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Differen
 
 use super::{InstallScripts, classify};
 use crate::archive::{Entry, Kind};
+use crate::limits::SideWords;
 use crate::normalise::{Facets, Pairs, Row};
 
 /// Describes a row by its headers; hunks come later.
@@ -12,6 +13,7 @@ pub(crate) fn describe(
     row: &Row,
     facets: Facets,
     install_scripts: &InstallScripts,
+    words: SideWords,
 ) -> Difference {
     let change = if row.rebuilt.is_empty() {
         Change::Added
@@ -23,6 +25,22 @@ pub(crate) fn describe(
     } else {
         Change::Metadata
     };
+    Difference {
+        path: row.path.clone(),
+        change,
+        class: class_of(format, row, install_scripts),
+        hunks: Vec::new(),
+        lines: (0, 0),
+        explanation: header_explanation(row, facets, words),
+    }
+}
+
+/// What the entries of a row are for: the most serious of all that they may be.
+pub(crate) fn class_of(
+    format: ArtifactFormat,
+    row: &Row,
+    install_scripts: &InstallScripts,
+) -> Class {
     let class = row
         .published
         .iter()
@@ -42,26 +60,22 @@ pub(crate) fn describe(
         })
         .min()
         .unwrap_or(Class::Data);
-    let class = if install_scripts.names(&row.path) {
+    if install_scripts.names(&row.path) {
         class.min(Class::InstallScript)
     } else {
         class
-    };
-    Difference {
-        path: row.path.clone(),
-        change,
-        class,
-        hunks: Vec::new(),
-        lines: (0, 0),
-        explanation: header_explanation(row, facets),
     }
 }
 
 /// What differs when the content does not, or when the content is not all that differs.
-fn header_explanation(row: &Row, facets: Facets) -> Option<String> {
+fn header_explanation(row: &Row, facets: Facets, words: SideWords) -> Option<String> {
+    let SideWords {
+        published: ours,
+        rebuilt: theirs,
+    } = words;
     if facets.has(Facets::COPIES) && !row.published.is_empty() && !row.rebuilt.is_empty() {
         return Some(format!(
-            "{} entries of this path published, {} rebuilt",
+            "{} entries of this path {ours}, {} {theirs}",
             row.published.len(),
             row.rebuilt.len()
         ));
@@ -69,7 +83,7 @@ fn header_explanation(row: &Row, facets: Facets) -> Option<String> {
     let (published, rebuilt) = (row.published.last()?, row.rebuilt.last()?);
     if facets.has(Facets::KIND) {
         return Some(format!(
-            "{} published, {} rebuilt",
+            "{} {ours}, {} {theirs}",
             kind_name(published.kind),
             kind_name(rebuilt.kind)
         ));
@@ -84,7 +98,7 @@ fn header_explanation(row: &Row, facets: Facets) -> Option<String> {
             format!("{executable}executable{special}")
         };
         return Some(format!(
-            "{} published, {} rebuilt",
+            "{} {ours}, {} {theirs}",
             says(published),
             says(rebuilt)
         ));
@@ -106,7 +120,7 @@ const fn kind_name(kind: Kind) -> &'static str {
 }
 
 /// Another top folder, where that is more than a name.
-pub(crate) fn top_folder_difference(pairs: &Pairs) -> Option<Difference> {
+pub(crate) fn top_folder_difference(pairs: &Pairs, words: SideWords) -> Option<Difference> {
     let published = pairs.published.top_folder.as_deref().unwrap_or_default();
     let rebuilt = pairs.rebuilt.top_folder.as_deref().unwrap_or_default();
     let path = [published, rebuilt]
@@ -119,14 +133,19 @@ pub(crate) fn top_folder_difference(pairs: &Pairs) -> Option<Difference> {
         hunks: Vec::new(),
         lines: (0, 0),
         explanation: Some(format!(
-            "top folder `{published}` published, `{rebuilt}` rebuilt"
+            "top folder `{published}` {}, `{rebuilt}` {}",
+            words.published, words.rebuilt
         )),
     })
 }
 
 /// Bytes that no entry owns, or that readers take in different ways: no normaliser may hide them, and no path
 /// names them.
-pub(crate) fn archive_difference(published: &[Anomaly], rebuilt: &[Anomaly]) -> Option<Difference> {
+pub(crate) fn archive_difference(
+    published: &[Anomaly],
+    rebuilt: &[Anomaly],
+    words: SideWords,
+) -> Option<Difference> {
     let hides = |anomaly: &&Anomaly| match anomaly.kind {
         AnomalyKind::PrefixBytes
         | AnomalyKind::SuffixBytes
@@ -148,8 +167,8 @@ pub(crate) fn archive_difference(published: &[Anomaly], rebuilt: &[Anomaly]) -> 
     let (side, anomaly) = published
         .iter()
         .find(hides)
-        .map(|anomaly| ("published", anomaly))
-        .or_else(|| Some(("rebuilt", rebuilt.iter().find(hides)?)))?;
+        .map(|anomaly| (words.published, anomaly))
+        .or_else(|| Some((words.rebuilt, rebuilt.iter().find(hides)?)))?;
     Some(Difference {
         path: ARCHIVE.parse().ok()?,
         change: Change::Changed,

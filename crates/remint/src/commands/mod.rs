@@ -2,6 +2,7 @@
 
 pub(crate) mod attest;
 pub(crate) mod cache;
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod conformance;
 pub(crate) mod demo;

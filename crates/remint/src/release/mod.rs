@@ -10,7 +10,7 @@ mod signing;
 mod telltales;
 
 use remint_compare::normalise;
-use remint_compare::{Compared, Erasing};
+use remint_compare::{Compared, Erasing, Options};
 use remint_judge::ResultEvidence;
 use remint_model::{
     Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Difference, EntryPath, Erasure, Failure,
@@ -340,13 +340,17 @@ where
 {
     let (one, other) = (one.clone(), other.clone());
     let compared = tokio::task::spawn_blocking(move || {
-        let usual = open::hold_against(&one, &other, Erasing::Everything)?;
+        let strictly = Options {
+            erasing: Erasing::ArchivesOnly,
+            ..Options::default()
+        };
+        let usual = open::hold_against(&one, &other, &Options::default())?;
         match &usual.comparison {
             Comparison::Equivalent { erased } if erased.iter().any(concerns_contents) => {
-                open::hold_against(&one, &other, Erasing::ArchivesOnly)
+                open::hold_against(&one, &other, &strictly)
             }
             Comparison::Different { erased, .. } if erased.iter().any(concerns_contents) => {
-                let mut strict = open::hold_against(&one, &other, Erasing::ArchivesOnly)?;
+                let mut strict = open::hold_against(&one, &other, &strictly)?;
                 // A wheel's list of digests follows from the files that differ.
                 if let Comparison::Different { differences, .. } = &mut strict.comparison {
                     differences.retain(|difference| !is_record(&difference.path));

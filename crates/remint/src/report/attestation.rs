@@ -8,7 +8,7 @@ use remint_model::Sha256;
 use serde::Serialize;
 
 use super::foreign::harmless;
-use super::human::{BOLD, DIM, GREEN, RED, YELLOW};
+use super::page::{BOLD, DIM, GREEN, RED, YELLOW};
 
 /// The id that is shown where somebody trusted says that the file failed.
 pub(crate) const ATTESTED_FAILED: &str = "attested-failed";

@@ -2,55 +2,30 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Effects, Style};
+use remint_compare::SideWords;
 use remint_judge::ResultEvidence;
 use remint_model::{
-    Basis, Change, Class, Comparison, Content, Difference, Erasure, Finding, FoundBy, Outcome,
-    Severity, SourcePin,
+    Basis, Class, Comparison, Content, Finding, FoundBy, Outcome, Severity, SourcePin,
 };
 
 use super::foreign::harmless;
+use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW};
 use super::{RunReport, TargetReport, count_words, outcome_word, provenance};
-
-/// Columns where there is no terminal that says.
-const DEFAULT_WIDTH: usize = 100;
-/// Differences that are shown with their lines.
-const SHOWN_WITH_HUNKS: usize = 5;
-/// Differences that are shown at all.
-const SHOWN: usize = 25;
-/// Lines of one difference.
-const SHOWN_LINES: usize = 14;
-
-pub(super) const DIM: Style =
-    Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::BrightBlack)));
-pub(super) const BOLD: Style = Style::new().effects(Effects::BOLD);
-pub(super) const GREEN: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
-pub(super) const RED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
-pub(super) const YELLOW: Style =
-    Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 
 /// All targets, with an empty line between them.
 pub(super) fn render(report: &RunReport, width: Option<usize>) -> String {
-    let width = width.unwrap_or(DEFAULT_WIDTH).clamp(60, 120);
-    let mut text = String::new();
-    for (at, target) in report.targets.iter().enumerate() {
-        if at > 0 {
-            text.push('\n');
+    let mut page = Page::new(width);
+    for target in &report.targets {
+        if !page.is_empty() {
+            page.line("");
         }
-        let mut page = Page {
-            text: &mut text,
-            width,
-        };
         page.target(target);
     }
     for words in &report.unjudged {
-        if !text.is_empty() {
-            text.push('\n');
+        if !page.is_empty() {
+            page.line("");
         }
-        line(
-            &mut text,
-            &format!("{RED}✘ not judged{RED:#}  {}", harmless(words)),
-        );
+        page.line(&format!("{RED}✘ not judged{RED:#}  {}", harmless(words)));
     }
     if report.targets.len() + report.unjudged.len() > 1 {
         let count = |outcome| {
@@ -72,22 +47,12 @@ pub(super) fn render(report: &RunReport, width: Option<usize>) -> String {
                 format_args!(", {} not judged", report.unjudged.len()),
             );
         }
-        line(&mut text, &totals);
+        page.line(&totals);
     }
-    text
+    page.finish()
 }
 
-fn line(text: &mut String, line: &str) {
-    text.push_str(line.trim_end());
-    text.push('\n');
-}
-
-struct Page<'a> {
-    text: &'a mut String,
-    width: usize,
-}
-
-impl Page<'_> {
+impl Page {
     fn target(&mut self, report: &TargetReport) {
         let judgement = &report.judgement;
         let (sign, style) = match judgement.outcome {
@@ -103,14 +68,11 @@ impl Page<'_> {
                 .unwrap_or_default(),
             None => String::new(),
         };
-        line(
-            self.text,
-            &format!(
-                "{style}{sign} {}{style:#}  {BOLD}{}{BOLD:#}{file}",
-                outcome_word(judgement.outcome),
-                harmless(&report.label)
-            ),
-        );
+        self.line(&format!(
+            "{style}{sign} {}{style:#}  {BOLD}{}{BOLD:#}{file}",
+            outcome_word(judgement.outcome),
+            harmless(&report.label)
+        ));
         self.paragraph(&headline(report));
         for note in &report.notes {
             self.paragraph(note);
@@ -119,7 +81,12 @@ impl Page<'_> {
         if let Some(ResultEvidence::Compared { comparison, .. }) =
             report.evidence.as_ref().map(|evidence| &evidence.result)
         {
-            self.comparison(report, comparison);
+            self.comparison(comparison, report.gzip_encoder, SideWords::default());
+            if let (Comparison::Different { .. }, Some((equal, total))) = (comparison, report.files)
+            {
+                self.blank();
+                self.paragraph(&format!("{equal} of {} equal", count_words(total, "file")));
+            }
         }
         self.failure(report);
         self.provenance(report);
@@ -131,24 +98,8 @@ impl Page<'_> {
         if !report.next.is_empty() {
             self.blank();
             for next in &report.next {
-                line(self.text, &format!("  {}", harmless(next)));
+                self.line(&format!("  {}", harmless(next)));
             }
-        }
-    }
-
-    fn blank(&mut self) {
-        if !self.text.ends_with("\n\n") {
-            self.text.push('\n');
-        }
-    }
-
-    fn paragraph(&mut self, paragraph: &str) {
-        let options = textwrap::Options::new(self.width)
-            .initial_indent("  ")
-            .subsequent_indent("  ")
-            .break_words(false);
-        for wrapped in textwrap::wrap(&harmless(paragraph), options) {
-            line(self.text, &wrapped);
         }
     }
 
@@ -167,7 +118,7 @@ impl Page<'_> {
             };
             let head = format!("{word:<9} {:<26} ", finding.id);
             let continued = " ".repeat(head.chars().count());
-            let options = textwrap::Options::new(self.width.saturating_sub(2))
+            let options = textwrap::Options::new(self.width().saturating_sub(2))
                 .initial_indent(&head)
                 .subsequent_indent(&continued)
                 .break_words(false);
@@ -180,99 +131,8 @@ impl Page<'_> {
                 } else {
                     wrapped.to_string()
                 };
-                line(self.text, &format!("  {wrapped}"));
+                self.line(&format!("  {wrapped}"));
             }
-        }
-    }
-
-    fn comparison(&mut self, report: &TargetReport, comparison: &Comparison) {
-        let (erased, differences): (&[Erasure], &[Difference]) = match comparison {
-            Comparison::Identical => (&[], &[]),
-            Comparison::Equivalent { erased } => (erased, &[]),
-            Comparison::Different {
-                erased,
-                differences,
-            } => (erased, differences),
-        };
-        if !differences.is_empty() {
-            self.blank();
-        }
-        for (at, difference) in differences.iter().take(SHOWN).enumerate() {
-            self.difference(at, difference);
-        }
-        if differences.len() > SHOWN {
-            self.paragraph(&format!(
-                "and {}; the JSON report lists them all",
-                count_words(differences.len() - SHOWN, "more difference")
-            ));
-        }
-        if !erased.is_empty() {
-            self.blank();
-            for erasure in erased {
-                let place = match erasure.paths.as_slice() {
-                    [] => match report.gzip_encoder {
-                        Some(encoder) if erasure.normaliser == "gzip-encoding" => {
-                            format!("the archive itself: its bytes are made by {encoder}")
-                        }
-                        Some(_) | None => "the archive itself".to_owned(),
-                    },
-                    [path] => harmless(path).into_owned(),
-                    paths => count_words(erasure.count.max(paths.len()), "entry")
-                        .replace("entrys", "entries"),
-                };
-                line(
-                    self.text,
-                    &format!("  erased    {:<26} {place}", erasure.normaliser),
-                );
-            }
-        }
-        if let Some((equal, total)) = report.files
-            && !differences.is_empty()
-        {
-            self.blank();
-            self.paragraph(&format!("{equal} of {} equal", count_words(total, "file")));
-        }
-    }
-
-    fn difference(&mut self, at: usize, difference: &Difference) {
-        let what = change_words(difference);
-        line(
-            self.text,
-            &format!(
-                "  {BOLD}{:>2}{BOLD:#}  {:<15} {:<40} {what}",
-                at + 1,
-                class_word(difference.class),
-                harmless(difference.path.as_str())
-            ),
-        );
-        if let Some(explanation) = &difference.explanation {
-            line(
-                self.text,
-                &format!("      {DIM}because: {}{DIM:#}", harmless(explanation)),
-            );
-        }
-        if at >= SHOWN_WITH_HUNKS {
-            return;
-        }
-        let lines: Vec<&str> = difference
-            .hunks
-            .iter()
-            .flat_map(|hunk| hunk.lines())
-            .collect();
-        for shown in lines.iter().take(SHOWN_LINES) {
-            let style = match shown.chars().next() {
-                Some('+') => GREEN,
-                Some('-') => RED,
-                Some('@') => DIM,
-                _ => Style::new(),
-            };
-            let shown = harmless(shown);
-            let cut: String = shown.chars().take(self.width.saturating_sub(8)).collect();
-            line(self.text, &format!("      {style}{cut}{style:#}"));
-        }
-        if lines.len() > SHOWN_LINES {
-            let more = count_words(lines.len() - SHOWN_LINES, "more line");
-            line(self.text, &format!("      {DIM}… {more}{DIM:#}"));
         }
     }
 
@@ -281,26 +141,20 @@ impl Page<'_> {
             return;
         };
         self.blank();
-        line(
-            self.text,
-            &format!("  {BOLD}{}{BOLD:#}", harmless(&failure.step)),
-        );
+        self.line(&format!("  {BOLD}{}{BOLD:#}", harmless(&failure.step)));
         for shown in tail(&failure.log_tail, 12) {
             let shown = harmless(shown);
-            let cut: String = shown.chars().take(self.width.saturating_sub(6)).collect();
-            line(self.text, &format!("    {DIM}{cut}{DIM:#}"));
+            let cut: String = shown.chars().take(self.width().saturating_sub(6)).collect();
+            self.line(&format!("    {DIM}{cut}{DIM:#}"));
         }
         if report.tried.len() > 1 {
             self.blank();
             for tried in &report.tried {
-                line(
-                    self.text,
-                    &format!(
-                        "  tried     {:<26} {}",
-                        harmless(&tried.variant),
-                        harmless(&tried.result)
-                    ),
-                );
+                self.line(&format!(
+                    "  tried     {:<26} {}",
+                    harmless(&tried.variant),
+                    harmless(&tried.result)
+                ));
             }
         }
     }
@@ -315,7 +169,7 @@ impl Page<'_> {
         }
         self.blank();
         for words in lines {
-            line(self.text, &format!("  provenance  {}", harmless(&words)));
+            self.line(&format!("  provenance  {}", harmless(&words)));
         }
     }
 
@@ -446,39 +300,6 @@ fn source_words(pin: &SourcePin) -> String {
         "{repository}{folder}, {}, {found}{agrees}",
         short_source(pin)
     )
-}
-
-/// What happened to a file, after its path.
-pub(super) fn change_words(difference: &Difference) -> String {
-    match difference.change {
-        Change::Added => "only in the published file".to_owned(),
-        Change::Removed => "only in the rebuilt file".to_owned(),
-        Change::Metadata => "same content, other mode or header".to_owned(),
-        Change::Changed => match difference.lines {
-            (0, 0) => "differs".to_owned(),
-            (added, 0) => format!("{} added", count_words(added, "line")),
-            (0, removed) => format!("{} missing", count_words(removed, "line")),
-            (added, removed) => format!("{added} added, {removed} missing"),
-        },
-    }
-}
-
-/// The word for a class, as in the JSON report.
-pub(super) const fn class_word(class: Class) -> &'static str {
-    match class {
-        Class::Startup => "startup",
-        Class::InstallScript => "install-script",
-        Class::Native => "native",
-        Class::Executable => "executable",
-        Class::Manifest => "manifest",
-        Class::DependencyList => "dependency-list",
-        Class::Data => "data",
-        Class::Types => "types",
-        Class::Sourcemap => "sourcemap",
-        Class::Metadata => "metadata",
-        Class::Documentation => "documentation",
-        Class::Licence => "licence",
-    }
 }
 
 fn tail(log: &str, lines: usize) -> Vec<&str> {

@@ -4,7 +4,8 @@ use remint_judge::ResultEvidence;
 use remint_model::{Comparison, Outcome};
 
 use super::foreign::harmless;
-use super::human::{class_word, push};
+use super::human::push;
+use super::page::class_word;
 use super::{RunReport, TargetReport, outcome_word};
 
 pub(super) fn render(report: &RunReport) -> String {

@@ -12,6 +12,7 @@ pub(crate) mod foreign;
 mod human;
 pub(crate) mod json;
 mod markdown;
+pub(crate) mod page;
 mod provenance;
 mod sarif;
 

@@ -4,6 +4,7 @@
 //! as a pass. A verified one has nothing above a note. `docs/sarif.md` describes the format.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use remint_compare::SideWords;
 use remint_judge::ResultEvidence;
 use remint_model::{Change, Comparison, Difference, Outcome};
 use serde_json::{Map, Value, json};
@@ -15,7 +16,8 @@ use self::wire::{
     LogicalLocation, Message, Notification, PhysicalLocation, Region, ResultObject, Rule, Run,
     Tool,
 };
-use super::human::{change_words, headline};
+use super::human::headline;
+use super::page::change_words;
 use super::{RunReport, TargetReport, outcome_word};
 use crate::exit::Exit;
 
@@ -146,7 +148,11 @@ fn drafts(target: &TargetReport) -> Vec<Draft<'_>> {
             .take(MOST_DIFFERENCES)
             .map(|difference| Draft {
                 kind: Kind::Difference(difference.class),
-                words: format!("`{}` {}", difference.path, change_words(difference)),
+                words: format!(
+                    "`{}` {}",
+                    difference.path,
+                    change_words(difference, SideWords::default())
+                ),
                 difference: Some(difference),
                 properties: vec![
                     ("change", json!(difference.change)),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::wire::{Configuration, Level, Message, Rule};
 use crate::commands::explain;
-use crate::report::human::class_word;
+use crate::report::page::class_word;
 
 /// What a result is an instance of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,181 @@
+//! `remint compare`.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use remint_compare::{Compared, Options};
+use remint_judge::IntegrityCheck;
+use remint_model::{Artifact, Published, Spec};
+
+use crate::build::{Builder, Scratch};
+use crate::cli::{Compare, PlainFormat};
+use crate::comparison::{self, ComparisonReport, Given};
+use crate::exit::Exit;
+use crate::failure::{self, Usage};
+use crate::open::{self, Unreadable};
+use crate::progress::Progress;
+use crate::resolve::{Wish, given, resolve};
+use crate::settings::Settings;
+use crate::{delivery, interrupt, terminal};
+
+/// Compares two artifacts and says what they have in common.
+pub(crate) async fn run(arguments: &Compare, settings: Settings) -> anyhow::Result<Exit> {
+    delivery::check(arguments.output.as_deref())?;
+    delivery::check(arguments.html.as_deref())?;
+    let progress = Progress::new(settings.interactive);
+    let cancel = Arc::new(AtomicBool::new(false));
+    interrupt::watch(Arc::clone(&cancel));
+    let report = tokio::select! {
+        biased;
+        report = compare(arguments, settings, Arc::clone(&cancel), &progress) => report,
+        () = interrupt::cancelled_and_settled(&cancel) => Err(interrupt::Interrupted.into()),
+    };
+    progress.clear();
+    let report = report?;
+    let text = match arguments.format.unwrap_or_default() {
+        PlainFormat::Human => comparison::human(&report, terminal::width()),
+        PlainFormat::Json => comparison::json(&report),
+    };
+    let mut exit = report.exit();
+    if let Some(place) = &arguments.html
+        && let Err(error) = delivery::put(&comparison::html(&report)?, place)
+    {
+        failure::tell(&error);
+        exit = exit.and(Exit::Machine);
+    }
+    Ok(exit.and(delivery::deliver(&text, arguments.output.as_deref())))
+}
+
+/// Fetches what is not here, and compares.
+async fn compare(
+    arguments: &Compare,
+    settings: Settings,
+    cancel: Arc<AtomicBool>,
+    progress: &Progress,
+) -> anyhow::Result<ComparisonReport> {
+    let started = settings.now;
+    let specs = [&arguments.first, &arguments.second];
+    let fetching = specs
+        .iter()
+        .any(|spec| matches!(spec, Spec::Release { .. }));
+    let registries = if fetching {
+        let builder = Builder::new(settings, cancel)?;
+        let downloads = [builder.scratch()?, builder.scratch()?];
+        Some((builder, downloads))
+    } else {
+        None
+    };
+    let at = |number: usize| {
+        let (builder, downloads) = registries.as_ref()?;
+        Some((builder, downloads.get(number)?))
+    };
+    let stage = progress.begin("resolve", "the two artifacts");
+    let (first, second) = tokio::join!(had(specs[0], at(0)), had(specs[1], at(1)));
+    stage.end("");
+    let (first, second) = (first?, second?);
+    let mut notes = first.notes;
+    notes.extend(second.notes);
+    let stage = progress.begin("compare", "entry by entry");
+    let compared = match (&first.artifact, &second.artifact) {
+        (Ok(one), Ok(other)) => hold(one.clone(), other.clone()).await?,
+        (Err(why), _) => Err(format!("{}: {why}", arguments.first)),
+        (_, Err(why)) => Err(format!("{}: {why}", arguments.second)),
+    };
+    stage.end("");
+    Ok(ComparisonReport {
+        started,
+        first: Given {
+            label: arguments.first.to_string(),
+            artifact: first.artifact.ok(),
+        },
+        second: Given {
+            label: arguments.second.to_string(),
+            artifact: second.artifact.ok(),
+        },
+        compared,
+        notes,
+    })
+}
+
+/// One of the two files, or why it cannot be had.
+struct Had {
+    artifact: Result<Artifact<Published>, String>,
+    notes: Vec<String>,
+}
+
+async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::Result<Had> {
+    let unheard = |why: String| Had {
+        artifact: Err(why),
+        notes: Vec::new(),
+    };
+    let (builder, downloads) = match (spec, registries) {
+        (Spec::File(path), _) => {
+            return Ok(match given(path)? {
+                Ok(artifact) => Had {
+                    artifact: Ok(artifact),
+                    notes: Vec::new(),
+                },
+                Err(unresolved) => unheard(unresolved.detail),
+            });
+        }
+        (Spec::Release { .. }, Some(registries)) => registries,
+        (Spec::Release { .. }, None) => return Ok(unheard("no registry was asked".to_owned())),
+    };
+    let cases = resolve(
+        spec,
+        &Wish::default(),
+        &builder.registries,
+        downloads.path(),
+    )
+    .await?;
+    // The first file is the one that an installer here would take.
+    match cases.into_iter().next() {
+        Some(Ok(case)) => {
+            let mut notes = case.notes;
+            match case.integrity {
+                IntegrityCheck::Matches(_) | IntegrityCheck::GivenByUser => {}
+                IntegrityCheck::NotDeclared => notes.push(format!(
+                    "{spec}: the registry declares no digest, so nothing says that this is its file"
+                )),
+                IntegrityCheck::Mismatch { declared, .. } => {
+                    return Ok(unheard(format!(
+                        "its digest is not {declared}, which the registry declares"
+                    )));
+                }
+            }
+            Ok(Had {
+                artifact: Ok(case.artifact),
+                notes,
+            })
+        }
+        Some(Err(unresolved)) => Ok(unheard(unresolved.detail)),
+        None => Ok(unheard(
+            "the release has no file that can be compared".to_owned(),
+        )),
+    }
+}
+
+/// Holds the second against the first; the inner error says that one of them cannot be read as an archive.
+async fn hold(
+    first: Artifact<Published>,
+    second: Artifact<Published>,
+) -> anyhow::Result<Result<Compared, String>> {
+    anyhow::ensure!(
+        first.format == second.format,
+        Usage(format!(
+            "`{}` and `{}` are packed in different ways: give two files of one kind",
+            first.name, second.name
+        ))
+    );
+    let options = Options {
+        words: comparison::WORDS,
+        ..Options::default()
+    };
+    let compared =
+        tokio::task::spawn_blocking(move || open::hold_against(&second, &first, &options)).await?;
+    match compared {
+        Ok(compared) => Ok(Ok(compared)),
+        Err(Unreadable::Archive(error)) => Ok(Err(error.to_string())),
+        Err(error @ Unreadable::Open(_)) => Err(error.into()),
+    }
+}

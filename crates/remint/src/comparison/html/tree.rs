@@ -1,0 +1,179 @@
+//! All files as a tree of folders, flattened into what a template can write down one after the other.
+
+use std::collections::BTreeMap;
+
+use remint_compare::{ComparedPath, Standing};
+use remint_model::Difference;
+
+use super::{anchor, mark};
+use crate::report::foreign::harmless;
+use crate::report::page::class_word;
+use crate::report::size_words;
+
+/// A step through the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Node {
+    /// Into a folder.
+    Open {
+        /// Its own name.
+        name: String,
+        /// Files in it and below.
+        files: usize,
+        /// Those of them that differ.
+        differing: usize,
+    },
+    /// Out of the folder.
+    Close,
+    /// A file.
+    File {
+        /// Its own name.
+        name: String,
+        /// What it is for.
+        class: &'static str,
+        /// In words.
+        size: String,
+        /// What came of comparing it, in words.
+        standing: &'static str,
+        /// Where on the page the difference is shown.
+        anchor: Option<String>,
+    },
+}
+
+/// Deeper folders stand in the tree as one name.
+const DEEPEST: usize = 64;
+
+/// The steps through the tree of these paths.
+pub(super) fn nodes(paths: &[ComparedPath], differences: &[Difference]) -> Vec<Node> {
+    let differences: BTreeMap<&str, (usize, &Difference)> = differences
+        .iter()
+        .enumerate()
+        .map(|(at, difference)| (difference.path.as_str(), (at, difference)))
+        .collect();
+    let mut root = Folder::default();
+    for path in paths {
+        let mut folder = &mut root;
+        let mut parts = path.path.as_str().splitn(DEEPEST, '/').peekable();
+        while let Some(part) = parts.next() {
+            folder.files += 1;
+            folder.differing += usize::from(path.standing == Standing::Different);
+            if parts.peek().is_none() {
+                folder.own.push((part, path));
+                break;
+            }
+            folder = folder.folders.entry(part).or_default();
+        }
+    }
+    let mut nodes = Vec::new();
+    write(&mut nodes, &root, &differences);
+    nodes
+}
+
+#[derive(Default)]
+struct Folder<'a> {
+    folders: BTreeMap<&'a str, Self>,
+    own: Vec<(&'a str, &'a ComparedPath)>,
+    files: usize,
+    differing: usize,
+}
+
+fn write(
+    nodes: &mut Vec<Node>,
+    folder: &Folder<'_>,
+    differences: &BTreeMap<&str, (usize, &Difference)>,
+) {
+    for (name, folder) in &folder.folders {
+        nodes.push(Node::Open {
+            name: harmless(name).into_owned(),
+            files: folder.files,
+            differing: folder.differing,
+        });
+        write(nodes, folder, differences);
+        nodes.push(Node::Close);
+    }
+    for (name, path) in &folder.own {
+        let difference = differences.get(path.path.as_str());
+        nodes.push(Node::File {
+            name: harmless(name).into_owned(),
+            class: class_word(difference.map_or(path.class, |(_, difference)| difference.class)),
+            size: size_words(path.size),
+            standing: match (path.standing, difference) {
+                (Standing::Equal, _) => "equal",
+                (Standing::Erased, _) => "equal but for erasures",
+                (Standing::Different, Some((_, difference))) => mark(difference.change),
+                (Standing::Different, None) => "differs",
+            },
+            anchor: difference.map(|(at, _)| anchor(*at)),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use remint_model::{Change, Class};
+
+    fn path(path: &str, standing: Standing) -> ComparedPath {
+        ComparedPath {
+            path: path.parse().unwrap(),
+            class: Class::Executable,
+            size: 3,
+            standing,
+        }
+    }
+
+    #[test]
+    fn folders_come_first_and_count_what_differs_below() {
+        let paths = [
+            path("index.js", Standing::Equal),
+            path("lib/a.js", Standing::Erased),
+            path("lib/deep/b.js", Standing::Different),
+        ];
+        let difference = Difference {
+            path: "lib/deep/b.js".parse().unwrap(),
+            change: Change::Added,
+            class: Class::Startup,
+            hunks: Vec::new(),
+            lines: (0, 0),
+            explanation: None,
+        };
+        let shown: Vec<String> = nodes(&paths, &[difference])
+            .iter()
+            .map(|node| match node {
+                Node::Open {
+                    name,
+                    files,
+                    differing,
+                } => format!("> {name} {differing}/{files}"),
+                Node::Close => "<".to_owned(),
+                Node::File {
+                    name,
+                    class,
+                    standing,
+                    anchor,
+                    ..
+                } => {
+                    format!("{name} {class} {standing} {anchor:?}")
+                }
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "> lib 1/2",
+                "> deep 1/1",
+                "b.js startup only in the second Some(\"difference-1\")",
+                "<",
+                "a.js executable equal but for erasures None",
+                "<",
+                "index.js executable equal None",
+            ]
+        );
+    }
+
+    #[test]
+    fn very_deep_paths_make_no_deeper_tree() {
+        let deep = vec!["d"; 1000].join("/");
+        let nodes = nodes(&[path(&deep, Standing::Equal)], &[]);
+        assert_eq!(nodes.len(), 2 * (DEEPEST - 1) + 1);
+    }
+}

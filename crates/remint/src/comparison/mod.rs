@@ -1,0 +1,117 @@
+//! Two artifacts side by side, without a build, and what is said about them: nothing here judges which is the right one.
+
+mod html;
+mod human;
+mod json;
+
+pub(crate) use html::render as html;
+pub(crate) use human::render as human;
+pub(crate) use json::render as json;
+
+use remint_compare::{Compared, SideWords};
+use remint_model::{Artifact, Comparison, Difference, Erasure, Published};
+
+use crate::exit::Exit;
+use crate::report::count_words;
+use crate::report::page::class_word;
+
+/// What the sides are called. As in other tools, what the second has and the first has not is an addition.
+pub(crate) const WORDS: SideWords = SideWords {
+    published: "second",
+    rebuilt: "first",
+};
+
+/// Everything that is told about two artifacts.
+pub(crate) struct ComparisonReport {
+    /// When the run started.
+    pub(crate) started: jiff::Timestamp,
+    /// What is compared.
+    pub(crate) first: Given,
+    /// What it is compared with.
+    pub(crate) second: Given,
+    /// What came of it; in words why nothing did.
+    pub(crate) compared: Result<Compared, String>,
+    /// What was chosen on the way to the files.
+    pub(crate) notes: Vec<String>,
+}
+
+/// One of the two.
+pub(crate) struct Given {
+    /// As the user wrote it.
+    pub(crate) label: String,
+    /// The file; `None` where it could not be had.
+    pub(crate) artifact: Option<Artifact<Published>>,
+}
+
+impl ComparisonReport {
+    /// Equal is 0, different 1, and what could not be read 3 (contract, "Outcomes").
+    pub(crate) const fn exit(&self) -> Exit {
+        match &self.compared {
+            Ok(compared) => match compared.comparison {
+                Comparison::Identical | Comparison::Equivalent { .. } => Exit::Verified,
+                Comparison::Different { .. } => Exit::Failed,
+            },
+            Err(_) => Exit::Inconclusive,
+        }
+    }
+
+    /// The word for what came of it, in every format.
+    const fn content(&self) -> &'static str {
+        match &self.compared {
+            Ok(compared) => match compared.comparison {
+                Comparison::Identical => "identical",
+                Comparison::Equivalent { .. } => "equivalent",
+                Comparison::Different { .. } => "different",
+            },
+            Err(_) => "inconclusive",
+        }
+    }
+
+    /// One sentence that says what the word means.
+    fn sentence(&self) -> String {
+        let compared = match &self.compared {
+            Ok(compared) => compared,
+            Err(why) => return why.clone(),
+        };
+        match &compared.comparison {
+            Comparison::Identical => "the same file, byte for byte".to_owned(),
+            Comparison::Equivalent { .. } => {
+                "the same but for what is listed as erased, which nothing that runs can see"
+                    .to_owned()
+            }
+            Comparison::Different { differences, .. } => {
+                let count = differences.len();
+                let verb = if count == 1 { "differs" } else { "differ" };
+                let most_serious = differences
+                    .first()
+                    .map_or("", |first| class_word(first.class));
+                format!(
+                    "{} {verb}, the most serious of class `{most_serious}`; {} of {} are equal",
+                    count_words(count, "file"),
+                    compared.entries.equal,
+                    count_words(compared.paths.len(), "file"),
+                )
+            }
+        }
+    }
+
+    fn erased(&self) -> &[Erasure] {
+        match &self.compared {
+            Ok(compared) => match &compared.comparison {
+                Comparison::Identical => &[],
+                Comparison::Equivalent { erased } | Comparison::Different { erased, .. } => erased,
+            },
+            Err(_) => &[],
+        }
+    }
+
+    fn differences(&self) -> &[Difference] {
+        match &self.compared {
+            Ok(Compared {
+                comparison: Comparison::Different { differences, .. },
+                ..
+            }) => differences,
+            Ok(_) | Err(_) => &[],
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `remint compare`, from two files to the answer in each format.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+use crate::tamper;
+
+/// A small release, as npm packs it.
+fn release(directory: &Path, name: &str) -> std::path::PathBuf {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, content) in [
+        (
+            "package/package.json",
+            "{\"name\":\"s\",\"version\":\"1.0.0\"}\n",
+        ),
+        ("package/lib/send.js", "const to = message.to;\nsend(to);\n"),
+        ("package/lib/deep/log.js", "log();\n"),
+        ("package/README.md", "# s\n"),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(499_162_500);
+        header.set_path(path).unwrap();
+        header.set_cksum();
+        builder.append(&header, content.as_bytes()).unwrap();
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&builder.into_inner().unwrap()).unwrap();
+    let path = directory.join(name);
+    fs_err::write(&path, encoder.finish().unwrap()).unwrap();
+    path
+}
+
+/// Runs in a directory; returns exit code, standard output and standard error.
+fn compare(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("remint")
+        .unwrap()
+        .arg("compare")
+        .args(arguments)
+        .env("HOME", directory)
+        .env("REMINT_CACHE_DIR", directory.join("cache"))
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+/// The JSON report, which follows its schema.
+fn report(directory: &Path, arguments: &[&str]) -> (i32, Value) {
+    let arguments = [arguments, &["--format", "json"]].concat();
+    let (code, text, _) = compare(directory, &arguments);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/comparison.v1.schema.json");
+    let schema: Value = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&report)
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    (code, report)
+}
+
+#[test]
+fn the_same_file_is_identical_and_another_encoding_equivalent() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    release(at, "a.tgz");
+    let (code, same) = report(at, &["a.tgz", "a.tgz"]);
+    assert_eq!((code, &same["content"]), (0, &"identical".into()));
+    assert_eq!(same["files"]["equal"], 4);
+    fs_err::create_dir(at.join("again")).unwrap();
+    tamper::tarball(&at.join("a.tgz"), &at.join("again"), |_| {});
+    let (code, other) = report(at, &["a.tgz", "again/a.tgz"]);
+    assert_eq!((code, &other["content"]), (0, &"equivalent".into()));
+    assert_eq!(other["erasures"][0]["normaliser"], "gzip-encoding");
+    assert_ne!(other["first"]["sha256"], other["second"]["sha256"]);
+}
+
+#[test]
+fn what_the_second_has_more_is_an_addition() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    release(at, "a.tgz");
+    fs_err::create_dir(at.join("b")).unwrap();
+    tamper::tarball(&at.join("a.tgz"), &at.join("b"), |entries| {
+        entries[1].content = b"const to = message.to;\nbcc(to);\nsend(to);\n".to_vec();
+        entries[2].path = "package/lib/deep/</code><script>.js".to_owned();
+    });
+    let (code, found) = report(at, &["a.tgz", "b/a.tgz"]);
+    assert_eq!((code, &found["content"]), (1, &"different".into()));
+    let of = |path: &str| {
+        let differences = found["differences"].as_array().unwrap();
+        differences
+            .iter()
+            .find(|difference| difference["path"] == path)
+            .unwrap()
+            .clone()
+    };
+    assert!(
+        of("lib/send.js")["hunks"][0]
+            .as_str()
+            .unwrap()
+            .contains("\n+bcc(to);")
+    );
+    assert_eq!(of("lib/deep/log.js")["change"], "removed");
+
+    let (code, text, _) = compare(at, &["a.tgz", "b/a.tgz", "--html", "page.html"]);
+    assert_eq!(code, 1);
+    assert!(text.starts_with("≠ different  a.tgz  b/a.tgz\n"), "{text}");
+    assert!(text.contains("only in the first file"), "{text}");
+    let page = fs_err::read_to_string(at.join("page.html")).unwrap();
+    for part in [
+        "<h1>different</h1>",
+        "<a href=\"#difference-1\">",
+        "id=\"difference-1\"",
+        "<summary><span class=\"code\">deep/</span>",
+        "bcc(to);",
+    ] {
+        assert!(page.contains(part), "{part} is not in\n{page}");
+    }
+    assert!(!page.contains("<script"), "{page}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_said_and_is_never_equal() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    release(at, "a.tgz");
+    fs_err::write(at.join("broken.tgz"), b"\x1f\x8b\x08\x00junk").unwrap();
+    fs_err::write(at.join("w.whl"), b"PK").unwrap();
+    let (code, broken) = report(at, &["a.tgz", "broken.tgz"]);
+    assert_eq!((code, &broken["content"]), (3, &"inconclusive".into()));
+    assert!(broken["detail"].is_string(), "{broken}");
+    for (arguments, words) in [
+        (&["a.tgz", "missing.tgz"][..], "there is no such file"),
+        (&["a.tgz", "w.whl"], "packed in different ways"),
+        (&["a.tgz", "name@1"], "is not a spec"),
+        (
+            &["a.tgz", "a.tgz", "--html", "no/such/page.html"],
+            "there is no directory",
+        ),
+    ] {
+        let (code, _, told) = compare(at, arguments);
+        assert_eq!(code, 2, "{arguments:?}\n{told}");
+        assert!(told.contains(words), "{told}");
+    }
+}
