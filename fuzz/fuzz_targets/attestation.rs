@@ -55,7 +55,10 @@ static SIGNED: LazyLock<(String, Policy)> = LazyLock::new(|| {
     let kind = "urn:x-remint:predicate:rebuild-attempt:v1";
     let payload = Statement::new(subject, kind, predicate).to_bytes();
     let signed = sign_with_key(&key, &[payload.clone(), payload], &Memory::default());
-    let text = signed.expect("a log in memory takes entries").remove(1).text;
+    let text = signed
+        .expect("a log in memory takes entries")
+        .remove(1)
+        .text;
     let policy = format!(
         "format = 'remint.trust/v1'\n[[rebuilder]]\nname = 'me'\nkey = '''{}'''\nlog_key = '{}'\nscope = ['pkg:*']\n",
         key.public().to_pem(),

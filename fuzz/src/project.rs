@@ -1,12 +1,12 @@
 //! A project around whatever files fuzzing makes up, and the plans of it.
 
 use remint_ecosystem::{
-    Interpreter, PlanRequest, Platform, ToolHints, plan, published_claims, published_facts,
+    Interpreter, PlanRequest, Platform, ToolHints, npm, plan, published_claims, published_facts,
     published_identity, source_facts,
 };
 use remint_model::{
-    ArtifactFormat, BuildPlan, CommitId, Ecosystem, EntryPath, FoundBy, PackageName, Sha256,
-    SourcePin, SourceTree, Stamp, Survey, SurveyEntry, Target, TreeEntry,
+    ArtifactFormat, BuildPlan, CommitId, Ecosystem, EntryPath, FoundBy, GzipHeader, PackageName,
+    Sha256, SourcePin, SourceTree, Stamp, Survey, SurveyEntry, Target, TreeEntry,
 };
 
 /// 2026-07-01.
@@ -119,7 +119,8 @@ impl Project {
             version: "3.12.1".to_owned(),
             path: "/python".into(),
         }];
-        let plans = plan(&PlanRequest {
+        let hints = ToolHints::default();
+        let request = PlanRequest {
             target: &target,
             format,
             file_name,
@@ -127,15 +128,36 @@ impl Project {
             tree: &self.tree,
             survey: &self.survey,
             uploaded: Some(MOMENT),
-            hints: &ToolHints::default(),
+            hints: &hints,
             platform: LINUX,
             interpreters: &interpreters,
-        })
-        .unwrap_or_default();
+        };
+        let plans = plan(&request).unwrap_or_default();
+        self.packs(&request);
         for plan in &plans {
             let place = plan.build_path.as_str();
             assert!(place.starts_with('/') && !place.split('/').any(|part| part == ".."));
         }
         plans
+    }
+    /// The files that npm's rules pick lie in the tree, whatever was published.
+    fn packs(&self, request: &PlanRequest<'_>) {
+        let gzip = GzipHeader {
+            extra_flags: 2,
+            os: 255,
+            mtime: 0,
+            named: false,
+        };
+        let survey = Survey {
+            gzip: Some(gzip),
+            ..self.survey.clone()
+        };
+        let request = PlanRequest {
+            survey: &survey,
+            ..*request
+        };
+        for file in npm::packing::of_source(&request).unwrap_or_default() {
+            assert!(self.tree.entries.contains_key(&file.source));
+        }
     }
 }

@@ -65,6 +65,67 @@ impl Release {
 }
 
 #[test]
+fn what_npm_packs_without_a_build_is_made_here_byte_for_byte() {
+    let manifest = |more: &str| {
+        format!("{{\"name\":\"note-server\",\"version\":\"1.0.0\",\"repository\":\"o/n\"{more}}}\n")
+    };
+    let of_all_kinds: &[(&str, &str)] = &[
+        ("lib/Upper.js", "1\n"),
+        ("lib/upper2.js", "2\n"),
+        ("lib/x_y.js", "3\n"),
+        ("lib/x-y.d.ts", "4\n"),
+        ("docs/Guide.md", "5\n"),
+        ("docs/data.json", "{}\n"),
+        ("LICENSE.txt", "6\n"),
+    ];
+    let shapes = [
+        (
+            manifest(",\"bin\":{\"n\":\"./lib/upper2.js\"},\"files\":[\"lib\",\"docs/data.json\"]"),
+            "",
+        ),
+        (
+            manifest(",\"main\":\"lib/answer.js\""),
+            "/docs\n*.d.ts\n# notes\nnote.js\n",
+        ),
+        (manifest(""), "**/*\n!*.js\n!README.md\n"),
+    ];
+    for (manifest, ignored) in shapes {
+        let changes = [
+            of_all_kinds,
+            &[("package.json", &*manifest), (".npmignore", ignored)],
+        ]
+        .concat();
+        let release = release(&changes);
+        let answer = release.verify(&release.file);
+        assert_eq!(
+            answer.outcome(),
+            ("verified", "identical"),
+            "{manifest}\n{answer:?}"
+        );
+        assert_eq!(
+            answer.target()["basis"],
+            "source-tree",
+            "{manifest}\n{answer:?}"
+        );
+        assert!(answer.target()["build"].is_null(), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_file_more_than_npm_packs_is_found_by_npm_itself() {
+    let release = release(&[]);
+    let answer = release.tampered(|entries| {
+        entries.push(Entry {
+            path: "package/notes.txt".to_owned(),
+            mode: 0o644,
+            content: b"canary\n".to_vec(),
+        });
+    });
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
+    assert_eq!(answer.target()["basis"], "rebuild");
+}
+
+#[test]
 fn an_honest_release_is_verified_and_tampered_ones_are_named() {
     let release = release(&[]);
 
@@ -72,9 +133,12 @@ fn an_honest_release_is_verified_and_tampered_ones_are_named() {
     assert_eq!(answer.code, 0, "{answer:?}");
     assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
     assert!(answer.findings().is_empty(), "{answer:?}");
+    assert_eq!(answer.target()["basis"], "source-tree", "{answer:?}");
 
+    // Another encoder wrote it: then npm itself has to pack.
     let answer = release.tampered(|_| {});
     assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+    assert_eq!(answer.target()["basis"], "rebuild", "{answer:?}");
 
     let line = release.tampered(|entries| {
         tamper::replace(

@@ -19,6 +19,7 @@ mod text;
 
 pub use compare::{Compared, ComparedPath, Counts, Standing, compare};
 pub use difference::class_of_path;
+pub use encoders::npm_gzip;
 pub use error::{ArchiveError, Side};
 pub use limits::{Erasing, Limits, Options, SideWords};
 pub use survey::survey;

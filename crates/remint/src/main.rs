@@ -32,6 +32,7 @@ mod roots;
 mod sdist;
 mod settings;
 mod signing;
+mod source_tree;
 mod terminal;
 mod unfetched;
 mod vouching;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use remint_fetch::source::{FoundSource, Overrides};
 use remint_judge::{Evidence, ResultEvidence, judge};
-use remint_model::{Artifact, BuildOutcome, BuildPlan, Rebuilt};
+use remint_model::{Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Rebuilt};
 
 use crate::attempts::attempt;
 use crate::build::{Builder, Workspace};
@@ -16,7 +16,7 @@ use crate::open::{self, Unreadable};
 use crate::progress::Progress;
 use crate::report::{TargetReport, gap_notes, plan_words};
 use crate::resolve::Case;
-use crate::{evidence, keep, planning, provenance};
+use crate::{evidence, keep, planning, provenance, source_tree};
 
 /// What steers one verification beside the settings.
 #[derive(Debug, Clone, Default)]
@@ -31,10 +31,23 @@ pub(crate) struct Request {
     pub(crate) explain: bool,
     /// Where evidence is copied to.
     pub(crate) keep: Option<std::path::PathBuf>,
+    /// How much is done for the verdict.
+    pub(crate) effort: Effort,
     /// Whether the network is left alone.
     pub(crate) offline: bool,
     /// Whose word is taken instead of a rebuild.
     pub(crate) trust: Option<Arc<Trusting>>,
+}
+
+/// How much is done for a verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// The packer that the publisher used is run in any case.
+    #[default]
+    Full,
+    /// A package that needs no build may be packed without running anything: the verdict is the same, but there is no
+    /// build to tell of.
+    Least,
 }
 
 /// What was built, and what it takes to build it again.
@@ -148,6 +161,23 @@ async fn rebuild(
     report.seconds.push(("source", stage.end(&located.words())));
     report.notes.extend(located.notes.iter().cloned());
     evidence::add_source(&mut gathered, case, &located.found);
+
+    if request.effort == Effort::Least
+        && located.basis == Basis::Rebuild
+        && let Some(packed) = source_tree::pack(case, &survey, &located, builder, progress).await?
+    {
+        evidence::add_rebuilt(&mut gathered, case, &packed.artifact);
+        gathered.result = ResultEvidence::Compared {
+            basis: Basis::SourceTree,
+            comparison: Comparison::Identical,
+        };
+        // It is the same file.
+        gathered.rebuilt_anomalies = survey.anomalies.clone();
+        report.seconds.push(("pack", packed.seconds));
+        report.files = Some((packed.files, packed.files));
+        report.rebuilt = Some(packed.artifact.clone());
+        return finish(report, gathered, Some(located.found));
+    }
 
     let plans = match planning::plans(case, &survey, &located, builder) {
         Ok(plans) => plans,

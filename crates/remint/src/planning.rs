@@ -7,15 +7,19 @@ use crate::build::Builder;
 use crate::locate::Located;
 use crate::resolve::Case;
 
-/// The plans to try, best first.
-pub(crate) fn plans(
-    case: &Case,
-    survey: &Survey,
-    located: &Located,
-    builder: &Builder,
-) -> Result<Vec<BuildPlan>, PlanError> {
-    let no_hints = ToolHints::default();
-    let request = PlanRequest {
+/// What planning is told.
+pub(crate) fn request<'a>(
+    case: &'a Case,
+    survey: &'a Survey,
+    located: &'a Located,
+    builder: &'a Builder,
+) -> PlanRequest<'a> {
+    static NO_HINTS: ToolHints = ToolHints {
+        node: None,
+        npm: None,
+        generator: None,
+    };
+    PlanRequest {
         target: &case.target,
         format: case.artifact.format,
         file_name: case.artifact.name.as_str(),
@@ -26,14 +30,24 @@ pub(crate) fn plans(
         hints: case
             .release
             .as_ref()
-            .map_or(&no_hints, |release| &release.tools),
+            .map_or(&NO_HINTS, |release| &release.tools),
         platform: builder.platform,
         // Finding them starts every one of them.
         interpreters: match case.target.ecosystem {
             Ecosystem::Npm => &[],
             Ecosystem::Pypi => builder.registries.interpreters(),
         },
-    };
+    }
+}
+
+/// The plans to try, best first.
+pub(crate) fn plans(
+    case: &Case,
+    survey: &Survey,
+    located: &Located,
+    builder: &Builder,
+) -> Result<Vec<BuildPlan>, PlanError> {
+    let request = request(case, survey, located, builder);
     let mut plans = remint_ecosystem::plan(&request)?;
     if located.basis == Basis::Sdist {
         // What was uploaded had no history, and a build of it must not see one.

@@ -48,6 +48,20 @@ static ALL: &[Encoder] = &[
     encoder("zlib-rs level 6", Kind::ZlibRs, 6),
 ];
 
+/// A gzip stream as npm writes it: RFC 1952 with a bare header and Node.js zlib's level 9.
+#[must_use]
+pub fn npm_gzip(tar: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff];
+    let mut deflate = Deflate::new(9, Hash::Multiplied);
+    out.extend(deflate.push(tar));
+    out.extend(deflate.finish());
+    let mut crc = flate2::Crc::new();
+    crc.update(tar);
+    out.extend(crc.sum().to_le_bytes());
+    out.extend(crc.amount().to_le_bytes());
+    out
+}
+
 /// The encoder that makes the published deflate stream out of the rebuilt archive's tar, if one of those known
 /// here does.
 pub(crate) fn explain<P: Read + Seek, R: Read + Seek>(

@@ -15,6 +15,7 @@ mod lockfile;
 mod manager;
 mod manifest;
 mod nested;
+pub mod packing;
 mod packument;
 pub mod plan;
 mod project;

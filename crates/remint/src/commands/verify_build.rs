@@ -15,7 +15,7 @@ use crate::build::Builder;
 use crate::cli::{ReportFormat, SourceOptions, VerifyBuild};
 use crate::exit::Exit;
 use crate::lookup::Trusting;
-use crate::pipeline::{self, Request};
+use crate::pipeline::{self, Effort, Request};
 use crate::progress::Progress;
 use crate::report::{RunReport, TargetReport, size_words};
 use crate::resolve::{Case, Wish, resolve};
@@ -47,6 +47,12 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     let request = Request {
         explain: arguments.explain,
         keep: arguments.keep.clone(),
+        // Whoever asks to see plans or a build log wants a build.
+        effort: if arguments.explain || arguments.keep.is_some() {
+            Effort::Full
+        } else {
+            Effort::Least
+        },
         trust: Trusting::resolve(&arguments.trust, &settings)?.map(Arc::new),
         ..request
     };
@@ -110,6 +116,7 @@ pub(crate) fn question(
         from_sdist,
         explain: false,
         keep: None,
+        effort: Effort::Full,
         offline: settings.user.offline,
         trust: None,
     };
