@@ -92,6 +92,7 @@ pub(crate) fn render(report: &ComparisonReport) -> anyhow::Result<String> {
         nodes: nodes(
             compared.map_or(&[][..], |compared| &compared.paths),
             report.differences(),
+            report.erased(),
         ),
         differences: report
             .differences()

@@ -86,7 +86,7 @@ impl ComparisonReport {
                     .first()
                     .map_or("", |first| class_word(first.class));
                 format!(
-                    "{} {verb}, the most serious of class `{most_serious}`; {} of {} are equal",
+                    "{} {verb}, the most serious of class {most_serious}; {} of {} are equal",
                     count_words(count, "file"),
                     compared.entries.equal,
                     count_words(compared.paths.len(), "file"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use remint_compare::{ComparedPath, Standing};
-use remint_model::Difference;
+use remint_model::{Difference, Erasure};
 
 use super::{anchor, mark};
 use crate::report::foreign::harmless;
@@ -34,6 +34,8 @@ pub(super) enum Node {
         size: String,
         /// What came of comparing it, in words.
         standing: &'static str,
+        /// What was erased of it.
+        erased: Vec<&'static str>,
         /// Where on the page the difference is shown.
         anchor: Option<String>,
     },
@@ -43,7 +45,17 @@ pub(super) enum Node {
 const DEEPEST: usize = 64;
 
 /// The steps through the tree of these paths.
-pub(super) fn nodes(paths: &[ComparedPath], differences: &[Difference]) -> Vec<Node> {
+pub(super) fn nodes(
+    paths: &[ComparedPath],
+    differences: &[Difference],
+    erased: &[Erasure],
+) -> Vec<Node> {
+    let mut erasures: BTreeMap<&str, Vec<&'static str>> = BTreeMap::new();
+    for erasure in erased {
+        for path in &erasure.paths {
+            erasures.entry(path).or_default().push(erasure.normaliser);
+        }
+    }
     let differences: BTreeMap<&str, (usize, &Difference)> = differences
         .iter()
         .enumerate()
@@ -64,8 +76,19 @@ pub(super) fn nodes(paths: &[ComparedPath], differences: &[Difference]) -> Vec<N
         }
     }
     let mut nodes = Vec::new();
-    write(&mut nodes, &root, &differences);
+    let found = Found {
+        differences,
+        erasures,
+    };
+    write(&mut nodes, &root, &found);
     nodes
+}
+
+/// What was found about paths.
+struct Found<'a> {
+    differences: BTreeMap<&'a str, (usize, &'a Difference)>,
+    /// The normalisers that a path needed; of very many paths, not all are known.
+    erasures: BTreeMap<&'a str, Vec<&'static str>>,
 }
 
 #[derive(Default)]
@@ -76,22 +99,18 @@ struct Folder<'a> {
     differing: usize,
 }
 
-fn write(
-    nodes: &mut Vec<Node>,
-    folder: &Folder<'_>,
-    differences: &BTreeMap<&str, (usize, &Difference)>,
-) {
+fn write(nodes: &mut Vec<Node>, folder: &Folder<'_>, found: &Found<'_>) {
     for (name, folder) in &folder.folders {
         nodes.push(Node::Open {
             name: harmless(name).into_owned(),
             files: folder.files,
             differing: folder.differing,
         });
-        write(nodes, folder, differences);
+        write(nodes, folder, found);
         nodes.push(Node::Close);
     }
     for (name, path) in &folder.own {
-        let difference = differences.get(path.path.as_str());
+        let difference = found.differences.get(path.path.as_str());
         nodes.push(Node::File {
             name: harmless(name).into_owned(),
             class: class_word(difference.map_or(path.class, |(_, difference)| difference.class)),
@@ -102,6 +121,11 @@ fn write(
                 (Standing::Different, Some((_, difference))) => mark(difference.change),
                 (Standing::Different, None) => "differs",
             },
+            erased: found
+                .erasures
+                .get(path.path.as_str())
+                .cloned()
+                .unwrap_or_default(),
             anchor: difference.map(|(at, _)| anchor(*at)),
         });
     }
@@ -136,7 +160,13 @@ mod tests {
             lines: (0, 0),
             explanation: None,
         };
-        let shown: Vec<String> = nodes(&paths, &[difference])
+        let erasure = Erasure {
+            normaliser: "timestamps",
+            version: 1,
+            paths: vec!["lib/a.js".to_owned()],
+            count: 1,
+        };
+        let shown: Vec<String> = nodes(&paths, &[difference], &[erasure])
             .iter()
             .map(|node| match node {
                 Node::Open {
@@ -149,10 +179,11 @@ mod tests {
                     name,
                     class,
                     standing,
+                    erased,
                     anchor,
                     ..
                 } => {
-                    format!("{name} {class} {standing} {anchor:?}")
+                    format!("{name} {class} {standing} {erased:?} {anchor:?}")
                 }
             })
             .collect();
@@ -161,11 +192,11 @@ mod tests {
             [
                 "> lib 1/2",
                 "> deep 1/1",
-                "b.js startup only in the second Some(\"difference-1\")",
+                "b.js startup only in the second [] Some(\"difference-1\")",
                 "<",
-                "a.js executable equal but for erasures None",
+                "a.js executable equal but for erasures [\"timestamps\"] None",
                 "<",
-                "index.js executable equal None",
+                "index.js executable equal [] None",
             ]
         );
     }
@@ -173,7 +204,7 @@ mod tests {
     #[test]
     fn very_deep_paths_make_no_deeper_tree() {
         let deep = vec!["d"; 1000].join("/");
-        let nodes = nodes(&[path(&deep, Standing::Equal)], &[]);
+        let nodes = nodes(&[path(&deep, Standing::Equal)], &[], &[]);
         assert_eq!(nodes.len(), 2 * (DEEPEST - 1) + 1);
     }
 }
