@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 
-use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Comparison, Difference, EntryPath};
+use remint_model::{
+    Anomaly, AnomalyKind, ArtifactFormat, Class, Comparison, Difference, EntryPath,
+};
 
 use crate::archive::{Entry, Keep, Kind, Listing, list};
-use crate::difference::{InstallScripts, archive_difference, describe, top_folder_difference};
+use crate::difference::{
+    InstallScripts, archive_difference, class_of_entry, describe, top_folder_difference,
+};
 use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Erasing, Limits, Options};
@@ -24,6 +28,8 @@ pub struct Compared {
     pub rebuilt_anomalies: Vec<Anomaly>,
     /// How much was compared.
     pub entries: Counts,
+    /// How much of the published code the rebuild has, too.
+    pub traced: Traced,
     /// Where the tars are equal and their gzip streams are not: the encoder that makes the published stream out
     /// of the rebuilt tar, byte for byte. The proof for erasure `gzip-encoding`.
     pub gzip_encoder: Option<&'static str>,
@@ -38,6 +44,15 @@ pub struct Counts {
     pub rebuilt: usize,
     /// Paths that are equal on both sides, erasures allowed for.
     pub equal: usize,
+}
+
+/// How much of what runs is what was rebuilt. A file counts as a whole, and an explanation traces nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traced {
+    /// Bytes of all published files that run: code, machine code, start-up files and install scripts.
+    pub executable_bytes: u64,
+    /// Those of them whose content is the same in the rebuild.
+    pub traced_bytes: u64,
 }
 
 /// Larger manifests are not searched for hooks.
@@ -91,7 +106,9 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     remaining.retain(|left| !left.facets.is_empty());
 
     let mut differences = differences(format, &pairs, &remaining, &ours.install_scripts);
-    second_look.show(&pairs.rows, &mut differences)?;
+    let explained = second_look.show(&pairs.rows, &mut differences)?;
+    // Within a class, what nothing accounts for comes first.
+    differences.sort_by_key(|(row, difference)| (difference.class, explained.contains(row)));
     let mut differences: Vec<Difference> = differences
         .into_iter()
         .map(|(_, difference)| difference)
@@ -123,6 +140,7 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     }
     Ok(Compared {
         entries: counts(&pairs, &remaining),
+        traced: traced(format, &pairs, &remaining, &ours.install_scripts),
         comparison: if differences.is_empty() {
             Comparison::Equivalent {
                 erased: erasures.finish(),
@@ -175,13 +193,79 @@ fn counts(pairs: &Pairs, remaining: &[Remaining]) -> Counts {
     counts
 }
 
+fn traced(
+    format: ArtifactFormat,
+    pairs: &Pairs,
+    remaining: &[Remaining],
+    install_scripts: &InstallScripts,
+) -> Traced {
+    let mut traced = Traced::default();
+    let mut remaining = remaining.iter().peekable();
+    for (number, row) in pairs.rows.iter().enumerate() {
+        let facets = remaining
+            .next_if(|left| left.row == number)
+            .map_or_else(Facets::default, |left| left.facets);
+        let same = !row.rebuilt.is_empty()
+            && ![Facets::COPIES, Facets::KIND, Facets::CONTENT]
+                .into_iter()
+                .any(|facet| facets.has(facet));
+        let bytes = running_bytes(format, &row.path, &row.published, install_scripts);
+        traced.executable_bytes += bytes;
+        traced.traced_bytes += if same { bytes } else { 0 };
+    }
+    traced
+}
+
+/// The size of the entries of one path that run.
+fn running_bytes(
+    format: ArtifactFormat,
+    path: &EntryPath,
+    entries: &[Entry],
+    install_scripts: &InstallScripts,
+) -> u64 {
+    entries
+        .iter()
+        .filter(|entry| {
+            entry.kind != Kind::Directory
+                && match class_of_entry(format, path, entry, install_scripts) {
+                    Class::Startup | Class::InstallScript | Class::Native | Class::Executable => {
+                        true
+                    }
+                    Class::Manifest
+                    | Class::DependencyList
+                    | Class::Data
+                    | Class::Types
+                    | Class::Sourcemap
+                    | Class::Metadata
+                    | Class::Documentation
+                    | Class::Licence => false,
+                }
+        })
+        .map(|entry| entry.size)
+        .fold(0, u64::saturating_add)
+}
+
 fn identical<P: Read + Seek>(
     format: ArtifactFormat,
     published: &mut P,
     limits: &Limits,
 ) -> Result<Compared, ArchiveError> {
-    let FirstLook { listing, .. } =
-        look(format, published, limits).map_err(|error| error.on(Side::Published))?;
+    let FirstLook {
+        listing,
+        install_scripts,
+    } = look(format, published, limits).map_err(|error| error.on(Side::Published))?;
+    let running = listing
+        .entries
+        .iter()
+        .map(|entry| {
+            running_bytes(
+                format,
+                &entry.path,
+                std::slice::from_ref(entry),
+                &install_scripts,
+            )
+        })
+        .fold(0, u64::saturating_add);
     let count = listing
         .entries
         .iter()
@@ -197,6 +281,10 @@ fn identical<P: Read + Seek>(
             published: count,
             rebuilt: count,
             equal: count,
+        },
+        traced: Traced {
+            executable_bytes: running,
+            traced_bytes: running,
         },
         gzip_encoder: None,
     })

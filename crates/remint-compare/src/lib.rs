@@ -10,6 +10,7 @@ mod compare;
 mod difference;
 mod encoders;
 mod error;
+mod known;
 mod limits;
 pub mod normalise;
 mod second_look;
@@ -17,8 +18,9 @@ mod source_map;
 mod survey;
 mod text;
 
-pub use compare::{Compared, Counts, compare};
+pub use compare::{Compared, Counts, Traced, compare};
 pub use difference::class_of_path;
 pub use error::{ArchiveError, Side};
+pub use known::Known;
 pub use limits::{Erasing, Limits, Options};
 pub use survey::survey;

@@ -1,5 +1,7 @@
 //! How much of a hostile archive is read before it is refused, and how much of a difference is shown.
 
+use crate::known::Known;
+
 /// Bounds on reading one archive. What exceeds one is an error, never silently cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -40,7 +42,7 @@ pub enum Erasing {
 }
 
 /// How comparing reads and what it shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Applied to each of the two archives.
     pub limits: Limits,
@@ -54,6 +56,8 @@ pub struct Options {
     pub hunk_lines: usize,
     /// Hunks of one file.
     pub hunks: usize,
+    /// What explanations may name.
+    pub known: Known,
 }
 
 impl Default for Options {
@@ -65,6 +69,7 @@ impl Default for Options {
             shown_file_size: 8 << 20,
             hunk_lines: 40,
             hunks: 8,
+            known: Known::default(),
         }
     }
 }

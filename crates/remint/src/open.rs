@@ -1,6 +1,6 @@
 //! Opens an artifact's file for the pure stages, which only see bytes.
 
-use remint_compare::{ArchiveError, Compared, Erasing, Limits, Options};
+use remint_compare::{ArchiveError, Compared, Erasing, Known, Limits, Options};
 use remint_model::{Artifact, Published, Rebuilt, Survey};
 
 /// What an archive holds.
@@ -18,8 +18,16 @@ pub(crate) fn survey<Origin>(artifact: &Artifact<Origin>) -> Result<Survey, Unre
 pub(crate) fn compare(
     published: &Artifact<Published>,
     rebuilt: &Artifact<Rebuilt>,
+    known: Known,
 ) -> Result<Compared, Unreadable> {
-    hold_against(published, rebuilt, Erasing::Everything)
+    hold(
+        published,
+        rebuilt,
+        &Options {
+            known,
+            ..Options::default()
+        },
+    )
 }
 
 /// One file against another of the same format, whatever they are; what only the first has is shown with `+`.
@@ -27,6 +35,21 @@ pub(crate) fn hold_against<One, Other>(
     one: &Artifact<One>,
     other: &Artifact<Other>,
     erasing: Erasing,
+) -> Result<Compared, Unreadable> {
+    hold(
+        one,
+        other,
+        &Options {
+            erasing,
+            ..Options::default()
+        },
+    )
+}
+
+fn hold<One, Other>(
+    one: &Artifact<One>,
+    other: &Artifact<Other>,
+    options: &Options,
 ) -> Result<Compared, Unreadable> {
     let open = |path| {
         fs_err::File::open(path)
@@ -37,10 +60,7 @@ pub(crate) fn hold_against<One, Other>(
         one.format,
         &mut open(&one.path)?,
         &mut open(&other.path)?,
-        &Options {
-            erasing,
-            ..Options::default()
-        },
+        options,
     )
     .map_err(Unreadable::Archive)
 }

@@ -1,6 +1,6 @@
 //! One row that differs, as a `Difference`: its direction, its class, and what its headers alone explain.
 
-use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Difference};
+use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Difference, EntryPath};
 
 use super::{InstallScripts, classify};
 use crate::archive::{Entry, Kind};
@@ -27,26 +27,9 @@ pub(crate) fn describe(
         .published
         .iter()
         .chain(&row.rebuilt)
-        .map(|entry| match entry.kind {
-            Kind::Directory => Class::Metadata,
-            Kind::File
-            | Kind::SymbolicLink
-            | Kind::HardLink
-            | Kind::Special(_)
-            | Kind::Unreadable => classify(
-                format,
-                &row.path,
-                &entry.head,
-                entry.is_file() && entry.is_executable(),
-            ),
-        })
+        .map(|entry| class_of_entry(format, &row.path, entry, install_scripts))
         .min()
         .unwrap_or(Class::Data);
-    let class = if install_scripts.names(&row.path) {
-        class.min(Class::InstallScript)
-    } else {
-        class
-    };
     Difference {
         path: row.path.clone(),
         change,
@@ -54,6 +37,31 @@ pub(crate) fn describe(
         hunks: Vec::new(),
         lines: (0, 0),
         explanation: header_explanation(row, facets),
+    }
+}
+
+/// What one entry is for.
+pub(crate) fn class_of_entry(
+    format: ArtifactFormat,
+    path: &EntryPath,
+    entry: &Entry,
+    install_scripts: &InstallScripts,
+) -> Class {
+    let class = match entry.kind {
+        Kind::Directory => Class::Metadata,
+        Kind::File | Kind::SymbolicLink | Kind::HardLink | Kind::Special(_) | Kind::Unreadable => {
+            classify(
+                format,
+                path,
+                &entry.head,
+                entry.is_file() && entry.is_executable(),
+            )
+        }
+    };
+    if install_scripts.names(path) {
+        class.min(Class::InstallScript)
+    } else {
+        class
     }
 }
 
