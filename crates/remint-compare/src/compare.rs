@@ -8,7 +8,7 @@ use remint_model::{
 
 use crate::archive::{Entry, Keep, Kind, Listing, list};
 use crate::difference::{
-    InstallScripts, archive_difference, class_of, describe, top_folder_difference,
+    InstallScripts, archive_difference, class_of, class_of_entry, describe, top_folder_difference,
 };
 use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
@@ -29,6 +29,8 @@ pub struct Compared {
     pub entries: Counts,
     /// Everything that was compared, in path order, directories left out.
     pub paths: Vec<ComparedPath>,
+    /// How much of the published code the rebuild has, too.
+    pub traced: Traced,
     /// Where the tars are equal and their gzip streams are not: the encoder that makes the published stream out
     /// of the rebuilt tar, byte for byte. The proof for erasure `gzip-encoding`.
     pub gzip_encoder: Option<&'static str>,
@@ -67,6 +69,15 @@ pub enum Standing {
     Erased,
     /// One of the differences is about it.
     Different,
+}
+
+/// How much of what runs is what was rebuilt. A file counts as a whole, and an explanation traces nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traced {
+    /// Bytes of all published files that run: code, machine code, start-up files and install scripts.
+    pub executable_bytes: u64,
+    /// Those of them whose content is the same in the rebuild.
+    pub traced_bytes: u64,
 }
 
 /// Larger manifests are not searched for hooks.
@@ -127,7 +138,9 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
 
     let words = options.words;
     let mut differences = differences(format, &pairs, &remaining, &ours.install_scripts, words);
-    second_look.show(&pairs.rows, &mut differences)?;
+    let explained = second_look.show(&pairs.rows, &mut differences)?;
+    // Within a class, what nothing accounts for comes first.
+    differences.sort_by_key(|(row, difference)| (difference.class, explained.contains(row)));
     let mut differences: Vec<Difference> = differences
         .into_iter()
         .map(|(_, difference)| difference)
@@ -163,6 +176,7 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     }
     Ok(Compared {
         entries: counts(&pairs, &remaining),
+        traced: traced(format, &pairs, &remaining, &ours.install_scripts),
         paths: paths(format, pairs.rows, &ours.install_scripts, &standings),
         comparison: if differences.is_empty() {
             Comparison::Equivalent {
@@ -252,6 +266,58 @@ fn paths(
         .collect()
 }
 
+fn traced(
+    format: ArtifactFormat,
+    pairs: &Pairs,
+    remaining: &[Remaining],
+    install_scripts: &InstallScripts,
+) -> Traced {
+    let mut traced = Traced::default();
+    let mut remaining = remaining.iter().peekable();
+    for (number, row) in pairs.rows.iter().enumerate() {
+        let facets = remaining
+            .next_if(|left| left.row == number)
+            .map_or_else(Facets::default, |left| left.facets);
+        let same = !row.rebuilt.is_empty()
+            && ![Facets::COPIES, Facets::KIND, Facets::CONTENT]
+                .into_iter()
+                .any(|facet| facets.has(facet));
+        let bytes = running_bytes(format, &row.path, &row.published, install_scripts);
+        traced.executable_bytes += bytes;
+        traced.traced_bytes += if same { bytes } else { 0 };
+    }
+    traced
+}
+
+/// The size of the entries of one path that run.
+fn running_bytes(
+    format: ArtifactFormat,
+    path: &EntryPath,
+    entries: &[Entry],
+    install_scripts: &InstallScripts,
+) -> u64 {
+    entries
+        .iter()
+        .filter(|entry| {
+            entry.kind != Kind::Directory
+                && match class_of_entry(format, path, entry, install_scripts) {
+                    Class::Startup | Class::InstallScript | Class::Native | Class::Executable => {
+                        true
+                    }
+                    Class::Manifest
+                    | Class::DependencyList
+                    | Class::Data
+                    | Class::Types
+                    | Class::Sourcemap
+                    | Class::Metadata
+                    | Class::Documentation
+                    | Class::Licence => false,
+                }
+        })
+        .map(|entry| entry.size)
+        .fold(0, u64::saturating_add)
+}
+
 fn identical<P: Read + Seek>(
     format: ArtifactFormat,
     published: &mut P,
@@ -268,6 +334,7 @@ fn identical<P: Read + Seek>(
         published_anomalies: anomalies.clone(),
         rebuilt_anomalies: anomalies,
         entries: counts(&pairs, &[]),
+        traced: traced(format, &pairs, &[], &install_scripts),
         paths: paths(format, pairs.rows, &install_scripts, &[]),
         gzip_encoder: None,
     })

@@ -1,5 +1,7 @@
 //! How much of a hostile archive is read before it is refused, and how much of a difference is shown.
 
+use crate::known::Known;
+
 /// Bounds on reading one archive. What exceeds one is an error, never silently cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -58,7 +60,7 @@ impl Default for SideWords {
 }
 
 /// How comparing reads and what it shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Applied to each of the two archives.
     pub limits: Limits,
@@ -74,6 +76,8 @@ pub struct Options {
     pub hunks: usize,
     /// How explanations name the sides.
     pub words: SideWords,
+    /// What explanations may name.
+    pub known: Known,
 }
 
 impl Default for Options {
@@ -86,6 +90,7 @@ impl Default for Options {
             hunk_lines: 40,
             hunks: 8,
             words: SideWords::default(),
+            known: Known::default(),
         }
     }
 }

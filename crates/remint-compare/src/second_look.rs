@@ -8,7 +8,9 @@ use remint_model::{ArtifactFormat, Change, Difference, EntryPath};
 
 use crate::archive::source::collect;
 use crate::archive::{Anomalies, Entry, Flow, walk};
-use crate::difference::{Patience, compare_text, explain, is_text};
+use crate::difference::{
+    ChangedFile, Lone, Patience, Renamed, compare_text, explain, has_hashed_name, is_text, pair_up,
+};
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Limits, Options};
 use crate::normalise::{Erasures, Facets, File, Pairs, Row, erase_content};
@@ -105,12 +107,30 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
         Ok(())
     }
 
-    /// Adds hunks and explanations to the first differences, which are the most serious.
+    /// Adds hunks and explanations to the first differences, which are the most serious. Yields the rows whose
+    /// contents are explained.
     pub(crate) fn show(
         &mut self,
         rows: &[Row],
         differences: &mut [(usize, Difference)],
-    ) -> Result<(), ArchiveError> {
+    ) -> Result<BTreeSet<usize>, ArchiveError> {
+        let mut explained = BTreeSet::new();
+        let renamed = self.renamed(rows, differences)?;
+        for (row, difference) in differences.iter_mut() {
+            let path = difference.path.as_str();
+            let words = renamed.iter().find_map(|pair| {
+                let (published, rebuilt) = pair.explanations();
+                match difference.change {
+                    Change::Added => (pair.published == path).then_some(published),
+                    Change::Removed => (pair.rebuilt == path).then_some(rebuilt),
+                    Change::Changed | Change::Metadata => None,
+                }
+            });
+            if words.is_some() {
+                difference.explanation = words;
+                explained.insert(*row);
+            }
+        }
         let shown: Vec<(usize, usize)> = differences
             .iter()
             .enumerate()
@@ -141,24 +161,95 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
             rest = later;
             let (published, rebuilt) = self.contents(rows, batch)?;
             for (at, row) in batch {
-                let (Some(row), Some((_, difference))) = (rows.get(*row), differences.get_mut(*at))
+                let number = *row;
+                let (Some(row), Some((_, difference))) =
+                    (rows.get(number), differences.get_mut(*at))
                 else {
                     continue;
                 };
                 let one = content_of(&published, &row.published).unwrap_or_default();
                 let other = content_of(&rebuilt, &row.rebuilt).unwrap_or_default();
-                if !is_text(one) || !is_text(other) {
-                    continue;
-                }
-                let text = compare_text(other, one, self.options, &mut patience);
+                let text = (is_text(one) && is_text(other))
+                    .then(|| compare_text(other, one, self.options, &mut patience));
                 if difference.change == Change::Changed && difference.explanation.is_none() {
-                    difference.explanation = explain(other, one, &text);
+                    difference.explanation = explain(&ChangedFile {
+                        path: &row.path,
+                        rebuilt: other,
+                        published: one,
+                        text: text.as_ref(),
+                        known: &self.options.known,
+                        renamed: &renamed,
+                    });
+                    if difference.explanation.is_some() {
+                        explained.insert(number);
+                    }
                 }
-                difference.lines = text.lines;
-                difference.hunks = text.hunks;
+                if let Some(text) = text {
+                    difference.lines = text.lines;
+                    difference.hunks = text.hunks;
+                }
             }
         }
-        Ok(())
+        Ok(explained)
+    }
+
+    /// Files that are on one side alone under a hashed name, paired up. They are read at once or not at all.
+    fn renamed(
+        &mut self,
+        rows: &[Row],
+        differences: &[(usize, Difference)],
+    ) -> Result<Vec<Renamed>, ArchiveError> {
+        let lone = |change: Change, side: fn(&Row) -> &Vec<Entry>| -> Vec<(usize, usize)> {
+            differences
+                .iter()
+                .enumerate()
+                .filter(|(_, (row, difference))| {
+                    difference.change == change
+                        && has_hashed_name(difference.path.as_str())
+                        && rows.get(*row).is_some_and(
+                            |row| matches!(side(row).as_slice(), [entry] if entry.is_file() && entry.size > 0),
+                        )
+                })
+                .map(|(at, (row, _))| (at, *row))
+                .collect()
+        };
+        let published_rows = lone(Change::Added, |row| &row.published);
+        let rebuilt_rows = lone(Change::Removed, |row| &row.rebuilt);
+        if published_rows.is_empty() || rebuilt_rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = [published_rows.as_slice(), &rebuilt_rows].concat();
+        let size: u64 = wanted
+            .iter()
+            .filter_map(|(_, row)| rows.get(*row))
+            .flat_map(|row| row.published.iter().chain(&row.rebuilt))
+            .map(|entry| entry.size)
+            .fold(0, u64::saturating_add);
+        if size > BATCH {
+            return Ok(Vec::new());
+        }
+        let (published, rebuilt) = self.contents(rows, &wanted)?;
+        let published: Vec<Lone<'_>> = published_rows
+            .iter()
+            .filter_map(|(_, row)| rows.get(*row))
+            .filter_map(|row| {
+                Some(Lone {
+                    path: row.path.as_str(),
+                    content: content_of(&published, &row.published)?,
+                })
+            })
+            .collect();
+        let rebuilt: Vec<Lone<'_>> = rebuilt_rows
+            .iter()
+            .filter_map(|(_, row)| rows.get(*row))
+            .filter_map(|row| {
+                Some(Lone {
+                    path: row.path.as_str(),
+                    content: content_of(&rebuilt, &row.rebuilt)?,
+                })
+            })
+            .collect();
+        Ok(pair_up(&rebuilt, &published))
     }
 
     /// The contents of these rows' last entries on both sides.

@@ -52,6 +52,19 @@ impl<'a> SourceMap<'a> {
         self.paths.iter().map(String::as_str)
     }
 
+    /// The names of its members, in their own order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|(name, _)| name.as_ref())
+    }
+
+    /// The JSON text of one member.
+    pub(crate) fn member(&self, name: &str) -> Option<&str> {
+        self.members
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.get())
+    }
+
     /// The map with those paths replaced and everything else as it is, byte for byte.
     pub(crate) fn with_paths(&self, replace: &dyn Fn(&str) -> String) -> Option<Vec<u8>> {
         let mut out = b"{".to_vec();
@@ -83,7 +96,7 @@ impl<'a> SourceMap<'a> {
 }
 
 /// A JSON object's members, unparsed and in order.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> serde::Deserialize<'de> for Members<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use remint_compare::{Known, Traced};
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
@@ -31,6 +32,8 @@ pub(crate) struct Attempted {
     pub(crate) rebuilt_anomalies: Vec<Anomaly>,
     /// Files that are equal, and files in all.
     pub(crate) files: Option<(usize, usize)>,
+    /// How much of the published code the rebuild has, too.
+    pub(crate) traced: Option<Traced>,
     /// The encoder that makes the published archive's bytes of the rebuilt content, where one was found.
     pub(crate) gzip_encoder: Option<&'static str>,
     /// The failure of the plan whose result counts.
@@ -114,7 +117,8 @@ pub(crate) async fn attempt(
                 (usize::MAX, failure_words(failure), Err(not_built(failure)))
             }
             BuildOutcome::Built(artifact) => {
-                let (compared, seconds) = compare(case, artifact).await?;
+                let known = known(case, located, &plan);
+                let (compared, seconds) = compare(case, artifact, known).await?;
                 compare_seconds += seconds;
                 match compared {
                     Ok(matched) => (
@@ -259,6 +263,7 @@ fn conclude(
             ),
             rebuilt_anomalies: Vec::new(),
             files: None,
+            traced: None,
             gzip_encoder: None,
             failure: None,
             tried,
@@ -269,7 +274,7 @@ fn conclude(
         BuildOutcome::Failed(failure) => Some(failure.clone()),
         BuildOutcome::Built(_) => None,
     };
-    let (result, rebuilt_anomalies, files, gzip_encoder) = match best.compared {
+    let (result, rebuilt_anomalies, files, traced, gzip_encoder) = match best.compared {
         Ok(matched) => (
             ResultEvidence::Compared {
                 basis,
@@ -277,9 +282,10 @@ fn conclude(
             },
             matched.anomalies,
             Some(matched.files),
+            Some(matched.traced),
             matched.gzip_encoder,
         ),
-        Err(result) => (result, Vec::new(), None, None),
+        Err(result) => (result, Vec::new(), None, None, None),
     };
     Attempted {
         plan: Some(best.plan),
@@ -287,6 +293,7 @@ fn conclude(
         result,
         rebuilt_anomalies,
         files,
+        traced,
         gzip_encoder,
         failure,
         tried,
@@ -310,13 +317,28 @@ struct Match {
     comparison: Comparison,
     anomalies: Vec<Anomaly>,
     files: (usize, usize),
+    traced: Traced,
     gzip_encoder: Option<&'static str>,
 }
 
-async fn compare(case: &Case, rebuilt: &Artifact<Rebuilt>) -> anyhow::Result<(Compared, f64)> {
+/// What explanations of this plan's result may name.
+fn known(case: &Case, located: &Located, plan: &BuildPlan) -> Known {
+    Known {
+        versions: vec![case.target.version.as_str().to_owned()],
+        commits: vec![located.found.pin.commit.as_str().to_owned()],
+        build_paths: vec![plan.build_path.clone()],
+    }
+}
+
+async fn compare(
+    case: &Case,
+    rebuilt: &Artifact<Rebuilt>,
+    known: Known,
+) -> anyhow::Result<(Compared, f64)> {
     let started = std::time::Instant::now();
     let (published, rebuilt) = (case.artifact.clone(), rebuilt.clone());
-    let compared = tokio::task::spawn_blocking(move || open::compare(&published, &rebuilt)).await?;
+    let compared =
+        tokio::task::spawn_blocking(move || open::compare(&published, &rebuilt, known)).await?;
     let seconds = started.elapsed().as_secs_f64();
     match compared {
         Ok(compared) => Ok((
@@ -324,6 +346,7 @@ async fn compare(case: &Case, rebuilt: &Artifact<Rebuilt>) -> anyhow::Result<(Co
                 comparison: compared.comparison,
                 anomalies: compared.rebuilt_anomalies,
                 files: (compared.entries.equal, compared.entries.published),
+                traced: compared.traced,
                 gzip_encoder: compared.gzip_encoder,
             }),
             seconds,

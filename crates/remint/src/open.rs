@@ -1,6 +1,6 @@
 //! Opens an artifact's file for the pure stages, which only see bytes.
 
-use remint_compare::{ArchiveError, Compared, Limits, Options};
+use remint_compare::{ArchiveError, Compared, Known, Limits, Options};
 use remint_model::{Artifact, Published, Rebuilt, Survey};
 
 /// What an archive holds.
@@ -18,8 +18,13 @@ pub(crate) fn survey<Origin>(artifact: &Artifact<Origin>) -> Result<Survey, Unre
 pub(crate) fn compare(
     published: &Artifact<Published>,
     rebuilt: &Artifact<Rebuilt>,
+    known: Known,
 ) -> Result<Compared, Unreadable> {
-    hold_against(published, rebuilt, &Options::default())
+    let options = Options {
+        known,
+        ..Options::default()
+    };
+    hold_against(published, rebuilt, &options)
 }
 
 /// One file against another of the same format, whatever they are; what only the first has is shown with `+`.

@@ -240,6 +240,7 @@ async fn rebuild(
     report.plan = attempted.plan;
     report.tried = attempted.tried;
     report.files = attempted.files;
+    report.traced = attempted.traced;
     report.gzip_encoder = attempted.gzip_encoder;
     report.failure = attempted.failure;
     Ok(Rebuilding {

@@ -1,6 +1,6 @@
 //! One row that differs, as a `Difference`: its direction, its class, and what its headers alone explain.
 
-use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Difference};
+use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Difference, EntryPath};
 
 use super::{InstallScripts, classify};
 use crate::archive::{Entry, Kind};
@@ -41,26 +41,33 @@ pub(crate) fn class_of(
     row: &Row,
     install_scripts: &InstallScripts,
 ) -> Class {
-    let class = row
-        .published
+    row.published
         .iter()
         .chain(&row.rebuilt)
-        .map(|entry| match entry.kind {
-            Kind::Directory => Class::Metadata,
-            Kind::File
-            | Kind::SymbolicLink
-            | Kind::HardLink
-            | Kind::Special(_)
-            | Kind::Unreadable => classify(
+        .map(|entry| class_of_entry(format, &row.path, entry, install_scripts))
+        .min()
+        .unwrap_or(Class::Data)
+}
+
+/// What one entry is for.
+pub(crate) fn class_of_entry(
+    format: ArtifactFormat,
+    path: &EntryPath,
+    entry: &Entry,
+    install_scripts: &InstallScripts,
+) -> Class {
+    let class = match entry.kind {
+        Kind::Directory => Class::Metadata,
+        Kind::File | Kind::SymbolicLink | Kind::HardLink | Kind::Special(_) | Kind::Unreadable => {
+            classify(
                 format,
-                &row.path,
+                path,
                 &entry.head,
                 entry.is_file() && entry.is_executable(),
-            ),
-        })
-        .min()
-        .unwrap_or(Class::Data);
-    if install_scripts.names(&row.path) {
+            )
+        }
+    };
+    if install_scripts.names(path) {
         class.min(Class::InstallScript)
     } else {
         class

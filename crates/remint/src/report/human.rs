@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use remint_compare::SideWords;
+use remint_compare::{SideWords, Traced};
 use remint_judge::ResultEvidence;
 use remint_model::{
     Basis, Class, Comparison, Content, Finding, FoundBy, Outcome, Severity, SourcePin,
@@ -86,6 +86,15 @@ impl Page {
             {
                 self.blank();
                 self.paragraph(&format!("{equal} of {} equal", count_words(total, "file")));
+            }
+            if report.judgement.content == Content::Different
+                && matches!(
+                    report.judgement.basis,
+                    Some(Basis::Rebuild | Basis::SourceTree)
+                )
+                && let Some(share) = report.traced.and_then(traced_words)
+            {
+                self.paragraph(&share);
             }
         }
         self.failure(report);
@@ -300,6 +309,30 @@ fn source_words(pin: &SourcePin) -> String {
         "{repository}{folder}, {}, {found}{agrees}",
         short_source(pin)
     )
+}
+
+/// How much of the published code its source accounts for: rounded down, so that only all of it is 100 %.
+fn traced_words(traced: Traced) -> Option<String> {
+    let Traced {
+        executable_bytes,
+        traced_bytes,
+    } = traced;
+    if executable_bytes == 0 {
+        return None;
+    }
+    let share = if traced_bytes == executable_bytes {
+        "100 %".to_owned()
+    } else {
+        let tenths = u128::from(traced_bytes) * 1000 / u128::from(executable_bytes);
+        match (tenths, traced_bytes) {
+            (0, 0) => "0 %".to_owned(),
+            (0, _) => "less than 0.1 %".to_owned(),
+            (tenths, _) => format!("{}.{} %", tenths / 10, tenths % 10),
+        }
+    };
+    Some(format!(
+        "{share} of the published code, by bytes, is what the source builds"
+    ))
 }
 
 fn tail(log: &str, lines: usize) -> Vec<&str> {

@@ -43,6 +43,8 @@ pub(crate) struct TargetReport {
     pub(crate) failure: Option<Failure>,
     /// Files that are equal, and files in all.
     pub(crate) files: Option<(usize, usize)>,
+    /// How much of the published code the rebuild has, too.
+    pub(crate) traced: Option<remint_compare::Traced>,
     /// The encoder that makes the published archive's bytes of the rebuilt content, where one was found.
     pub(crate) gzip_encoder: Option<&'static str>,
     /// Seconds by stage, in order.

@@ -43,6 +43,7 @@ struct TargetV1<'a> {
     differences: &'a [Difference],
     findings: &'a [Finding],
     files: Option<FilesV1>,
+    traced: Option<TracedV1>,
     build: Option<BuildV1<'a>>,
     limits: &'a [String],
     notes: &'a [String],
@@ -89,6 +90,12 @@ struct FileV1<'a> {
 struct FilesV1 {
     equal: usize,
     total: usize,
+}
+
+#[derive(Serialize)]
+struct TracedV1 {
+    executable_bytes: u64,
+    traced_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -173,6 +180,10 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         differences,
         findings: &judgement.findings,
         files: report.files.map(|(equal, total)| FilesV1 { equal, total }),
+        traced: report.traced.map(|traced| TracedV1 {
+            executable_bytes: traced.executable_bytes,
+            traced_bytes: traced.traced_bytes,
+        }),
         build: build(report),
         limits: &report.limits,
         notes: &report.notes,

@@ -1,0 +1,80 @@
+//! What a build writes into its own output: the version, the commit, the time, the directory. Both texts are walked
+//! side by side; wherever they differ, one whole token stands for another of the same kind, or nothing is said.
+//!
+//! A text that merely looks like a version is none: where the release's version is known, it has to be that one.
+
+mod kinds;
+
+use std::collections::BTreeMap;
+
+use super::{ChangedFile, quoted};
+use kinds::{KINDS, Kind};
+
+/// Larger files are not walked.
+const LARGEST: usize = 8 << 20;
+/// More places than that are no stamps.
+const MOST_PLACES: usize = 100_000;
+
+pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
+    let (old, new) = (file.rebuilt, file.published);
+    if old.len().max(new.len()) > LARGEST {
+        return None;
+    }
+    let mut found: BTreeMap<&'static str, (&Kind, Vec<u8>, Vec<u8>)> = BTreeMap::new();
+    let (mut old_at, mut new_at) = (0, 0);
+    for _ in 0..MOST_PLACES {
+        let (old_rest, new_rest) = (old.get(old_at..)?, new.get(new_at..)?);
+        let same = old_rest
+            .iter()
+            .zip(new_rest)
+            .take_while(|(one, other)| one == other)
+            .count();
+        if same == old_rest.len() && same == new_rest.len() {
+            return say(&found);
+        }
+        // A token reaches back over what both have in common, and never over a token already taken.
+        let (kind, old_token, new_token) = KINDS.iter().find_map(|kind| {
+            let old_token = kind.token_at(old, old_at, old_at + same)?;
+            let new_token = kind.token_at(new, new_at, new_at + same)?;
+            let (one, other) = (old.get(old_token.clone())?, new.get(new_token.clone())?);
+            let (one, other, cut) = (kind.narrow)(one, other);
+            (kind.accepts)(one, other, file.known).then(|| {
+                (
+                    kind,
+                    (one.to_vec(), old_token.end - cut),
+                    (other.to_vec(), new_token.end - cut),
+                )
+            })
+        })?;
+        old_at = old_token.1;
+        new_at = new_token.1;
+        match found.get(kind.name) {
+            // One version for one other, everywhere; times may all be different.
+            Some((_, one, other))
+                if kind.always_the_same && (*one != old_token.0 || *other != new_token.0) =>
+            {
+                return None;
+            }
+            Some(_) => {}
+            None => {
+                found.insert(kind.name, (kind, old_token.0, new_token.0));
+            }
+        }
+    }
+    None
+}
+
+fn say(found: &BTreeMap<&'static str, (&Kind, Vec<u8>, Vec<u8>)>) -> Option<String> {
+    let names: Vec<&str> = found.values().map(|(kind, ..)| kind.words).collect();
+    let (last, others) = names.split_last()?;
+    let names = if others.is_empty() {
+        format!("{last} differs")
+    } else {
+        format!("{} and {last} differ", others.join(", "))
+    };
+    let values: Vec<String> = found
+        .values()
+        .map(|(_, old, new)| format!("{} published, {} rebuilt", quoted(new), quoted(old)))
+        .collect();
+    Some(format!("only {names}: {}", values.join("; ")))
+}

@@ -1,0 +1,187 @@
+//! Layouts of one program beside programs that only look alike.
+
+use super::*;
+use crate::difference::hunks::TextDifference;
+use crate::known::Known;
+
+const SAME: Option<&str> = Some("formatted differently: the same syntax tree");
+const COMMENTS: Option<&str> = Some("only comments and formatting differ: the same syntax tree");
+
+fn said(path: &str, rebuilt: &str, published: &str) -> Option<String> {
+    explain(&ChangedFile {
+        path: &path.parse().unwrap(),
+        rebuilt: rebuilt.as_bytes(),
+        published: published.as_bytes(),
+        text: Some(&TextDifference::default()),
+        known: &Known::default(),
+        renamed: &[],
+    })
+}
+
+fn check(rebuilt: &str, published: &str, expect: Option<&str>) {
+    for (one, other) in [(rebuilt, published), (published, rebuilt)] {
+        assert_eq!(said("a.js", one, other).as_deref(), expect, "{one} {other}");
+    }
+}
+
+#[test]
+fn other_layouts_of_one_program_are_the_same() {
+    check("const a = 'x';\nf( a )\n", "const a=\"x\";f(a);", SAME);
+    check("a = (b + c) * (d);", "a=(b+c)*d", SAME);
+    check("x = 0x10 + 1.0", "x=16+1", SAME);
+    check("x = { a: 1, };", "x={a:1}", SAME);
+    check("\\u0061bc()", "abc()", SAME);
+    check("'use strict'; a()", "\"use strict\";\na();", SAME);
+    check("x = '\\x41'", "x = 'A'", SAME);
+    check("return_ = 1", "return_=1", SAME);
+}
+
+#[test]
+fn other_programs_are_not() {
+    for (one, other) in [
+        ("a = 'x'", "a = 'y'"),
+        ("a = /x/", "a = /y/"),
+        ("a = /x/g", "a = /x/i"),
+        ("a == b", "a === b"),
+        ("function f() { return\nx }", "function f() { return x }"),
+        ("a\n++b", "a++\nb"),
+        ("a = `x y`", "a = `x  y`"),
+        ("a = `x\ny`", "a = `x y`"),
+        ("'use strict'; a()", "('use strict'); a()"),
+        ("'use strict'; a()", "a()"),
+        ("'use\\x20strict'; a()", "'use strict'; a()"),
+        ("#!/usr/bin/env node\na()", "#!/usr/bin/env deno\na()"),
+        ("#!/usr/bin/env node\na()", "a()"),
+        ("\\u0061bc()", "\\u0062bc()"),
+        ("a = b - -c", "a = b - c"),
+        ("x = [,]", "x = []"),
+        ("(a?.b).c", "a?.b.c"),
+        ("x = 1n", "x = 1"),
+        ("x = 9007199254740993n", "x = 9007199254740992n"),
+        ("x = { a: b }", "x = { ['a']: b }"),
+        ("let a = 1", "var a = 1"),
+        ("f(a, b)", "f((a, b))"),
+        // A comment to scripts, operators to modules.
+        ("x = a<!--b\n", "x = a"),
+        ("x(", "x("),
+    ] {
+        check(one, other, None);
+    }
+}
+
+#[test]
+fn comments_are_told_apart_from_layout() {
+    check("/* a */ f()", "f()", COMMENTS);
+    check("f() // a", "f() // b", COMMENTS);
+    check("/* a\n   b */ f()", "/* a b */\nf();", SAME);
+    check(
+        "f()\n//# sourceMappingURL=a.js.map",
+        "f()",
+        Some(
+            "only comments and formatting differ, `sourceMappingURL` among them: the same syntax tree",
+        ),
+    );
+    check("f() /* */ + g()", "f() /*\n*/ - g()", None);
+}
+
+#[test]
+fn typescript_is_read_as_such() {
+    let same = |path: &str, one: &str, other: &str| {
+        assert_eq!(said(path, one, other).as_deref(), SAME, "{path}")
+    };
+    same(
+        "a.ts",
+        "const a: Array<string> = [];",
+        "const a:Array<string>=[]",
+    );
+    same(
+        "a.d.ts",
+        "export declare const a: string;\n",
+        "export declare const a:string",
+    );
+    same("a.tsx", "const a = <b c='d'/>", "const a=<b c=\"d\"/>");
+    assert_eq!(said("a.ts", "let a: string", "let a: number"), None);
+    assert_eq!(said("a.tsx", "a = <b>c</b>", "a = <b>d</b>"), None);
+    assert_eq!(said("a.py", "a = 1", "a=1"), None);
+}
+
+#[test]
+fn nesting_ends_in_silence_and_not_in_a_crash() {
+    let nest = |open: &str, close: &str, count: usize| {
+        [open.repeat(count), "1".to_owned(), close.repeat(count)].concat()
+    };
+    for (open, close) in [
+        ("(", ")"),
+        ("[", "]"),
+        ("{", "}"),
+        ("!", ""),
+        ("-+", ""),
+        ("a=>", ""),
+        ("a=", ""),
+        ("if(1)", ""),
+        ("new ", ""),
+        ("`${", "}`"),
+        ("1+", ""),
+        ("1?2:", ""),
+        ("a(", ")"),
+        ("f(function(){", "})"),
+        ("if(1);else ", ""),
+        ("if(1){}else ", ""),
+        ("{a:", "}"),
+        ("x:", ""),
+        ("\";\"+", ""),
+        ("/;/+", ""),
+        ("a\n.b", ""),
+        ("a.b", ".c"),
+        ("(a=", ")"),
+        ("async(a=", ")"),
+        ("1**", ""),
+        ("do ", ";while(1)"),
+        ("class{[", "]}"),
+        ("a?.[", "]"),
+        ("await ", ""),
+        ("for(;;)", ""),
+    ] {
+        let (one, other) = (nest(open, close, 100_000), nest(open, close, 100_000) + " ");
+        for path in ["a.js", "a.ts", "a.jsx", "a.tsx"] {
+            drop(said(path, &one, &other));
+        }
+        // As deep as is allowed: it has to fit on the stack.
+        let most = DEEPEST / open.len().max(1) - 2;
+        let (one, other) = (nest(open, close, most), nest(open, close, most) + " ");
+        for path in ["a.js", "a.ts", "a.tsx"] {
+            drop(said(path, &one, &other));
+        }
+        // The same depth is seen in a long file.
+        let long = [
+            nest(open, close, 100_000).as_str(),
+            "\n",
+            &"f();\n".repeat(DEEPEST),
+        ]
+        .concat();
+        assert!(
+            !nesting::at_most(&long, SourceType::mjs(), 90_000),
+            "{open}"
+        );
+    }
+    assert_eq!(
+        said("a.js", &nest("(", ")", 100_000), &nest("(", ")", 100_001)),
+        None
+    );
+}
+
+#[test]
+fn long_flat_files_are_compared() {
+    let line = "var a = b, c = 'd;'; if (a) { c(/[/;]/, `${a};`) } else c = a / 2;";
+    let one = line.repeat(40_000);
+    assert!(one.len() > 2 * DEEPEST);
+    assert_eq!(
+        said("a.js", &one, &one.replace(" = ", "=")).as_deref(),
+        SAME
+    );
+    let evil = one.clone() + "evil()";
+    assert_eq!(said("a.js", &one, &evil), None);
+    // More than is parsed, all on one line.
+    let one = "f(1);".repeat(10 << 20);
+    assert_eq!(said("a.js", &one, &(one.clone() + " ")), None);
+}

@@ -1,0 +1,127 @@
+//! Machine code: which sections differ, and which functions where the file still names them. It says where the
+//! difference is, not what it does.
+
+mod object_file;
+mod wasm;
+
+use super::{ChangedFile, quoted};
+
+/// Larger files are not taken apart.
+const LARGEST: usize = 8 << 20;
+/// More sections are no honest file's.
+const MOST_PARTS: usize = 10_000;
+/// More are counted and not named.
+const NAMED: usize = 4;
+
+pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
+    if file.rebuilt.len().max(file.published.len()) > LARGEST {
+        return None;
+    }
+    let read = if file.published.starts_with(b"\0asm") {
+        wasm::parts
+    } else {
+        object_file::parts
+    };
+    let (rebuilt, published) = (read(file.rebuilt)?, read(file.published)?);
+    if rebuilt.kind != published.kind {
+        return Some(format!(
+            "another kind of machine code: {} published, {} rebuilt",
+            published.kind, rebuilt.kind
+        ));
+    }
+    let mut said = Vec::new();
+    let mut debugging = Vec::new();
+    let mut more = 0;
+    let names: std::collections::BTreeSet<_> =
+        rebuilt.parts.keys().chain(published.parts.keys()).collect();
+    for name in names {
+        let (old, new) = (rebuilt.parts.get(name), published.parts.get(name));
+        if old.map(|part| part.content) == new.map(|part| part.content) {
+            continue;
+        }
+        let shown = quoted(name.0);
+        let words = match (old, new) {
+            (Some(old), Some(new)) => match functions(old, new) {
+                Some(functions) => format!("{shown} ({functions})"),
+                None => shown,
+            },
+            (None, _) => format!("{shown} (published only)"),
+            (_, None) => format!("{shown} (rebuilt only)"),
+        };
+        if is_for_debuggers(name.0) {
+            debugging.push(words);
+        } else if said.len() < 8 {
+            said.push(words);
+        } else {
+            more += 1;
+        }
+    }
+    if more > 0 {
+        said.push(format!("{more} more"));
+    }
+    Some(match (said.is_empty(), debugging.is_empty()) {
+        (true, true) => "the sections are the same; headers or what lies between sections differ".to_owned(),
+        (true, false) => {
+            "no section with code or data differs, only build ids and sections for debuggers (headers were not compared)"
+                .to_owned()
+        }
+        (false, true) => format!("sections that differ: {}", said.join(", ")),
+        (false, false) => format!(
+            "sections that differ: {}, and sections for debuggers",
+            said.join(", ")
+        ),
+    })
+}
+
+/// A file in parts, by name; parts of one name are told apart by a number.
+pub(super) struct Taken<'a> {
+    kind: String,
+    parts: std::collections::BTreeMap<(&'a [u8], usize), Part<'a>>,
+}
+
+/// One section.
+#[derive(Default)]
+pub(super) struct Part<'a> {
+    content: &'a [u8],
+    /// The named functions in it: name, and their bytes.
+    functions: std::collections::BTreeMap<&'a [u8], &'a [u8]>,
+}
+
+/// The functions that differ, where the part has names.
+fn functions(old: &Part<'_>, new: &Part<'_>) -> Option<String> {
+    let names: std::collections::BTreeSet<&[u8]> = old
+        .functions
+        .keys()
+        .chain(new.functions.keys())
+        .copied()
+        .filter(|name| old.functions.get(name) != new.functions.get(name))
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let named: Vec<String> = names.iter().take(NAMED).map(|name| quoted(name)).collect();
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    let word = if names.len() == 1 {
+        "function"
+    } else {
+        "functions"
+    };
+    Some(format!(
+        "{} {word}: {}{more}",
+        names.len(),
+        named.join(", ")
+    ))
+}
+
+fn is_for_debuggers(name: &[u8]) -> bool {
+    [
+        &b".debug_"[..],
+        b".zdebug_",
+        b"__debug_",
+        b".note.gnu.build-id",
+        b".gnu_debuglink",
+        b"build_id",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
+}
