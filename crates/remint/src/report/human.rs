@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Effects, Style};
-use remint_compare::Traced;
 use remint_judge::ResultEvidence;
 use remint_model::{
     Basis, Change, Class, Comparison, Content, Difference, Erasure, Finding, FoundBy, Outcome,
@@ -11,7 +10,7 @@ use remint_model::{
 };
 
 use super::foreign::harmless;
-use super::{RunReport, TargetReport, count_words, outcome_word, provenance};
+use super::{RunReport, TargetReport, count_words, outcome_word, provenance, traced};
 
 /// Columns where there is no terminal that says.
 const DEFAULT_WIDTH: usize = 100;
@@ -238,7 +237,7 @@ impl Page<'_> {
                 report.judgement.basis,
                 Some(Basis::Rebuild | Basis::SourceTree)
             )
-            && let Some(share) = report.traced.and_then(traced_words)
+            && let Some(share) = report.traced.and_then(traced::words)
         {
             self.paragraph(&share);
         }
@@ -489,30 +488,6 @@ pub(super) const fn class_word(class: Class) -> &'static str {
         Class::Documentation => "documentation",
         Class::Licence => "licence",
     }
-}
-
-/// How much of the published code its source accounts for: rounded down, so that only all of it is 100 %.
-fn traced_words(traced: Traced) -> Option<String> {
-    let Traced {
-        executable_bytes,
-        traced_bytes,
-    } = traced;
-    if executable_bytes == 0 {
-        return None;
-    }
-    let share = if traced_bytes == executable_bytes {
-        "100 %".to_owned()
-    } else {
-        let tenths = u128::from(traced_bytes) * 1000 / u128::from(executable_bytes);
-        match (tenths, traced_bytes) {
-            (0, 0) => "0 %".to_owned(),
-            (0, _) => "less than 0.1 %".to_owned(),
-            (tenths, _) => format!("{}.{} %", tenths / 10, tenths % 10),
-        }
-    };
-    Some(format!(
-        "{share} of the published code, by bytes, is what the source builds"
-    ))
 }
 
 fn tail(log: &str, lines: usize) -> Vec<&str> {

@@ -14,6 +14,7 @@ pub(crate) mod json;
 mod markdown;
 mod provenance;
 mod sarif;
+mod traced;
 
 pub(crate) use compose::{gap_notes, plan_words};
 
