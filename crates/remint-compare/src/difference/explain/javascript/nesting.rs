@@ -220,7 +220,7 @@ impl<'t> Scan<'t> {
                 Some(())
             }
             b',' => {
-                if !self.levels.last().is_some_and(|level| level.angles > 0) {
+                if self.levels.last().is_some_and(|level| level.angles == 0) {
                     self.reset();
                 }
                 self.last = Last::Operator;

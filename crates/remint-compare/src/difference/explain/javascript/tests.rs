@@ -90,7 +90,7 @@ fn comments_are_told_apart_from_layout() {
 #[test]
 fn typescript_is_read_as_such() {
     let same = |path: &str, one: &str, other: &str| {
-        assert_eq!(said(path, one, other).as_deref(), SAME, "{path}")
+        assert_eq!(said(path, one, other).as_deref(), SAME, "{path}");
     };
     same(
         "a.ts",
