@@ -15,6 +15,13 @@ const PURE: &[&str] = &[
     "jsonc-parser",
     "memchr",
     "nodejs-semver",
+    // Parses the headers of machine code that was already read: which sections and functions differ.
+    "object",
+    // Parse JavaScript from a text to a tree in memory: whether two files are one program.
+    "oxc_allocator",
+    "oxc_ast",
+    "oxc_parser",
+    "oxc_span",
     "pep440_rs",
     "pep508_rs",
     "percent-encoding",
@@ -32,6 +39,8 @@ const PURE: &[&str] = &[
     "toml",
     "unicode-normalization",
     "url",
+    // Splits WebAssembly that was already read into its sections; runs none of it.
+    "wasmparser",
     "zip",
 ];
 

@@ -9,7 +9,8 @@ use remint_model::{ArtifactFormat, Change, Difference, EntryPath};
 use crate::archive::source::collect;
 use crate::archive::{Anomalies, Entry, Flow, walk};
 use crate::difference::{
-    ChangedFile, Lone, Patience, Renamed, compare_text, explain, has_hashed_name, is_text, pair_up,
+    ChangedFile, EFFORT, Lone, Patience, Renamed, compare_text, explain, has_hashed_name, is_text,
+    pair_up,
 };
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Limits, Options};
@@ -151,6 +152,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
             .take(self.options.shown_files)
             .collect();
         let mut patience = Patience::default();
+        let effort = std::cell::Cell::new(EFFORT);
         let mut room = ALL_CONTENTS;
         let mut rest = shown.as_slice();
         while !rest.is_empty() {
@@ -178,6 +180,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                         published: one,
                         text: text.as_ref(),
                         known: &self.options.known,
+                        effort: &effort,
                         renamed: &renamed,
                     });
                     if difference.explanation.is_some() {

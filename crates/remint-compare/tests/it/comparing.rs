@@ -277,3 +277,103 @@ fn a_file_that_an_install_hook_runs_ranks_above_code() {
         ]
     );
 }
+
+#[test]
+fn within_a_class_what_nothing_explains_comes_first() {
+    let entries = |a: &str, b: &str, version: &str| {
+        tgz(&[
+            file("package/package.json", b"{}"),
+            file("package/a.js", a.as_bytes()),
+            file("package/b.js", b.as_bytes()),
+            file("package/README.md", version.as_bytes()),
+        ])
+    };
+    let differences = differences(compared(
+        NpmTarball,
+        &entries("f( 'a' )", "evil()", "# y"),
+        &entries("f(\"a\");", "good()", "# x"),
+    ));
+    let found: Vec<_> = differences
+        .iter()
+        .map(|one| (one.path.as_str(), one.explanation.as_deref()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("b.js", None),
+            ("a.js", Some("formatted differently: the same syntax tree")),
+            ("README.md", None),
+        ]
+    );
+}
+
+#[test]
+fn files_under_other_hashed_names_are_explained_and_stay_differences() {
+    let entries = |chunk: &str, code: &str| {
+        tgz(&[
+            file("package/package.json", b"{}"),
+            file("package/index.js", format!("import './{chunk}'").as_bytes()),
+            file(&format!("package/{chunk}"), code.as_bytes()),
+        ])
+    };
+    let explanations = |published: &[u8]| -> Vec<(String, Change, bool)> {
+        differences(compared(
+            NpmTarball,
+            published,
+            &entries("chunk-AAAAAAA1.js", "run()"),
+        ))
+        .into_iter()
+        .map(|one| {
+            (
+                one.path.as_str().to_owned(),
+                one.change,
+                one.explanation.is_some(),
+            )
+        })
+        .collect()
+    };
+    let expect = |explained| {
+        [
+            ("chunk-AAAAAAA1.js".to_owned(), Change::Removed, explained),
+            ("chunk-BBBBBBB2.js".to_owned(), Change::Added, explained),
+            ("index.js".to_owned(), Change::Changed, explained),
+        ]
+    };
+    assert_eq!(
+        explanations(&entries("chunk-BBBBBBB2.js", "run()")),
+        expect(true)
+    );
+    assert_eq!(
+        explanations(&entries("chunk-BBBBBBB2.js", "evil()")),
+        expect(false)
+    );
+}
+
+#[test]
+fn what_runs_is_traced_file_by_file_and_explanations_trace_nothing() {
+    let entries = |a: &str, hook: &str| {
+        tgz(&[
+            file(
+                "package/package.json",
+                br#"{"scripts":{"postinstall":"sh hook"}}"#,
+            ),
+            file("package/a.js", a.as_bytes()),
+            file("package/b.js", b"12345"),
+            file("package/hook", hook.as_bytes()),
+            file("package/README.md", b"many words that do not run"),
+        ])
+    };
+    let traced = |published: &[u8], rebuilt: &[u8]| {
+        let traced = compared(NpmTarball, published, rebuilt).traced;
+        (traced.traced_bytes, traced.executable_bytes)
+    };
+    let honest = entries("f(1);", "exit 0");
+    assert_eq!(traced(&honest, &honest), (16, 16));
+    assert_eq!(traced(&honest, &entries("f(1)", "exit 0")), (11, 16));
+    assert_eq!(traced(&entries("f(1)", "exit 1"), &honest), (5, 15));
+    let more = tgz(&[
+        file("package/package.json", b"{}"),
+        file("package/evil.js", b"1234567890"),
+    ]);
+    assert_eq!(traced(&more, &honest), (0, 10));
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use remint_compare::{SideWords, Traced};
+use remint_compare::SideWords;
 use remint_judge::ResultEvidence;
 use remint_model::{
     Basis, Class, Comparison, Content, Finding, FoundBy, Outcome, Severity, SourcePin,
@@ -10,7 +10,7 @@ use remint_model::{
 
 use super::foreign::harmless;
 use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW};
-use super::{RunReport, TargetReport, count_words, outcome_word, provenance};
+use super::{RunReport, TargetReport, count_words, outcome_word, provenance, traced};
 
 /// All targets, with an empty line between them.
 pub(super) fn render(report: &RunReport, width: Option<usize>) -> String {
@@ -92,7 +92,7 @@ impl Page {
                     report.judgement.basis,
                     Some(Basis::Rebuild | Basis::SourceTree)
                 )
-                && let Some(share) = report.traced.and_then(traced_words)
+                && let Some(share) = report.traced.and_then(traced::words)
             {
                 self.paragraph(&share);
             }
@@ -311,28 +311,6 @@ fn source_words(pin: &SourcePin) -> String {
     )
 }
 
-/// How much of the published code its source accounts for: rounded down, so that only all of it is 100 %.
-fn traced_words(traced: Traced) -> Option<String> {
-    let Traced {
-        executable_bytes,
-        traced_bytes,
-    } = traced;
-    if executable_bytes == 0 {
-        return None;
-    }
-    let share = if traced_bytes == executable_bytes {
-        "100 %".to_owned()
-    } else {
-        let tenths = u128::from(traced_bytes) * 1000 / u128::from(executable_bytes);
-        match (tenths, traced_bytes) {
-            (0, 0) => "0 %".to_owned(),
-            (0, _) => "less than 0.1 %".to_owned(),
-            (tenths, _) => format!("{}.{} %", tenths / 10, tenths % 10),
-        }
-    };
-    Some(format!(
-        "{share} of the published code, by bytes, is what the source builds"
-    ))
 }
 
 fn tail(log: &str, lines: usize) -> Vec<&str> {

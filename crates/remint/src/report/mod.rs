@@ -15,6 +15,7 @@ mod markdown;
 pub(crate) mod page;
 mod provenance;
 mod sarif;
+mod traced;
 
 pub(crate) use compose::{gap_notes, plan_words};
 

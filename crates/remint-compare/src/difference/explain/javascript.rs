@@ -19,14 +19,15 @@ const LARGEST: usize = 8 << 20;
 /// The parser calls itself for everything that nests, and comparing does so too; this much is reserved, and used
 /// by hostile files alone.
 const STACK: usize = 512 << 20;
-/// The most that one token of nesting was seen to cost, rounded up generously; unoptimised builds need more.
-const COST: usize = if cfg!(debug_assertions) {
-    24 << 10
-} else {
-    6 << 10
-};
+/// The most that one token of nesting costs, rounded up generously; a test holds unoptimised builds to it, which need
+/// the most.
+const COST: usize = 24 << 10;
 /// Deeper files are not parsed.
 const DEEPEST: usize = STACK / COST;
+
+/// What parsing may cost over all files of a comparison, as [`nesting::cost`] counts. Honest bundles of a megabyte
+/// cost about one million; hostile files make it seconds.
+pub(crate) const EFFORT: u64 = 10_000_000;
 
 /// Whether files of this extension are such code.
 pub(super) fn speaks(extension: &str) -> bool {
@@ -40,11 +41,14 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     let goals = goals(&file.path.file_name().to_ascii_lowercase())?;
     let texts = [file.rebuilt, file.published].map(|content| {
         let text = std::str::from_utf8(content).ok()?;
-        let shallow = text.len() <= LARGEST
-            && goals
-                .iter()
-                .all(|goal| nesting::at_most(text, *goal, DEEPEST));
-        shallow.then_some(text)
+        if text.len() > LARGEST {
+            return None;
+        }
+        for goal in &goals {
+            let cost = nesting::cost(text, *goal, DEEPEST)?;
+            file.effort.set(file.effort.get().checked_sub(cost)?);
+        }
+        Some(text)
     });
     let [Some(rebuilt), Some(published)] = texts else {
         return None;

@@ -44,8 +44,8 @@ enum Value {
     /// A number as spelled, `true`, `false` or `null`.
     Word(String),
     Text(String),
-    Array(Vec<Value>),
-    Object(Vec<(String, Value)>),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Value {

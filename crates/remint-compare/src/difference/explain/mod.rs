@@ -12,10 +12,13 @@ mod renamed;
 mod source_map;
 mod white_space;
 
+use std::cell::Cell;
+
 use remint_model::EntryPath;
 
 use super::hunks::TextDifference;
 use crate::known::Known;
+pub(crate) use javascript::EFFORT;
 pub(crate) use renamed::{Lone, Renamed, has_hashed_name, pair_up};
 
 /// A file that is on both sides with other content.
@@ -27,6 +30,8 @@ pub(crate) struct ChangedFile<'a> {
     /// How the two differ line by line; `None` where they are no text.
     pub(crate) text: Option<&'a TextDifference>,
     pub(crate) known: &'a Known,
+    /// What parsing programs may still cost.
+    pub(crate) effort: &'a Cell<u64>,
     /// Files that have another hashed name on each side and are the same otherwise.
     pub(crate) renamed: &'a [Renamed],
 }

@@ -21,6 +21,7 @@ fn explained(path: &str, rebuilt: &[u8], published: &[u8], known: &Known) -> Opt
         published,
         text: text.as_ref(),
         known,
+        effort: &Cell::new(EFFORT),
         renamed: &[],
     })
 }
@@ -318,6 +319,7 @@ fn files_under_hashed_names_are_paired_where_nothing_else_differs() {
             published: published.as_bytes(),
             text: None,
             known: &Known::default(),
+            effort: &Cell::new(0),
             renamed: &pairs,
         })
     };

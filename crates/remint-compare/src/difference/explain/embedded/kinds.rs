@@ -14,12 +14,15 @@ pub(super) struct Kind {
     /// Longer ones are something else.
     longest: usize,
     /// Cuts what both tokens have in common and is no part of the value; how many bytes at the end that were.
-    pub(super) narrow: for<'t> fn(&'t [u8], &'t [u8]) -> (&'t [u8], &'t [u8], usize),
+    pub(super) narrow: Narrow,
     /// Whether the first (rebuilt) and the second (published) are such values.
     pub(super) accepts: fn(&[u8], &[u8], &Known) -> bool,
     /// Whether one file can hold one such pair only.
     pub(super) always_the_same: bool,
 }
+
+/// The two values within two tokens, and how many bytes of both come after them.
+type Narrow = for<'t> fn(&'t [u8], &'t [u8]) -> (&'t [u8], &'t [u8], usize);
 
 /// Most specific first.
 pub(super) const KINDS: &[Kind] = &[
@@ -84,7 +87,7 @@ pub(super) const KINDS: &[Kind] = &[
                     known.build_paths.iter().any(|path| {
                         let path = path.as_bytes();
                         // What both have in common at the end may be part of the build path's own name.
-                        path.starts_with(old) || is_below(old, path)
+                        is_below(path, old) || is_below(old, path)
                     })
                 }
         },

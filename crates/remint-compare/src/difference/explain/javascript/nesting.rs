@@ -7,11 +7,28 @@
 
 use oxc_span::SourceType;
 
-/// Whether no more than `most` levels are nested in this text.
-pub(super) fn at_most(text: &str, goal: SourceType, most: usize) -> bool {
-    // A token has at least one byte.
-    text.len() <= most
-        || (!goal.is_jsx() && Scan::new(text, goal.is_typescript(), most).run().is_some())
+/// Brackets inside brackets.
+const MOST_BRACKETS: usize = 128;
+
+/// What parsing this text may cost; `None` where more than `most` levels may be nested in it, or too many brackets.
+///
+/// Parsers go back to tell parameters from parentheses, once for each bracket around: the cost is the depth of every
+/// bracket, added up.
+pub(super) fn cost(text: &str, goal: SourceType, most: usize) -> Option<u64> {
+    // Shallow whatever its tokens are: each has at least one byte, each bracket is seen.
+    let openers = text
+        .bytes()
+        .filter(|byte| b"([{<`".contains(byte))
+        .take(MOST_BRACKETS + 1)
+        .count();
+    if text.len() <= most && openers <= MOST_BRACKETS {
+        return Some((openers * openers) as u64);
+    }
+    // What is text and what is code in JSX takes a parser to tell.
+    if goal.is_jsx() {
+        return None;
+    }
+    Scan::new(text, goal.is_typescript(), most).run()
 }
 
 /// What the last token was, as far as the next `/` and the next reset depend on it.
@@ -38,8 +55,8 @@ struct Level {
     /// What a `/` after its end is.
     after: Last,
     tokens: usize,
-    /// An angle bracket may have opened a list of types, whose commas end nothing here.
-    angle: bool,
+    /// Angle brackets that may have opened lists of types, whose commas end nothing here.
+    angles: usize,
 }
 
 struct Scan<'t> {
@@ -50,6 +67,7 @@ struct Scan<'t> {
     levels: Vec<Level>,
     /// Tokens of all open levels.
     tokens: usize,
+    cost: u64,
     last: Last,
     line_start: bool,
 }
@@ -66,16 +84,17 @@ impl<'t> Scan<'t> {
                 in_template: false,
                 after: Last::Unsure,
                 tokens: 0,
-                angle: false,
+                angles: 0,
             }],
             tokens: 0,
+            cost: 0,
             last: Last::Operator,
             line_start: true,
         }
     }
 
     /// `None` where the text is too deep or cannot be followed.
-    fn run(mut self) -> Option<()> {
+    fn run(mut self) -> Option<u64> {
         if self.text.starts_with(b"#!") {
             self.skip_line();
         }
@@ -98,7 +117,7 @@ impl<'t> Scan<'t> {
                 }
             }
         }
-        (self.levels.len() == 1).then_some(())
+        (self.levels.len() == 1).then_some(self.cost)
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -170,16 +189,12 @@ impl<'t> Scan<'t> {
                 };
                 self.count(Last::Operator)?;
                 self.at += 1;
-                self.open(
-                    match byte {
-                        b'(' => b')',
-                        b'[' => b']',
-                        _ => b'}',
-                    },
-                    after,
-                    false,
-                );
-                return Some(());
+                let closer = match byte {
+                    b'(' => b')',
+                    b'[' => b']',
+                    _ => b'}',
+                };
+                return self.open(closer, after, false);
             }
             b')' | b']' | b'}' => return self.close(byte),
             _ => {}
@@ -205,7 +220,7 @@ impl<'t> Scan<'t> {
                 Some(())
             }
             b',' => {
-                if !self.levels.last().is_some_and(|level| level.angle) {
+                if self.levels.last().is_some_and(|level| level.angles == 0) {
                     self.reset();
                 }
                 self.last = Last::Operator;
@@ -219,8 +234,9 @@ impl<'t> Scan<'t> {
             b'.' | b'#' => self.count(Last::Dot),
             b'<' if self.typescript => {
                 if let Some(level) = self.levels.last_mut() {
-                    level.angle = true;
+                    level.angles += 1;
                 }
+                self.bracket()?;
                 self.count(Last::Operator)
             }
             // Types end in `>`, and operands of TypeScript in `!`.
@@ -241,19 +257,27 @@ impl<'t> Scan<'t> {
             self.tokens -= level.tokens;
             level.tokens = 0;
             if self.last == Last::Semicolon {
-                level.angle = false;
+                level.angles = 0;
             }
         }
     }
 
-    fn open(&mut self, closer: u8, after: Last, in_template: bool) {
+    fn open(&mut self, closer: u8, after: Last, in_template: bool) -> Option<()> {
         self.levels.push(Level {
             closer,
             in_template,
             after,
             tokens: 0,
-            angle: false,
+            angles: 0,
         });
+        self.bracket()
+    }
+
+    fn bracket(&mut self) -> Option<()> {
+        let angles: usize = self.levels.iter().map(|level| level.angles).sum();
+        let depth = self.levels.len() + angles;
+        self.cost += depth as u64;
+        (depth <= MOST_BRACKETS).then_some(())
     }
 
     fn close(&mut self, byte: u8) -> Option<()> {
@@ -355,8 +379,7 @@ impl<'t> Scan<'t> {
                 b'$' if self.peek(1) == Some(b'{') => {
                     self.at += 2;
                     self.count(Last::Operator)?;
-                    self.open(b'}', Last::Operand, true);
-                    return Some(());
+                    return self.open(b'}', Last::Operand, true);
                 }
                 _ => self.at += 1,
             }

@@ -14,14 +14,14 @@ pub(super) fn parts(content: &[u8]) -> Option<Taken<'_>> {
             return None;
         }
         let payload = payload.ok()?;
-        let name = match &payload {
-            Payload::CustomSection(section) => section.name().as_bytes(),
-            _ => match payload.as_section() {
-                Some((id, _)) => section_name(id),
-                None => continue,
-            },
+        let Some((id, range)) = payload.as_section() else {
+            continue;
         };
-        let (_, range) = payload.as_section()?;
+        let name = if let Payload::CustomSection(section) = &payload {
+            section.name().as_bytes()
+        } else {
+            section_name(id)
+        };
         let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
         let copy = copies.entry(name).or_default();
         parts.insert(
