@@ -311,8 +311,6 @@ fn source_words(pin: &SourcePin) -> String {
     )
 }
 
-}
-
 fn tail(log: &str, lines: usize) -> Vec<&str> {
     let all: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     all.into_iter().rev().take(lines).rev().collect()
