@@ -84,6 +84,7 @@ impl Project {
             path: path.clone(),
             size: text.len() as u64,
             mode: 0o644,
+            modified: 0,
             sha256: Sha256::of(text.as_bytes()),
             blob: CommitId::of_blob(text.as_bytes()),
         });

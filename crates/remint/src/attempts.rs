@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use remint_compare::normalise::seeded_from_published;
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
@@ -114,7 +115,7 @@ pub(crate) async fn attempt(
                 (usize::MAX, failure_words(failure), Err(not_built(failure)))
             }
             BuildOutcome::Built(artifact) => {
-                let (compared, seconds) = compare(case, artifact).await?;
+                let (compared, seconds) = compare(case, artifact, &seeded(&plan)).await?;
                 compare_seconds += seconds;
                 match compared {
                     Ok(matched) => (
@@ -313,7 +314,20 @@ struct Match {
     gzip_encoder: Option<&'static str>,
 }
 
-async fn compare(case: &Case, rebuilt: &Artifact<Rebuilt>) -> anyhow::Result<(Compared, f64)> {
+/// The files of the published archive that the build was given.
+fn seeded(plan: &BuildPlan) -> Vec<String> {
+    plan.assumptions
+        .iter()
+        .filter(|assumption| assumption.kind == AssumptionKind::SeededLockfile)
+        .filter_map(|assumption| Some(assumption.value.rsplit('/').next()?.to_owned()))
+        .collect()
+}
+
+async fn compare(
+    case: &Case,
+    rebuilt: &Artifact<Rebuilt>,
+    seeded: &[String],
+) -> anyhow::Result<(Compared, f64)> {
     let started = std::time::Instant::now();
     let (published, rebuilt) = (case.artifact.clone(), rebuilt.clone());
     let compared = tokio::task::spawn_blocking(move || open::compare(&published, &rebuilt)).await?;
@@ -321,7 +335,7 @@ async fn compare(case: &Case, rebuilt: &Artifact<Rebuilt>) -> anyhow::Result<(Co
     match compared {
         Ok(compared) => Ok((
             Ok(Match {
-                comparison: compared.comparison,
+                comparison: seeded_from_published(compared.comparison, seeded),
                 anomalies: compared.rebuilt_anomalies,
                 files: (compared.entries.equal, compared.entries.published),
                 gzip_encoder: compared.gzip_encoder,

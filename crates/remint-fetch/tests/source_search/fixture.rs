@@ -259,6 +259,7 @@ impl Wanted {
                 path: path.parse().unwrap(),
                 size: content.len() as u64,
                 mode: 0o644,
+                modified: 0,
                 sha256: Sha256::of(content.as_bytes()),
                 blob: git2::Oid::hash_object(git2::ObjectType::Blob, content.as_bytes())
                     .unwrap()
