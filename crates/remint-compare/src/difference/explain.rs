@@ -22,6 +22,12 @@ pub(crate) fn explain(
     if without(rebuilt, b" \t\r\n") == without(published, b" \t\r\n") {
         return Some("only white space differs".to_owned());
     }
+    if only_dirty(rebuilt, published) {
+        return Some(
+            "published from a working tree with changes that were not committed, as cargo notes"
+                .to_owned(),
+        );
+    }
     let replaced = one_replacement(rebuilt, published, difference)?;
     let (old, new) = replaced;
     if is_version(old) && is_version(new) {
@@ -36,6 +42,25 @@ pub(crate) fn explain(
     }
     None
 }
+
+/// Whether all that differs is the mark that cargo leaves in `.cargo_vcs_info.json`.
+fn only_dirty(rebuilt: &[u8], published: &[u8]) -> bool {
+    if published.len() > LARGEST_VCS_INFO || rebuilt.len() > LARGEST_VCS_INFO {
+        return false;
+    }
+    let parse = |content: &[u8]| serde_json::from_slice::<serde_json::Value>(content).ok();
+    let (Some(mut published), Some(rebuilt)) = (parse(published), parse(rebuilt)) else {
+        return false;
+    };
+    let dirty = published
+        .get_mut("git")
+        .and_then(serde_json::Value::as_object_mut)
+        .and_then(|git| git.remove("dirty"));
+    dirty == Some(true.into()) && published == rebuilt
+}
+
+/// Cargo's own has about a hundred bytes.
+const LARGEST_VCS_INFO: usize = 4096;
 
 fn without(content: &[u8], dropped: &[u8]) -> Vec<u8> {
     content

@@ -113,6 +113,16 @@ impl Normaliser {
         }
     }
 
+    /// Whether archives show what it hides. What they do not show, whoever built says
+    /// ([`seeded_from_published`]).
+    #[must_use]
+    pub const fn is_seen_in_archives(&self) -> bool {
+        match self.subject {
+            Subject::Entry(_) | Subject::Archive(_) | Subject::Content(_) => true,
+            Subject::Build => false,
+        }
+    }
+
     /// Whether it has anything to say about this format.
     #[must_use]
     pub fn applies_to(&self, format: ArtifactFormat) -> bool {
