@@ -1,8 +1,8 @@
 //! A project around whatever files fuzzing makes up, and the plans of it.
 
 use remint_ecosystem::{
-    Interpreter, PlanRequest, Platform, ToolHints, plan, published_claims, published_facts,
-    published_identity, source_facts,
+    Interpreter, PlanRequest, Platform, RustToolchain, ToolHints, plan, published_claims,
+    published_facts, published_identity, source_facts,
 };
 use remint_model::{
     ArtifactFormat, BuildPlan, CommitId, Ecosystem, EntryPath, FoundBy, PackageName, Sha256,
@@ -103,6 +103,7 @@ impl Project {
         let (format, file_name) = match ecosystem {
             Ecosystem::Npm => (ArtifactFormat::NpmTarball, "x-1.2.3.tgz"),
             Ecosystem::Pypi => (ArtifactFormat::Wheel, "x-1.2.3-py3-none-any.whl"),
+            Ecosystem::Cargo => (ArtifactFormat::Crate, "x-1.2.3.crate"),
         };
         let _ = published_facts(ecosystem, &self.survey);
         let _ = published_identity(ecosystem, &self.survey);
@@ -120,6 +121,10 @@ impl Project {
             version: "3.12.1".to_owned(),
             path: "/python".into(),
         }];
+        let toolchains = [RustToolchain {
+            version: "1.95.0".to_owned(),
+            prefix: "/rust".into(),
+        }];
         let plans = plan(&PlanRequest {
             target: &target,
             format,
@@ -131,6 +136,7 @@ impl Project {
             hints: &ToolHints::default(),
             platform: LINUX,
             interpreters: &interpreters,
+            toolchains: &toolchains,
         })
         .unwrap_or_default();
         for plan in &plans {

@@ -551,7 +551,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_address_means_a_path_and_canonical_ones_mean_the_same(
-            host in prop::sample::select([NPM_HOSTS, PYTHON_HOSTS, &["index.example"]].concat()),
+            host in prop::sample::select([NPM_HOSTS, PYTHON_HOSTS, CARGO_HOSTS, &["index.example"]].concat()),
             path in "(/|/-/|/download/|/simple/|packages/|pypi/|npm/|@[a-z]|[a-z]{1,3}|-1\\.0|\\.\\.|%2e|%2f|%00|%5c|%3f|%23|%|\\PC){0,10}(-1\\.0\\.tgz|-1\\.0\\.tar\\.gz|-1\\.0-py3-none-any\\.whl|\\.metadata)?",
         ) {
             let Ok(url) = format!("https://{host}/{path}").parse::<Url>() else {
