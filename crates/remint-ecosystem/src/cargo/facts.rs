@@ -173,9 +173,10 @@ impl<'a> Stated<'a> {
             requirement.push_str(&platform.split_whitespace().collect::<Vec<_>>().join(" "));
         }
         Dependency {
-            kind: match kind {
-                DependencyKind::Runtime if self.optional => DependencyKind::Extra,
-                kind => kind,
+            kind: if self.optional && kind == DependencyKind::Runtime {
+                DependencyKind::Extra
+            } else {
+                kind
             },
             name: alias.to_owned(),
             requirement: requirement.trim().to_owned(),

@@ -120,13 +120,14 @@ impl Registries {
 
 /// Why an earlier release does not tell its repository; a fault of this machine stays an error.
 fn untold(earlier: &mut Earlier, error: FetchError) -> Result<(), FetchError> {
-    match error {
-        FetchError::Disk(_) | FetchError::Configuration { .. } => Err(error),
-        other => {
-            earlier.untold = Some(other.to_string());
-            Ok(())
-        }
+    if matches!(
+        error,
+        FetchError::Disk(_) | FetchError::Configuration { .. }
+    ) {
+        return Err(error);
     }
+    earlier.untold = Some(error.to_string());
+    Ok(())
 }
 
 /// The manifest of a crate: `name-version/Cargo.toml`, wherever it stands.
