@@ -38,11 +38,79 @@ impl Kind {
 }
 
 const WORDS: &[&str] = &[
-    "(", ")", "[", "]", "{", "}", "`", "${", "\"", "'", "\\", "/", "*", "//", "/*", "*/", "<", ">", "=>", "=", "==", "!",
-    "?", ":", ";", ",", ".", "...", "#", "@", "++", "--", "-->", "<!--", "#!", "if", "else", "for", "do", "while",
-    "function", "async", "await", "yield", "return", "class", "new", "typeof", "import", "export", "enum", "as", "a", "1",
-    "1.0", "1n", "1.2.3", "1.2.4", "2026-11-26", "12:00:00", "aaaaaaaa", "/home/x", "/build/x", "chunk-AAAAAAA1.js",
-    "chunk-BBBBBBB2.js", "// node_modules/a/b.js\n", "// src/b.js\n", "\n", "\r\n", " ", "\t", "\u{2028}", "\u{a0}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "`",
+    "${",
+    "\"",
+    "'",
+    "\\",
+    "/",
+    "*",
+    "//",
+    "/*",
+    "*/",
+    "<",
+    ">",
+    "=>",
+    "=",
+    "==",
+    "!",
+    "?",
+    ":",
+    ";",
+    ",",
+    ".",
+    "...",
+    "#",
+    "@",
+    "++",
+    "--",
+    "-->",
+    "<!--",
+    "#!",
+    "if",
+    "else",
+    "for",
+    "do",
+    "while",
+    "function",
+    "async",
+    "await",
+    "yield",
+    "return",
+    "class",
+    "new",
+    "typeof",
+    "import",
+    "export",
+    "enum",
+    "as",
+    "a",
+    "1",
+    "1.0",
+    "1n",
+    "1.2.3",
+    "1.2.4",
+    "2026-11-26",
+    "12:00:00",
+    "aaaaaaaa",
+    "/home/x",
+    "/build/x",
+    "chunk-AAAAAAA1.js",
+    "chunk-BBBBBBB2.js",
+    "// node_modules/a/b.js\n",
+    "// src/b.js\n",
+    "\n",
+    "\r\n",
+    " ",
+    "\t",
+    "\u{2028}",
+    "\u{a0}",
 ];
 
 fuzz_target!(|input: (Kind, Text, Text, Text, Text, Vec<u8>)| {
@@ -91,7 +159,11 @@ fuzz_target!(|input: (Kind, Text, Text, Text, Text, Vec<u8>)| {
             assert!(!differences.is_empty());
             for difference in differences {
                 if let Some(words) = difference.explanation {
-                    assert!(!words.chars().any(|character| character.is_control() && character != '\t'));
+                    assert!(
+                        !words
+                            .chars()
+                            .any(|character| character.is_control() && character != '\t')
+                    );
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! A project around whatever files fuzzing makes up, and the plans of it.
 
 use remint_ecosystem::{
-    Interpreter, PlanRequest, Platform, ToolHints, npm, plan, published_claims, published_facts,
-    published_identity, source_facts,
+    Interpreter, PlanRequest, Platform, RustToolchain, ToolHints, npm, plan, published_claims,
+    published_facts, published_identity, source_facts,
 };
 use remint_model::{
     ArtifactFormat, BuildPlan, CommitId, Ecosystem, EntryPath, FoundBy, GzipHeader, PackageName,
@@ -84,6 +84,7 @@ impl Project {
             path: path.clone(),
             size: text.len() as u64,
             mode: 0o644,
+            modified: 0,
             sha256: Sha256::of(text.as_bytes()),
             blob: CommitId::of_blob(text.as_bytes()),
         });
@@ -102,6 +103,7 @@ impl Project {
         let (format, file_name) = match ecosystem {
             Ecosystem::Npm => (ArtifactFormat::NpmTarball, "x-1.2.3.tgz"),
             Ecosystem::Pypi => (ArtifactFormat::Wheel, "x-1.2.3-py3-none-any.whl"),
+            Ecosystem::Cargo => (ArtifactFormat::Crate, "x-1.2.3.crate"),
         };
         let _ = published_facts(ecosystem, &self.survey);
         let _ = published_identity(ecosystem, &self.survey);
@@ -119,6 +121,10 @@ impl Project {
             version: "3.12.1".to_owned(),
             path: "/python".into(),
         }];
+        let toolchains = [RustToolchain {
+            version: "1.95.0".to_owned(),
+            prefix: "/rust".into(),
+        }];
         let hints = ToolHints::default();
         let request = PlanRequest {
             target: &target,
@@ -131,6 +137,7 @@ impl Project {
             hints: &hints,
             platform: LINUX,
             interpreters: &interpreters,
+            toolchains: &toolchains,
         };
         let plans = plan(&request).unwrap_or_default();
         self.packs(&request);

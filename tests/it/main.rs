@@ -7,6 +7,7 @@
 )]
 
 mod attest;
+mod cargo;
 mod cli;
 mod client_config;
 mod compare;

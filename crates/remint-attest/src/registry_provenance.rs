@@ -452,7 +452,8 @@ fn check_subject(subject: &Subject, target: &Target) -> Result<(), Refusal> {
             let bare = |name: &str| name.replace(['-', '.'], "_").to_ascii_lowercase();
             bare(&subject.name) == bare(file.as_str())
         }
-        (Ecosystem::Pypi, None) => false,
+        // crates.io offers none that could name a crate.
+        (Ecosystem::Pypi, None) | (Ecosystem::Cargo, _) => false,
     };
     if same {
         return Ok(());

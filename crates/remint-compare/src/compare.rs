@@ -369,13 +369,22 @@ struct KeepInstallScripts {
 
 impl Keep for KeepInstallScripts {
     fn wants(&mut self, path: &EntryPath, size: u64) -> bool {
-        self.format == ArtifactFormat::NpmTarball
-            && path.as_str() == "package.json"
-            && size <= LARGEST_MANIFEST
+        let manifest = match self.format {
+            ArtifactFormat::NpmTarball => "package.json",
+            ArtifactFormat::Crate => "Cargo.toml",
+            ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
+                return false;
+            }
+        };
+        path.as_str() == manifest && size <= LARGEST_MANIFEST
     }
 
     fn take(&mut self, _: &EntryPath, content: Vec<u8>) {
-        self.install_scripts = InstallScripts::of(&content);
+        self.install_scripts = if self.format == ArtifactFormat::Crate {
+            InstallScripts::of_crate(&content)
+        } else {
+            InstallScripts::of(&content)
+        };
     }
 
     fn blobs(&self) -> bool {

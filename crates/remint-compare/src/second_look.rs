@@ -338,7 +338,11 @@ fn read_contents<R: Read + Seek>(
 /// Whether any normaliser of contents looks at files of this name.
 fn may_have_canonical_form(path: &EntryPath) -> bool {
     let name = path.file_name();
-    name.ends_with(".map") || matches!(name, "RECORD" | "WHEEL" | "SOURCES.txt" | "setup.cfg")
+    name.ends_with(".map")
+        || matches!(
+            name,
+            "RECORD" | "WHEEL" | "SOURCES.txt" | "setup.cfg" | "Cargo.toml"
+        )
 }
 
 /// Runs the second task in a thread beside the first.

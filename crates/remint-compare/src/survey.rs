@@ -48,6 +48,7 @@ pub fn survey<R: Read + Seek>(
                 path: entry.path.clone(),
                 size: entry.size,
                 mode: entry.mode,
+                modified: entry.written.mtime.0,
                 sha256: entry.sha256,
                 blob: blob_id(blob)?,
             })
@@ -122,5 +123,11 @@ fn is_manifest(format: ArtifactFormat, path: &EntryPath) -> bool {
             top_level,
             "PKG-INFO" | "pyproject.toml" | "setup.cfg" | "setup.py"
         ),
+        ArtifactFormat::Crate => {
+            matches!(
+                top_level,
+                "Cargo.toml" | "Cargo.lock" | ".cargo_vcs_info.json"
+            )
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! `plan.rs` turns a source tree into build plans. Nothing here fetches, runs or stores anything; whatever is
 //! read was written by strangers.
 
+pub mod cargo;
 pub mod client_config;
 pub mod command_line;
 pub mod npm;
@@ -17,11 +18,11 @@ pub use release::{
     DocumentFacts, Earlier, Identity, MetadataError, Release, ReleaseFile, RepositoryClaim,
     StatedVersion, ToolHints,
 };
-pub use request::{Interpreter, PlanError, PlanRequest, Platform};
+pub use request::{Interpreter, PlanError, PlanRequest, Platform, RustToolchain};
 
 use remint_model::{
-    BuildPlan, Ecosystem, EntryPath, ManifestFacts, RegistryDisagreement, SourcePin, SourceTree,
-    Survey,
+    BuildPlan, CommitId, Ecosystem, EntryPath, ManifestFacts, RegistryDisagreement, SourcePin,
+    SourceTree, Survey,
 };
 
 /// Proposes builds of the target, best first; the first whose result equals the published file settles it.
@@ -32,6 +33,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
     match request.target.ecosystem {
         Ecosystem::Npm => npm::plan::plan(request),
         Ecosystem::Pypi => pypi::plan::plan(request),
+        Ecosystem::Cargo => cargo::plan::plan(request),
     }
 }
 
@@ -46,6 +48,7 @@ pub fn published_facts(
     match ecosystem {
         Ecosystem::Npm => npm::locate::published_facts(survey),
         Ecosystem::Pypi => pypi::locate::published_facts(survey),
+        Ecosystem::Cargo => cargo::locate::published_facts(survey),
     }
 }
 
@@ -62,6 +65,7 @@ pub fn source_facts(
     match ecosystem {
         Ecosystem::Npm => npm::locate::source_facts(tree, pin),
         Ecosystem::Pypi => pypi::locate::source_facts(tree, pin),
+        Ecosystem::Cargo => cargo::locate::source_facts(tree, pin),
     }
 }
 
@@ -71,6 +75,7 @@ pub fn published_claims(ecosystem: Ecosystem, survey: &Survey) -> Vec<Repository
     match ecosystem {
         Ecosystem::Npm => npm::locate::published_claims(survey),
         Ecosystem::Pypi => pypi::locate::published_claims(survey),
+        Ecosystem::Cargo => cargo::locate::published_claims(survey),
     }
 }
 
@@ -79,12 +84,52 @@ pub fn published_claims(ecosystem: Ecosystem, survey: &Survey) -> Vec<Repository
 /// # Errors
 /// The manifest is absent or cannot be parsed.
 pub fn registry_disagreements(
+    ecosystem: Ecosystem,
     release: &Release,
     survey: &Survey,
 ) -> Result<Vec<RegistryDisagreement>, MetadataError> {
-    match &release.document {
-        Some(document) => npm::locate::registry_disagreements(document, survey),
-        None => Ok(Vec::new()),
+    let Some(document) = &release.document else {
+        return Ok(Vec::new());
+    };
+    match ecosystem {
+        Ecosystem::Npm => npm::locate::registry_disagreements(document, survey),
+        Ecosystem::Cargo => cargo::locate::registry_disagreements(document, survey),
+        // Its registry serves the file's own metadata.
+        Ecosystem::Pypi => Ok(Vec::new()),
+    }
+}
+
+/// The commit that the publisher's client wrote down, in the registry's metadata or in the published file.
+#[must_use]
+pub fn publisher_commit(
+    ecosystem: Ecosystem,
+    release: Option<&Release>,
+    survey: &Survey,
+) -> Option<CommitId> {
+    match ecosystem {
+        Ecosystem::Npm | Ecosystem::Pypi => release?.git_head.clone(),
+        Ecosystem::Cargo => cargo::locate::publisher_commit(survey),
+    }
+}
+
+/// The files that may hold the version which a manifest leaves open: where they would lie in the tree, the likeliest
+/// first.
+#[must_use]
+pub fn version_files(ecosystem: Ecosystem, path: &EntryPath, content: &[u8]) -> Vec<EntryPath> {
+    match ecosystem {
+        Ecosystem::Npm => Vec::new(),
+        Ecosystem::Pypi => pypi::locate::version_files(path, content),
+        Ecosystem::Cargo => cargo::locate::version_files(path, content),
+    }
+}
+
+/// The version that a file named by [`version_files`] states.
+#[must_use]
+pub fn version_in_file(ecosystem: Ecosystem, content: &[u8]) -> Option<String> {
+    match ecosystem {
+        Ecosystem::Npm => None,
+        Ecosystem::Pypi => pypi::locate::version_in_file(content),
+        Ecosystem::Cargo => cargo::locate::version_in_file(content),
     }
 }
 
@@ -99,6 +144,7 @@ pub fn published_identity(
     match ecosystem {
         Ecosystem::Npm => npm::locate::published_identity(survey),
         Ecosystem::Pypi => pypi::locate::published_identity(survey),
+        Ecosystem::Cargo => cargo::locate::published_identity(survey),
     }
 }
 
@@ -108,6 +154,7 @@ pub fn is_manifest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
     match ecosystem {
         Ecosystem::Npm => npm::locate::is_manifest(path),
         Ecosystem::Pypi => pypi::locate::is_manifest(path),
+        Ecosystem::Cargo => cargo::locate::is_manifest(path),
     }
 }
 
@@ -123,6 +170,7 @@ pub fn manifest_identity(
     match ecosystem {
         Ecosystem::Npm => npm::locate::manifest_identity(path, content),
         Ecosystem::Pypi => pypi::locate::manifest_identity(path, content),
+        Ecosystem::Cargo => cargo::locate::manifest_identity(path, content),
     }
 }
 
@@ -133,6 +181,7 @@ pub fn same_version(ecosystem: Ecosystem, one: &str, other: &str) -> bool {
     match ecosystem {
         Ecosystem::Npm => npm::locate::same_version(one, other),
         Ecosystem::Pypi => pypi::locate::same_version(one, other),
+        Ecosystem::Cargo => cargo::locate::same_version(one, other),
     }
 }
 
@@ -143,5 +192,6 @@ pub fn is_of_interest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
     match ecosystem {
         Ecosystem::Npm => npm::plan::is_of_interest(path),
         Ecosystem::Pypi => pypi::plan::is_of_interest(path),
+        Ecosystem::Cargo => cargo::plan::is_of_interest(path),
     }
 }

@@ -27,6 +27,8 @@ pub struct PlanRequest<'a> {
     pub platform: Platform,
     /// The Python interpreters of this machine, newest first.
     pub interpreters: &'a [Interpreter],
+    /// The Rust toolchains of this machine, newest first.
+    pub toolchains: &'a [RustToolchain],
 }
 
 /// The machine for which tools are chosen, in npm's words (`process.platform`, `process.arch`).
@@ -45,6 +47,15 @@ pub struct Interpreter {
     pub version: String,
     /// The executable, on this machine.
     pub path: std::path::PathBuf,
+}
+
+/// A Rust toolchain that this machine has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RustToolchain {
+    /// The version of its cargo: `1.95.0`, `1.97.0-nightly`.
+    pub version: String,
+    /// The directory that has `bin/cargo`, on this machine.
+    pub prefix: std::path::PathBuf,
 }
 
 /// Why there is no plan.

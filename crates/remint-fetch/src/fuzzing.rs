@@ -31,6 +31,7 @@ pub fn address(text: &str) {
         "registry.npmjs.org",
         "pypi.org",
         "files.pythonhosted.org",
+        "index.crates.io",
         "index.example",
     ] {
         if let Ok(url) = format!("https://{host}/{text}").parse::<Url>() {

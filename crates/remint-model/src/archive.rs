@@ -18,8 +18,8 @@ pub struct Survey {
     pub anomalies: Vec<Anomaly>,
     /// The gzip header of a gzipped tar.
     pub gzip: Option<GzipHeader>,
-    /// `package.json`, `METADATA`/`PKG-INFO`, `WHEEL`, `pyproject.toml`: path below the top folder and content,
-    /// each at most 1 MiB.
+    /// `package.json`, `METADATA`/`PKG-INFO`, `WHEEL`, `pyproject.toml`, `Cargo.toml`, `Cargo.lock`: path below the
+    /// top folder and content, each at most 1 MiB.
     pub texts: Vec<(EntryPath, Vec<u8>)>,
     /// Absolute directories named by source maps, most frequent first; hostile text.
     pub build_paths: Vec<String>,
@@ -47,6 +47,8 @@ pub struct SurveyEntry {
     pub size: u64,
     /// Permission bits as the archive states them.
     pub mode: u32,
+    /// Modification time in seconds since 1970, as the archive states it.
+    pub modified: i64,
     /// Of the content.
     pub sha256: Sha256,
     /// The id that git gives a blob of this content (SHA-1 object format).

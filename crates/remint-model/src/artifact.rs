@@ -66,6 +66,8 @@ pub enum ArtifactFormat {
     Sdist,
     /// A source distribution as a zip, from before PEP 527.
     SdistZip,
+    /// Cargo's gzipped tar below `name-version/`.
+    Crate,
 }
 
 impl ArtifactFormat {
@@ -80,6 +82,8 @@ impl ArtifactFormat {
             Some(Self::Sdist)
         } else if name.ends_with(".zip") {
             Some(Self::SdistZip)
+        } else if name.ends_with(".crate") {
+            Some(Self::Crate)
         } else {
             None
         }

@@ -43,8 +43,12 @@ pub enum DependencyKind {
     Peer,
     /// Shipped inside the package.
     Bundled,
-    /// Installed when an extra is asked for (Python).
+    /// Installed when an extra (Python) or a feature (cargo) asks for it.
     Extra,
+    /// What the package's build script uses (cargo).
+    Build,
+    /// Used by the package's own tests and examples only (cargo).
+    Development,
     /// What a shrinkwrap shipped with the package pins.
     Shrinkwrap,
     /// `overrides`, `resolutions` and the like, which apply only at the root but change what is installed there.

@@ -56,7 +56,7 @@ pub enum Worth {
 /// A program that a plan needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tool {
-    /// `node`, `npm`, `pnpm`, `yarn`, `bun`, `python`, `uv`, …
+    /// `node`, `npm`, `pnpm`, `yarn`, `bun`, `python`, `uv`, `cargo`, …
     pub name: String,
     /// An exact version; or a range in the origin's own grammar (npm's semantic version ranges, PEP 440
     /// specifiers), or `latest`: then the newest stable version that fits and was out at `as_of` is meant, or the

@@ -210,6 +210,8 @@ pub enum FoundBy {
     Provenance,
     /// npm's `gitHead`, chosen by the publisher.
     GitHead,
+    /// The commit in a crate's `.cargo_vcs_info.json`, chosen by the publisher.
+    VcsInfo,
     /// The commit that set the version in the manifest.
     VersionCommit,
     /// A commit shortly after or before one of the above, whose files fit better.

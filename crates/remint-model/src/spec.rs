@@ -31,13 +31,13 @@ pub enum Spec {
 pub enum SpecError {
     /// Neither a package URL, nor `ecosystem:name@version`, nor a path.
     #[error(
-        "`{given}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, a package URL (`pkg:…`) or a path (`./FILE`){meant}",
+        "`{given}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, a package URL (`pkg:…`) or a path (`./FILE`){meant}",
         given = .0,
         meant = meant(.0)
     )]
     Shape(String),
     /// The part before the colon names no ecosystem that can be judged.
-    #[error("`{ecosystem}` is not an ecosystem that can be judged: expected `npm` or `pypi`{}", hint(.near))]
+    #[error("`{ecosystem}` is not an ecosystem that can be judged: expected `npm`, `pypi` or `cargo`{}", hint(.near))]
     Ecosystem {
         /// What was given.
         ecosystem: String,
@@ -92,7 +92,7 @@ impl FromStr for Spec {
         let name = name.ok_or_else(shape)?;
         let name = match ecosystem {
             Ecosystem::Pypi => name.strip_suffix("==").unwrap_or(name),
-            Ecosystem::Npm => name,
+            Ecosystem::Npm | Ecosystem::Cargo => name,
         };
         Ok(Self::Release {
             ecosystem,
@@ -106,7 +106,7 @@ impl FromStr for Spec {
 /// `name.tgz` without a directory is a file as well: no package name of a registry spec has a colon-free form.
 fn has_artifact_ending(text: &str) -> bool {
     !text.contains(':')
-        && [".tgz", ".tar.gz", ".whl", ".zip"]
+        && [".tgz", ".tar.gz", ".whl", ".zip", ".crate"]
             .iter()
             .any(|ending| text.ends_with(ending))
 }
@@ -121,6 +121,7 @@ fn parse_ecosystem(text: &str) -> Result<Ecosystem, SpecError> {
             near: match text.to_ascii_lowercase().as_str() {
                 "npx" | "node" | "nodejs" | "npmjs" | "js" | "nmp" | "npm" => Some("npm"),
                 "pip" | "python" | "py" | "uvx" | "uv" | "pipy" | "pipi" | "pypi" => Some("pypi"),
+                "crate" | "crates" | "crates.io" | "rust" | "rustup" | "cargo" => Some("cargo"),
                 _ => None,
             },
         })
@@ -187,6 +188,9 @@ mod tests {
             "pkg:pypi/name@1.2.3?file_name=name-1.2.3.tar.gz",
             "pypi:name@1.2.3",
         );
+        check("cargo:tool_x@1.2.3", "cargo:tool_x@1.2.3");
+        check("pkg:cargo/tool-x@1.2.3", "cargo:tool-x@1.2.3");
+        check("x-1.0.0.crate", "x-1.0.0.crate");
         check("./x.tgz", "./x.tgz");
         check("x-1.0-py3-none-any.whl", "x-1.0-py3-none-any.whl");
     }
@@ -196,6 +200,8 @@ mod tests {
         let error = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
         assert!(error("name@1.2.3").contains("is not a spec"));
         assert!(error("npx:name@1.2.3").contains("did you mean `npm`?"));
+        assert!(error("crates.io:name@1.2.3").contains("did you mean `cargo`?"));
+        assert!(error("cargo:@scope/x@1").contains("not a valid cargo package name"));
         assert!(error("npm:../x@1").contains("not a valid npm package name"));
         assert!(error("npm:x@").contains("is not a version"));
         assert!(error("npm:x@1 2").contains("is not a version"));
@@ -207,7 +213,7 @@ mod tests {
         #[test]
         fn specs_are_read_back_as_shown(
             any: String,
-            shaped in "(npm:|pypi:|pkg:npm/|pkg:pypi/|pkg:|\\.|/)?(@|%40|%2F|==|[a-z0-9A-Z._/-]|\\?file_name=|#){0,14}(\\.tgz)?",
+            shaped in "(npm:|pypi:|cargo:|pkg:npm/|pkg:pypi/|pkg:cargo/|pkg:|\\.|/)?(@|%40|%2F|==|[a-z0-9A-Z._/-]|\\?file_name=|#){0,14}(\\.tgz)?",
         ) {
             for text in [any, shaped] {
                 let Ok(spec) = text.parse::<Spec>() else {

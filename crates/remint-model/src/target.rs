@@ -14,11 +14,13 @@ pub enum Ecosystem {
     Npm,
     /// The Python Package Index and compatible indexes.
     Pypi,
+    /// crates.io, and what stands in for it.
+    Cargo,
 }
 
 impl Ecosystem {
     /// Every ecosystem, in the order in which they are listed to people.
-    pub const ALL: &'static [Self] = &[Self::Npm, Self::Pypi];
+    pub const ALL: &'static [Self] = &[Self::Npm, Self::Pypi, Self::Cargo];
 
     /// The package URL type and the prefix of the short form.
     #[must_use]
@@ -26,6 +28,7 @@ impl Ecosystem {
         match self {
             Self::Npm => "npm",
             Self::Pypi => "pypi",
+            Self::Cargo => "cargo",
         }
     }
 }
@@ -59,6 +62,7 @@ pub enum TargetError {
 ///
 /// npm: `validate-npm-package-name`'s rules for old packages (upper case occurs), with an optional `@scope/`.
 /// PyPI: PEP 508 names, normalised as in PEP 503.
+/// Cargo: crates.io's names, which keep their case and do not tell `-` from `_` except in spelling.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct PackageName(String);
@@ -72,6 +76,7 @@ impl PackageName {
         let parsed = match ecosystem {
             Ecosystem::Npm => parse_npm(name),
             Ecosystem::Pypi => parse_pypi(name),
+            Ecosystem::Cargo => parse_cargo(name),
         };
         parsed.map(Self).ok_or_else(|| TargetError::Name {
             name: name.chars().take(230).collect(),
@@ -143,6 +148,16 @@ fn parse_pypi(name: &str) -> Option<String> {
         }
     }
     Some(normalised)
+}
+
+/// crates.io's rules: a letter, then letters, digits, `-` and `_`.
+fn parse_cargo(name: &str) -> Option<String> {
+    let valid = name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    valid.then(|| name.to_owned())
 }
 
 /// A version as its registry spells it. Ordering and equality of meaning belong to the ecosystem, not here.
@@ -247,7 +262,7 @@ impl From<FileName> for String {
     }
 }
 
-/// One published file of one release. An npm release has a single file; a PyPI release has one target a file.
+/// One published file of one release. A release of npm or cargo has a single file; a PyPI release has one target a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
     /// Whose rules apply.
@@ -320,6 +335,12 @@ mod tests {
         assert_eq!(pypi("a-_-b").unwrap().as_str(), "a-b");
         for bad in ["", "-a", "a-", "a/b", "@scope/name", "a b"] {
             assert!(pypi(bad).is_err(), "{bad}");
+        }
+        let cargo = |name| PackageName::parse(Ecosystem::Cargo, name);
+        assert_eq!(cargo("Inflector_x-1").unwrap().as_str(), "Inflector_x-1");
+        let long = "a".repeat(65);
+        for bad in ["", "-a", "_a", "1a", "a.b", "a/b", "a b", "é", &long] {
+            assert!(cargo(bad).is_err(), "{bad}");
         }
     }
 

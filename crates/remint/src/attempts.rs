@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use remint_compare::normalise::seeded_from_published;
 use remint_compare::{Known, Traced};
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
@@ -118,7 +119,7 @@ pub(crate) async fn attempt(
             }
             BuildOutcome::Built(artifact) => {
                 let known = known(case, located, &plan);
-                let (compared, seconds) = compare(case, artifact, known).await?;
+                let (compared, seconds) = compare(case, artifact, known, &seeded(&plan)).await?;
                 compare_seconds += seconds;
                 match compared {
                     Ok(matched) => (
@@ -330,10 +331,20 @@ fn known(case: &Case, located: &Located, plan: &BuildPlan) -> Known {
     }
 }
 
+/// The files of the published archive that the build was given.
+fn seeded(plan: &BuildPlan) -> Vec<String> {
+    plan.assumptions
+        .iter()
+        .filter(|assumption| assumption.kind == AssumptionKind::SeededLockfile)
+        .filter_map(|assumption| Some(assumption.value.rsplit('/').next()?.to_owned()))
+        .collect()
+}
+
 async fn compare(
     case: &Case,
     rebuilt: &Artifact<Rebuilt>,
     known: Known,
+    seeded: &[String],
 ) -> anyhow::Result<(Compared, f64)> {
     let started = std::time::Instant::now();
     let (published, rebuilt) = (case.artifact.clone(), rebuilt.clone());
@@ -343,7 +354,7 @@ async fn compare(
     match compared {
         Ok(compared) => Ok((
             Ok(Match {
-                comparison: compared.comparison,
+                comparison: seeded_from_published(compared.comparison, seeded),
                 anomalies: compared.rebuilt_anomalies,
                 files: (compared.entries.equal, compared.entries.published),
                 traced: compared.traced,

@@ -59,7 +59,7 @@ pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Surve
     }
     // A manifest that cannot be read is a finding of its own.
     if let Some(release) = &case.release
-        && let Ok(disagreements) = registry_disagreements(release, survey)
+        && let Ok(disagreements) = registry_disagreements(ecosystem, release, survey)
     {
         evidence.registry_disagreements = disagreements;
     }

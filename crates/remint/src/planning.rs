@@ -34,8 +34,12 @@ pub(crate) fn request<'a>(
         platform: builder.platform,
         // Finding them starts every one of them.
         interpreters: match case.target.ecosystem {
-            Ecosystem::Npm => &[],
+            Ecosystem::Npm | Ecosystem::Cargo => &[],
             Ecosystem::Pypi => builder.registries.interpreters(),
+        },
+        toolchains: match case.target.ecosystem {
+            Ecosystem::Npm | Ecosystem::Pypi => &[],
+            Ecosystem::Cargo => builder.registries.toolchains(),
         },
     }
 }

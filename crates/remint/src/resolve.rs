@@ -112,7 +112,7 @@ pub(crate) async fn resolve(
                     name: name.clone(),
                     version: release.version.clone(),
                     file: match ecosystem {
-                        Ecosystem::Npm => None,
+                        Ecosystem::Npm | Ecosystem::Cargo => None,
                         Ecosystem::Pypi => Some(file.name.clone()),
                     },
                 };
@@ -312,7 +312,7 @@ async fn local(
         name,
         version,
         file: match ecosystem {
-            Ecosystem::Npm => None,
+            Ecosystem::Npm | Ecosystem::Cargo => None,
             Ecosystem::Pypi => Some(artifact.name.clone()),
         },
     };
@@ -347,6 +347,7 @@ async fn local(
 const fn ecosystem_of(format: ArtifactFormat) -> Ecosystem {
     match format {
         ArtifactFormat::NpmTarball => Ecosystem::Npm,
+        ArtifactFormat::Crate => Ecosystem::Cargo,
         ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => Ecosystem::Pypi,
     }
 }

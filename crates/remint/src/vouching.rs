@@ -139,6 +139,7 @@ mod tests {
             path: self::path(path),
             size: COMMITTED.len() as u64,
             mode: 0o644,
+            modified: 0,
             sha256: remint_model::Sha256::of(COMMITTED),
             blob: CommitId::of_blob(COMMITTED),
         };

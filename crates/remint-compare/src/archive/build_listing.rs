@@ -71,7 +71,13 @@ pub(crate) fn list<R: Read + Seek>(
     } = builder;
     let (top_folder, entries) = top_folder::settle(format, rows, &tops, &mut anomalies);
     if let (Some(project), Some(top)) = (&project, &top_folder)
-        && !top_folder::is_folder_of(top, project)
+        && !match format {
+            ArtifactFormat::Crate => top == project,
+            ArtifactFormat::Sdist
+            | ArtifactFormat::SdistZip
+            | ArtifactFormat::Wheel
+            | ArtifactFormat::NpmTarball => top_folder::is_folder_of(top, project),
+        }
     {
         anomalies.add(
             AnomalyKind::ForeignTopFolder,
@@ -113,7 +119,7 @@ struct Builder<'k> {
     tops: BTreeMap<Arc<str>, usize>,
     /// The RECORD files of a wheel.
     records: Vec<(EntryPath, Vec<u8>)>,
-    /// The name that an sdist's PKG-INFO states.
+    /// The name that an sdist's PKG-INFO states, or the folder that a crate's manifest demands.
     project: Option<String>,
 }
 
@@ -173,11 +179,13 @@ impl Builder<'_> {
             self.format,
             ArtifactFormat::Sdist | ArtifactFormat::SdistZip
         ) && path.as_str() == "PKG-INFO";
+        let is_crate_manifest =
+            self.format == ArtifactFormat::Crate && path.as_str() == "Cargo.toml";
         let kept_by_caller = seen.kind == Kind::File && self.keep.wants(&path, seen.size);
         let keeps = in_zip_link
             || kept_by_caller
             || (is_record && seen.size <= record::LARGEST)
-            || (is_core_metadata && seen.size <= LARGEST_CORE_METADATA);
+            || ((is_core_metadata || is_crate_manifest) && seen.size <= LARGEST_CORE_METADATA);
         let digested = self.digest(&seen, content, keeps)?;
         if let Some(kept) = digested.kept {
             if in_zip_link {
@@ -193,6 +201,8 @@ impl Builder<'_> {
                 self.records.push((path.clone(), kept.clone()));
             } else if is_core_metadata {
                 self.project = top_folder::project_name(&kept);
+            } else if is_crate_manifest {
+                self.project = top_folder::crate_folder(&kept);
             }
             if kept_by_caller {
                 self.keep.take(&path, kept);

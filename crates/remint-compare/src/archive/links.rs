@@ -5,7 +5,8 @@ use remint_model::{AnomalyKind, ArtifactFormat, EntryPath};
 use super::Anomalies;
 use super::listing::Kind;
 
-/// npm drops links and wheels have none; a source archive may link to what it holds itself.
+/// npm drops links, wheels have none and cargo packs what they lead to; a source archive may link to what it holds
+/// itself.
 pub(super) fn check_link(
     format: ArtifactFormat,
     kind: Kind,
@@ -15,7 +16,7 @@ pub(super) fn check_link(
     anomalies: &mut Anomalies,
 ) {
     let inside = match format {
-        ArtifactFormat::NpmTarball | ArtifactFormat::Wheel => false,
+        ArtifactFormat::NpmTarball | ArtifactFormat::Wheel | ArtifactFormat::Crate => false,
         ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
             std::str::from_utf8(target).is_ok_and(|target| match kind {
                 Kind::HardLink => top.is_some_and(|top| {

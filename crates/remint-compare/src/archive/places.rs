@@ -21,7 +21,7 @@ pub(super) fn place(format: ArtifactFormat, name: &[u8], anomalies: &mut Anomali
     let text = readable(name, anomalies);
     match format {
         ArtifactFormat::NpmTarball => below_npm_folder(&text, name, anomalies),
-        ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
+        ArtifactFormat::Sdist | ArtifactFormat::SdistZip | ArtifactFormat::Crate => {
             let Some(path) = contained(&text, name, anomalies) else {
                 return Place {
                     top: None,
@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_top_folder_is_cut_as_installers_cut_it() {
-        use ArtifactFormat::{NpmTarball, Sdist, Wheel};
+        use ArtifactFormat::{Crate, NpmTarball, Sdist, Wheel};
+        check(Crate, "x-1.0.0/a/b", Some("x-1.0.0"), Some("a/b"));
         check(NpmTarball, "package/a/b", Some("package"), Some("a/b"));
         check(NpmTarball, "other/a", Some("other"), Some("a"));
         check(NpmTarball, "package/", Some("package"), None);

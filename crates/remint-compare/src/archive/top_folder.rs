@@ -24,7 +24,10 @@ pub(super) fn settle(
 ) -> (Option<String>, Vec<Entry>) {
     let expected = match format {
         ArtifactFormat::NpmTarball => Some("package"),
-        ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => None,
+        ArtifactFormat::Wheel
+        | ArtifactFormat::Sdist
+        | ArtifactFormat::SdistZip
+        | ArtifactFormat::Crate => None,
     };
     let own = expected
         .filter(|expected| tops.contains_key(*expected))
@@ -54,6 +57,13 @@ pub(super) fn settle(
         entries.push(entry);
     }
     (own.map(|own| own.to_string()), entries)
+}
+
+/// The folder in which cargo demands the files of the crate with this manifest.
+pub(super) fn crate_folder(manifest: &[u8]) -> Option<String> {
+    let manifest: toml::Table = std::str::from_utf8(manifest).ok()?.parse().ok()?;
+    let text = |key: &str| manifest.get("package")?.get(key)?.as_str();
+    Some(format!("{}-{}", text("name")?, text("version")?))
 }
 
 /// The `Name:` of core metadata.

@@ -77,6 +77,10 @@ impl FileFacts<'_> {
         )
     }
 
+    fn is_crate(&self) -> bool {
+        self.format == ArtifactFormat::Crate
+    }
+
     /// Python reads `.pth` files where packages are installed to, not inside packages (where weights of models
     /// bear that ending).
     fn is_startup(&self) -> bool {
@@ -88,7 +92,7 @@ impl FileFacts<'_> {
                     || self.directory().ends_with(".data/data")
             }
             ArtifactFormat::Sdist | ArtifactFormat::SdistZip => true,
-            ArtifactFormat::NpmTarball => false,
+            ArtifactFormat::NpmTarball | ArtifactFormat::Crate => false,
         };
         (in_site_packages && self.extension() == "pth")
             || matches!(
@@ -99,7 +103,8 @@ impl FileFacts<'_> {
     }
 
     fn is_install_script(&self) -> bool {
-        self.is_sdist() && matches!(&*self.path, "setup.py" | "hatch_build.py")
+        (self.is_sdist() && matches!(&*self.path, "setup.py" | "hatch_build.py"))
+            || (self.is_crate() && self.path == "build.rs")
     }
 
     fn is_native(&self) -> bool {
@@ -139,6 +144,7 @@ impl FileFacts<'_> {
                 | "pdm.lock"
                 | "pylock.toml"
                 | "pipfile.lock"
+                | "cargo.lock"
         ) || (self.name() == "requires.txt" && self.directory().ends_with(".egg-info"))
             || (self.name().starts_with("requirements") && self.extension() == "txt")
     }
@@ -147,6 +153,7 @@ impl FileFacts<'_> {
     fn is_manifest(&self) -> bool {
         match self.format {
             ArtifactFormat::NpmTarball => self.name() == "package.json",
+            ArtifactFormat::Crate => matches!(&*self.path, "cargo.toml" | "cargo.toml.orig"),
             ArtifactFormat::Wheel => {
                 self.directory().ends_with(".dist-info")
                     && matches!(self.name(), "metadata" | "entry_points.txt")
@@ -193,10 +200,14 @@ impl FileFacts<'_> {
                 ".npmignore" | ".gitignore" | ".gitattributes" | ".editorconfig" | ".ds_store"
             )
             || self.path == "manifest.in"
+            || (self.is_crate() && self.path == ".cargo_vcs_info.json")
     }
 
     fn is_code(&self) -> bool {
         self.head.starts_with(b"#!")
+            // Compiled on installing.
+            || (self.is_crate()
+                && matches!(self.extension(), "rs" | "c" | "cc" | "cpp" | "h" | "s" | "asm"))
             || matches!(
                 self.extension(),
                 "js" | "mjs"
@@ -296,7 +307,7 @@ impl FileFacts<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ArtifactFormat::{NpmTarball, Sdist, Wheel};
+    use ArtifactFormat::{Crate, NpmTarball, Sdist, Wheel};
 
     fn check(format: ArtifactFormat, path: &str, head: &[u8], expect: Class) {
         assert_eq!(
@@ -315,6 +326,8 @@ mod tests {
         check(NpmTarball, "binding.gyp", b"{", Class::Startup);
         check(NpmTarball, "deps/binding.gyp", b"{", Class::Data);
         check(Sdist, "setup.py", b"", Class::InstallScript);
+        check(Crate, "build.rs", b"", Class::InstallScript);
+        check(Crate, "src/build.rs", b"", Class::Executable);
         check(Wheel, "pkg/setup.py", b"", Class::Executable);
     }
 
@@ -359,5 +372,10 @@ mod tests {
         check(Wheel, "x-1.dist-info/RECORD", b"", Class::Metadata);
         check(Sdist, "x.egg-info/requires.txt", b"", Class::DependencyList);
         check(Sdist, "PKG-INFO", b"", Class::Manifest);
+        check(Crate, "Cargo.toml", b"", Class::Manifest);
+        check(Crate, "Cargo.toml.orig", b"", Class::Manifest);
+        check(Crate, "tests/x/Cargo.toml", b"", Class::Data);
+        check(Crate, "Cargo.lock", b"", Class::DependencyList);
+        check(Crate, ".cargo_vcs_info.json", b"{", Class::Metadata);
     }
 }

@@ -1,4 +1,5 @@
-//! Which files of an npm package run when it is installed, going by the hooks of its manifest.
+//! Which files of a package run when it is installed, going by the hooks of an npm manifest or the build script that
+//! cargo's names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,28 @@ impl InstallScripts {
         Self(words)
     }
 
+    /// Reads a crate's `Cargo.toml`. `build.rs` runs without being named, and is known by its place.
+    pub(crate) fn of_crate(manifest: &[u8]) -> Self {
+        let manifest: Option<toml::Table> = std::str::from_utf8(manifest)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let build = manifest
+            .as_ref()
+            .and_then(|manifest| manifest.get("package")?.get("build"));
+        let scripts = match build {
+            Some(toml::Value::Array(scripts)) => scripts.as_slice(),
+            Some(script) => std::slice::from_ref(script),
+            None => &[],
+        };
+        let paths = scripts
+            .iter()
+            .filter_map(toml::Value::as_str)
+            .filter_map(|script| script.parse::<EntryPath>().ok())
+            .map(String::from)
+            .collect();
+        Self(paths)
+    }
+
     /// Whether a hook names this file, in one of the ways in which node finds it.
     pub(crate) fn names(&self, path: &EntryPath) -> bool {
         let path = path.as_str();
@@ -77,6 +100,18 @@ mod tests {
         );
         check("preinstall", "sh -c 'bin/x;true'", "bin/x", true);
         check("preinstall", "node lib", "lib/index.js", true);
+    }
+
+    #[test]
+    fn the_build_script_of_a_crate_is_found() {
+        let check = |manifest: &str, path: &str, expect: bool| {
+            let scripts = InstallScripts::of_crate(manifest.as_bytes());
+            assert_eq!(scripts.names(&path.parse().unwrap()), expect, "{manifest}");
+        };
+        check("[package]\nbuild = './make/it.rs'\n", "make/it.rs", true);
+        check("[package]\nbuild = ['a.rs', 'b.rs']\n", "b.rs", true);
+        check("[package]\nbuild = false\n", "src/lib.rs", false);
+        check("not toml", "build.rs", false);
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub(crate) fn erase_headers(pairs: &mut Pairs, erasures: &mut Erasures) {
                     erasures.add(normaliser, None);
                 }
             }
-            Subject::Content(_) => {}
+            Subject::Content(_) | Subject::Build => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Every normaliser computes a canonical form of one archive alone, without looking at the other: two archives
 //! are equivalent when their canonical forms are equal, so equivalence is symmetric and transitive.
 
+mod cargo_manifest_encoding;
 mod directory_entries;
 mod engine;
 mod entry_order;
@@ -11,6 +12,7 @@ mod gzip_encoding;
 mod mode_bits;
 mod owners;
 mod pairs;
+mod seeded_from_published;
 mod setuptools_sdist_metadata;
 mod source_map_paths;
 mod tar_header_encoding;
@@ -23,6 +25,8 @@ mod wheel_record;
 mod zip_metadata;
 
 use remint_model::{ArtifactFormat, EntryPath};
+
+pub use seeded_from_published::seeded_from_published;
 
 pub(crate) use engine::{Erasures, erase_content, erase_headers};
 pub(crate) use pairs::{Facets, Pairs, Row, Wrapping};
@@ -49,6 +53,8 @@ enum Subject {
     Archive(fn(&mut Wrapping)),
     /// The content of one file; `None` leaves it as it is.
     Content(fn(&File<'_>) -> Option<Vec<u8>>),
+    /// Nothing that archives show: bytes of the published file went into the build.
+    Build,
 }
 
 /// One file whose content may have a canonical form.
@@ -60,16 +66,22 @@ pub(crate) struct File<'a> {
     pub(crate) record_is_true: bool,
 }
 
-const TARS: &[ArtifactFormat] = &[ArtifactFormat::NpmTarball, ArtifactFormat::Sdist];
+const TARS: &[ArtifactFormat] = &[
+    ArtifactFormat::NpmTarball,
+    ArtifactFormat::Sdist,
+    ArtifactFormat::Crate,
+];
 const ZIPS: &[ArtifactFormat] = &[ArtifactFormat::Wheel, ArtifactFormat::SdistZip];
 const SDISTS: &[ArtifactFormat] = &[ArtifactFormat::Sdist, ArtifactFormat::SdistZip];
 const WHEELS: &[ArtifactFormat] = &[ArtifactFormat::Wheel];
 const NPM: &[ArtifactFormat] = &[ArtifactFormat::NpmTarball];
+const CRATES: &[ArtifactFormat] = &[ArtifactFormat::Crate];
 const ALL_FORMATS: &[ArtifactFormat] = &[
     ArtifactFormat::NpmTarball,
     ArtifactFormat::Wheel,
     ArtifactFormat::Sdist,
     ArtifactFormat::SdistZip,
+    ArtifactFormat::Crate,
 ];
 
 /// Every normaliser, in the order in which they are applied.
@@ -87,6 +99,8 @@ pub static ALL: &[Normaliser] = &[
     wheel_generator::NORMALISER,
     setuptools_sdist_metadata::NORMALISER,
     source_map_paths::NORMALISER,
+    cargo_manifest_encoding::NORMALISER,
+    seeded_from_published::NORMALISER,
 ];
 
 impl Normaliser {
@@ -95,7 +109,17 @@ impl Normaliser {
     pub const fn concerns_contents(&self) -> bool {
         match self.subject {
             Subject::Entry(_) | Subject::Archive(_) => false,
-            Subject::Content(_) => true,
+            Subject::Content(_) | Subject::Build => true,
+        }
+    }
+
+    /// Whether archives show what it hides. What they do not show, whoever built says
+    /// ([`seeded_from_published`]).
+    #[must_use]
+    pub const fn is_seen_in_archives(&self) -> bool {
+        match self.subject {
+            Subject::Entry(_) | Subject::Archive(_) | Subject::Content(_) => true,
+            Subject::Build => false,
         }
     }
 

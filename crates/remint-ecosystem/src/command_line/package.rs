@@ -23,6 +23,8 @@ pub(super) fn read(runner: &Runner, text: &str) -> Result<Wanted, Beyond> {
     let (name, version) = match runner.ecosystem {
         Ecosystem::Npm => npm(text),
         Ecosystem::Pypi => pypi(text, runner.at_is_version),
+        // No runner fetches a crate and starts it.
+        Ecosystem::Cargo => None,
     }
     .ok_or(Beyond::NotAName(runner.name))?;
     let version = match version {
@@ -101,7 +103,7 @@ fn origin(text: &str, ecosystem: Ecosystem) -> Option<Origin> {
     match ecosystem {
         // `owner/name`, npm's short form for GitHub.
         Ecosystem::Npm => (name.matches('/').count() == 1).then_some(Origin::Git),
-        Ecosystem::Pypi => name.contains('/').then_some(Origin::Path),
+        Ecosystem::Pypi | Ecosystem::Cargo => name.contains('/').then_some(Origin::Path),
     }
 }
 

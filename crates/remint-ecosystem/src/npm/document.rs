@@ -118,6 +118,8 @@ fn dependency_disagreements(
             DependencyKind::Bundled if bundled.contains(name) => continue,
             DependencyKind::Bundled
             | DependencyKind::Extra
+            | DependencyKind::Build
+            | DependencyKind::Development
             | DependencyKind::Shrinkwrap
             | DependencyKind::Override => None,
         };

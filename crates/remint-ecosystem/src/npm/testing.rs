@@ -73,6 +73,7 @@ pub(crate) fn survey(files: &[(&str, &str)]) -> Survey {
             path: path.clone(),
             size: text.len() as u64,
             mode: 0o644,
+            modified: 0,
             sha256: remint_model::Sha256::of(text.as_bytes()),
             blob: blob_id(text.as_bytes()),
         });

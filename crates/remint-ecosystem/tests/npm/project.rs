@@ -77,6 +77,7 @@ impl Project {
                 path: path.clone(),
                 size: text.len() as u64,
                 mode: 0o644,
+                modified: 0,
                 sha256: Sha256::of(text.as_bytes()),
                 blob: blob_id(text.as_bytes()),
             });
@@ -160,6 +161,7 @@ impl Project {
                 processor: "x64",
             },
             interpreters: &interpreters,
+            toolchains: &[],
         })
     }
 

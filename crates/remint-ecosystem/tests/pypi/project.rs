@@ -91,6 +91,7 @@ impl Project {
             path: path.parse().unwrap(),
             size: content.len() as u64,
             mode: 0o644,
+            modified: 0,
             sha256: Sha256::of(content.as_bytes()),
             blob: "b".repeat(40).parse().unwrap(),
         });
@@ -123,6 +124,7 @@ impl Project {
             hints: &self.hints,
             platform: LINUX,
             interpreters: &self.interpreters,
+            toolchains: &[],
         })
     }
 

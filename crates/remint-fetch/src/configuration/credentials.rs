@@ -12,6 +12,8 @@ pub(crate) enum Credential {
     Bearer(String),
     /// `Authorization: Basic …`, already encoded.
     Basic(String),
+    /// `Authorization: …`, as cargo sends its tokens.
+    Token(String),
 }
 
 impl Credential {
@@ -24,6 +26,7 @@ impl Credential {
         match self {
             Self::Bearer(token) => format!("Bearer {token}"),
             Self::Basic(encoded) => format!("Basic {encoded}"),
+            Self::Token(token) => token.clone(),
         }
     }
 }

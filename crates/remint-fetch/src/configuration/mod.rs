@@ -1,5 +1,6 @@
 //! The user's own configuration of package clients, read the way those clients read it.
 
+pub(crate) mod cargo;
 pub(crate) mod credentials;
 mod files;
 pub(crate) mod npmrc;

@@ -14,6 +14,7 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 use url::Url;
 
 use crate::configuration::UserConfiguration;
+use crate::configuration::cargo::CargoTransport;
 use crate::configuration::credentials::split_user;
 use crate::configuration::files::read_named;
 use crate::configuration::npmrc::Npmrc;
@@ -74,6 +75,19 @@ impl Transport {
         };
         let checked = Certificates::Checked(roots);
         Self::new(user, checked, python.proxy.as_deref(), None)
+    }
+
+    /// For the index and the files of crates.
+    pub(crate) fn cargo(
+        user: &UserConfiguration,
+        cargo: &CargoTransport,
+    ) -> Result<Self, FetchError> {
+        let roots = match &cargo.bundle {
+            Some(path) => bundle(path)?,
+            None => machine_authorities(user),
+        };
+        let checked = Certificates::Checked(roots);
+        Self::new(user, checked, cargo.proxy.as_deref(), None)
     }
 
     /// For addresses that the user names himself and that no other client is configured for.

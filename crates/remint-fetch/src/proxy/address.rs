@@ -1,5 +1,6 @@
 //! What an address inside the sandbox means. Pure: an address in, a meaning out.
 
+use remint_ecosystem::cargo::locate::index_path;
 use remint_model::{Ecosystem, PackageName, Version};
 use url::Url;
 
@@ -37,6 +38,9 @@ const PYTHON_HOSTS: &[&str] = &[
     "mirrors.bfsu.edu.cn",
 ];
 
+/// The index of crates.io, which is what cargo asks inside, whatever the user has in its place.
+const CARGO_HOSTS: &[&str] = &["index.crates.io"];
+
 /// What a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -50,6 +54,10 @@ pub(super) enum Asked {
     Project(PackageName),
     /// A Python project's file.
     PythonFile(PythonFile),
+    /// The description of cargo's index.
+    IndexConfig,
+    /// A package's file in cargo's index; the name in lower case, as its address has it.
+    IndexFile(PackageName),
     /// A vulnerability query of an npm client.
     Audit,
     /// Something else of a registry.
@@ -82,7 +90,10 @@ pub(super) struct Known {
 /// Whether connections to this host and port are taken up at all.
 pub(super) fn is_registry(host: &str, port: u16, known: &[Known]) -> bool {
     let standard = matches!(port, 443 | 80);
-    (standard && (NPM_HOSTS.contains(&host) || PYTHON_HOSTS.contains(&host)))
+    (standard
+        && [NPM_HOSTS, PYTHON_HOSTS, CARGO_HOSTS]
+            .iter()
+            .any(|hosts| hosts.contains(&host)))
         || known.iter().any(|known| {
             known.url.host_str() == Some(host) && known.url.port_or_known_default() == Some(port)
         })
@@ -103,10 +114,12 @@ pub(super) fn asked(url: &Url, known: &[Known]) -> Asked {
     match configured {
         Some((Ecosystem::Npm, below, _)) => npm(below),
         Some((Ecosystem::Pypi, below, _)) => python_project(below),
+        Some((Ecosystem::Cargo, below, _)) => index(below),
         // Some hosts mirror everything.
         None if NPM_HOSTS.contains(&host) && path.contains("pypi/") => python(path),
         None if NPM_HOSTS.contains(&host) => npm(below_mirror(host, path)),
         None if PYTHON_HOSTS.contains(&host) => python(path),
+        None if CARGO_HOSTS.contains(&host) => index(path),
         // An index's files often lie beside it, not below it.
         None if known.iter().any(|known| {
             known.ecosystem == Ecosystem::Pypi && known.url.origin() == url.origin()
@@ -171,6 +184,19 @@ fn npm(path: &str) -> Asked {
         }
         (Some(_), _) | (None, _) => Asked::Unknown,
     }
+}
+
+/// What lies below cargo's index: `config.json`, and each package's file in its one place.
+fn index(below: &str) -> Asked {
+    if below == "config.json" {
+        return Asked::IndexConfig;
+    }
+    below
+        .rsplit('/')
+        .next()
+        .and_then(|name| PackageName::parse(Ecosystem::Cargo, name).ok())
+        .filter(|name| index_path(name) == below)
+        .map_or(Asked::Unknown, Asked::IndexFile)
 }
 
 fn is_tarball(file: &str) -> bool {
@@ -264,6 +290,11 @@ pub(super) fn canonical_packument(name: &PackageName) -> String {
     )
 }
 
+/// The address of a package's file in cargo's index that records carry.
+pub(super) fn canonical_index_file(name: &PackageName) -> String {
+    format!("https://index.crates.io/{}", index_path(name))
+}
+
 /// The address of a project page that records carry.
 pub(super) fn canonical_project(name: &PackageName) -> String {
     format!("https://pypi.org/simple/{name}/")
@@ -320,7 +351,17 @@ pub(crate) fn check_address(url: &Url) {
             }
             assert!(split_file_name(&file.name).is_some());
         }
-        Asked::Manifest(..) | Asked::Audit | Asked::Unknown | Asked::Elsewhere => {}
+        Asked::IndexFile(name) => {
+            assert_eq!(
+                read_again(canonical_index_file(&name)),
+                Asked::IndexFile(name)
+            );
+        }
+        Asked::IndexConfig
+        | Asked::Manifest(..)
+        | Asked::Audit
+        | Asked::Unknown
+        | Asked::Elsewhere => {}
     }
 }
 
@@ -510,7 +551,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_address_means_a_path_and_canonical_ones_mean_the_same(
-            host in prop::sample::select([NPM_HOSTS, PYTHON_HOSTS, &["index.example"]].concat()),
+            host in prop::sample::select([NPM_HOSTS, PYTHON_HOSTS, CARGO_HOSTS, &["index.example"]].concat()),
             path in "(/|/-/|/download/|/simple/|packages/|pypi/|npm/|@[a-z]|[a-z]{1,3}|-1\\.0|\\.\\.|%2e|%2f|%00|%5c|%3f|%23|%|\\PC){0,10}(-1\\.0\\.tgz|-1\\.0\\.tar\\.gz|-1\\.0-py3-none-any\\.whl|\\.metadata)?",
         ) {
             let Ok(url) = format!("https://{host}/{path}").parse::<Url>() else {

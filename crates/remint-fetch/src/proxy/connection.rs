@@ -25,7 +25,7 @@ use crate::proxy::body::{AnswerBody, Unsatisfiable, part_of};
 use crate::proxy::npm::Part;
 use crate::proxy::packument::{ABBREVIATED, Form};
 use crate::proxy::rules::Refusal;
-use crate::proxy::{Shared, npm, python};
+use crate::proxy::{Shared, cargo, npm, python};
 
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// A client that sends no request for so long has forgotten its connection.
@@ -268,6 +268,8 @@ async fn answer(shared: &Arc<Shared>, url: &Url, method: &Method, accept: &str) 
         Asked::Tarball(name, file) => npm::tarball(shared, &name, &file, url).await,
         Asked::Project(name) => python::project(shared, &name, accept).await,
         Asked::PythonFile(file) => python::file(shared, &file, url).await,
+        Asked::IndexConfig => cargo::config(),
+        Asked::IndexFile(name) => cargo::index_file(shared, &name).await,
         Asked::Audit | Asked::Elsewhere | Asked::Unknown => refuse(Refusal::UnknownEndpoint),
     }
 }

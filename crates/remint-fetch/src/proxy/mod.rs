@@ -9,6 +9,7 @@ mod address;
 mod answer;
 mod authority;
 mod body;
+mod cargo;
 mod connection;
 mod npm;
 mod packument;

@@ -1,5 +1,6 @@
 //! What a build may have: the lockfile's files with the lockfile's digests, never the published file. Pure.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{Ecosystem, EntryPath, Integrity, Lock, LockedFetch, PackageName};
@@ -165,7 +166,10 @@ impl Rules {
         match &self.scope {
             Scope::Anything { .. } => Ok(()),
             Scope::Locked(locked)
-                if locked.ecosystem == ecosystem && locked.packages.contains_key(name.as_str()) =>
+                if locked.ecosystem == ecosystem
+                    && locked
+                        .packages
+                        .contains_key(&*key(ecosystem, name.as_str())) =>
             {
                 Ok(())
             }
@@ -238,9 +242,10 @@ impl Rules {
             let same = match ecosystem {
                 Ecosystem::Npm => same_npm,
                 Ecosystem::Pypi => same_python,
+                Ecosystem::Cargo => same_cargo,
             };
             target.ecosystem == ecosystem
-                && target.name == *name
+                && key(ecosystem, target.name.as_str()) == key(ecosystem, name.as_str())
                 && same(target.version.as_str(), version)
         })
     }
@@ -279,7 +284,7 @@ impl Locked {
             };
             locked
                 .packages
-                .entry(name.as_str().to_owned())
+                .entry(key(ecosystem, name.as_str()).into_owned())
                 .or_default()
                 .push(fetch.clone());
             let Some(url) = fetch.url.as_deref().and_then(|url| url.parse::<Url>().ok()) else {
@@ -328,6 +333,8 @@ impl Locked {
                     path: None,
                 }))
             }
+            // Packing takes no files.
+            Ecosystem::Cargo => None,
         }
     }
 
@@ -381,10 +388,20 @@ fn ecosystem_of(file: &EntryPath) -> Ecosystem {
         "uv.lock" | "poetry.lock" | "pdm.lock" | "Pipfile.lock" | "pixi.lock"
     ) || name.starts_with("pylock.")
         || name.ends_with(".txt");
-    if python {
+    if name == "Cargo.lock" {
+        Ecosystem::Cargo
+    } else if python {
         Ecosystem::Pypi
     } else {
         Ecosystem::Npm
+    }
+}
+
+/// The name by which a lockfile's packages are looked up: the addresses of cargo's index have lower case alone.
+fn key(ecosystem: Ecosystem, name: &str) -> Cow<'_, str> {
+    match ecosystem {
+        Ecosystem::Npm | Ecosystem::Pypi => Cow::Borrowed(name),
+        Ecosystem::Cargo => Cow::Owned(name.to_ascii_lowercase()),
     }
 }
 
@@ -403,6 +420,11 @@ fn same_npm(one: &str, other: &str) -> bool {
     // Build metadata is no part of a version in a registry.
     let plain = |text: &str| text.split('+').next().unwrap_or(text).to_owned();
     plain(one) == plain(other)
+}
+
+/// Versions that differ in build metadata alone cannot both be published.
+fn same_cargo(one: &str, other: &str) -> bool {
+    same_npm(one, other)
 }
 
 fn same_python(one: &str, other: &str) -> bool {

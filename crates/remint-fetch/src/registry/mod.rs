@@ -1,5 +1,6 @@
 //! The registries that the user has configured: what they say about releases, and the files they serve.
 
+mod cargo;
 pub(crate) mod npm;
 mod provenance;
 pub(crate) mod python;
@@ -10,7 +11,9 @@ mod store;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use remint_ecosystem::{Interpreter, Platform, Release, ReleaseFile, npm as npm_ecosystem};
+use remint_ecosystem::{
+    Interpreter, Platform, Release, ReleaseFile, RustToolchain, npm as npm_ecosystem,
+};
 use remint_model::{
     Artifact, ArtifactFormat, Ecosystem, FileName, PackageName, Published, Version,
 };
@@ -19,12 +22,13 @@ use url::Url;
 use crate::cache::Cache;
 use crate::client::{Client, Pace, Tokens};
 use crate::configuration::UserConfiguration;
+use crate::configuration::cargo::CargoIndex;
 use crate::configuration::npmrc::{NpmRegistries, Npmrc};
 use crate::configuration::python::PythonIndexes;
 use crate::configuration::transport::Transport;
 use crate::digests::{Digests, Hashing};
 use crate::error::FetchError;
-use crate::tools::interpreters;
+use crate::tools::{interpreters, toolchains};
 
 pub use provenance::ProvenanceReply;
 pub(crate) use store::{FileRequest, Reuse, Stored};
@@ -41,11 +45,14 @@ pub struct Registries {
     pub(crate) npm_registries: NpmRegistries,
     pub(crate) python: Client,
     pub(crate) indexes: PythonIndexes,
+    pub(crate) cargo: Client,
+    pub(crate) cargo_index: CargoIndex,
     pub(crate) cache: Arc<Cache>,
     pub(crate) offline: bool,
     store: store::InFlight,
     user: UserConfiguration,
     interpreters: OnceLock<Vec<Interpreter>>,
+    toolchains: OnceLock<Vec<RustToolchain>>,
 }
 
 impl Registries {
@@ -62,6 +69,8 @@ impl Registries {
         let (npm_registries, npm_credentials) = npmrc.registries()?;
         let (indexes, python_credentials, python_transport) =
             crate::configuration::python::read(user)?;
+        let (cargo_index, cargo_credentials, cargo_transport) =
+            crate::configuration::cargo::read(user)?;
         Ok(Self {
             npm: Client::new(&Transport::npm(user, &npmrc)?, npm_credentials, pace)?,
             npm_registries,
@@ -71,11 +80,18 @@ impl Registries {
                 pace,
             )?,
             indexes,
+            cargo: Client::new(
+                &Transport::cargo(user, &cargo_transport)?,
+                cargo_credentials,
+                pace,
+            )?,
+            cargo_index,
             cache: Arc::new(Cache::open(&user.cache)?),
             offline: user.offline,
             store: store::InFlight::default(),
             user: user.clone(),
             interpreters: OnceLock::new(),
+            toolchains: OnceLock::new(),
         })
     }
 
@@ -96,6 +112,7 @@ impl Registries {
                     .map_err(|error| FetchError::metadata(packument.url, error))
             }
             Ecosystem::Pypi => self.python_release(name, version).await,
+            Ecosystem::Cargo => self.cargo_release(name, version).await,
         }
     }
 
@@ -117,6 +134,7 @@ impl Registries {
             ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
                 (&self.python, url)
             }
+            ArtifactFormat::Crate => (&self.cargo, url),
         };
         let stored = self
             .file(FileRequest {
@@ -150,6 +168,11 @@ impl Registries {
             .get_or_init(|| interpreters::find(&self.user))
     }
 
+    /// The Rust toolchains of this machine, newest first; looked for once.
+    pub fn toolchains(&self) -> &[RustToolchain] {
+        self.toolchains.get_or_init(|| toolchains::find(&self.user))
+    }
+
     /// The caches.
     #[must_use]
     pub fn cache(&self) -> &Cache {
@@ -161,7 +184,12 @@ impl Registries {
     pub fn configured(&self) -> Vec<(Ecosystem, String)> {
         let npm = self.npm_registries.all().map(|url| (Ecosystem::Npm, url));
         let python = self.indexes.simple.iter().map(|url| (Ecosystem::Pypi, url));
+        let cargo = match &self.cargo_index {
+            CargoIndex::Sparse(url) => Some((Ecosystem::Cargo, url)),
+            CargoIndex::Unusable(_) => None,
+        };
         npm.chain(python)
+            .chain(cargo)
             .map(|(ecosystem, url)| (ecosystem, url.to_string()))
             .collect()
     }
@@ -170,7 +198,7 @@ impl Registries {
 /// A file that the user names instead of what the registry serves. Its name decides how it is read.
 ///
 /// # Errors
-/// There is no such file, or its name is not that of an npm tarball, a wheel or an sdist.
+/// There is no such file, or its name is not that of an npm tarball, a wheel, an sdist or a crate.
 pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
     let refuse = |reason: String| FetchError::Artifact {
         path: path.to_owned(),
@@ -183,7 +211,7 @@ pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
         .parse()
         .map_err(|error| refuse(format!("{error}")))?;
     let format = ArtifactFormat::of(name.as_str()).ok_or_else(|| {
-        refuse("its name ends in none of `.tgz`, `.whl`, `.tar.gz` and `.zip`".to_owned())
+        refuse("its name ends in none of `.tgz`, `.whl`, `.tar.gz`, `.zip` and `.crate`".to_owned())
     })?;
     let mut file = fs_err::File::open(path).map_err(|error| refuse(error.to_string()))?;
     let metadata = file.metadata().map_err(|error| refuse(error.to_string()))?;

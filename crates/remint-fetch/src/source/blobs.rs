@@ -217,6 +217,7 @@ mod tests {
                     path: format!("{blob}.js").parse().unwrap(),
                     size: content.len() as u64,
                     mode: 0o644,
+                    modified: 0,
                     sha256: Sha256::of(content.as_bytes()),
                     blob: blob.to_string().parse().unwrap(),
                 })

@@ -1,8 +1,9 @@
-//! npm's `gitHead`: the commit that the publisher's client was on. The publisher chooses it, so a tag beats it,
-//! and a commit that no branch or tag reaches is taken only where nothing else carries the version, and said so.
+//! The commit that the publisher's client was on: npm's `gitHead`, and what a crate's `.cargo_vcs_info.json` names.
+//! The publisher chooses it, so a tag beats it, and a commit that no branch or tag reaches is taken only where nothing else carries the version, and said so.
 
 use git2::Oid;
-use remint_model::{Candidate, FoundBy, MeantFor, Reach};
+use remint_ecosystem::publisher_commit;
+use remint_model::{Candidate, Ecosystem, FoundBy, MeantFor, Reach};
 
 use super::FoundSource;
 use super::history::{History, Versions};
@@ -15,12 +16,28 @@ use crate::git::{Objects, Snapshot, commit_id, oid};
 const UNREACHABLE: &str = "unreachable: no branch or tag leads to it";
 const BEYOND: &str = "beyond the part of the history that was read";
 
+/// What the publisher's hint is called.
+pub(super) const fn head_name(ecosystem: Ecosystem) -> &'static str {
+    match ecosystem {
+        Ecosystem::Npm | Ecosystem::Pypi => "the registry's `gitHead`",
+        Ecosystem::Cargo => "`.cargo_vcs_info.json`",
+    }
+}
+
 impl Climb<'_> {
     pub(super) fn git_head(&self) -> Option<Oid> {
-        self.request
-            .release
-            .and_then(|release| release.git_head.as_ref())
+        let request = self.request;
+        publisher_commit(request.target.ecosystem, request.release, request.survey)
+            .as_ref()
             .and_then(oid)
+    }
+
+    /// What a commit is called that was found this way.
+    const fn found_by_head(&self) -> FoundBy {
+        match self.request.target.ecosystem {
+            Ecosystem::Npm | Ecosystem::Pypi => FoundBy::GitHead,
+            Ecosystem::Cargo => FoundBy::VcsInfo,
+        }
     }
 
     /// The commit that `gitHead` names, which no branch or tag reaches, where nothing else has the version: it
@@ -35,7 +52,7 @@ impl Climb<'_> {
         // A branch or tag may lead to it all the same: that it is out of reach cannot be told.
         if !history.complete {
             self.candidates.push(Candidate {
-                found_by: FoundBy::GitHead,
+                found_by: self.found_by_head(),
                 reference: None,
                 commit: commit_id(head),
                 agrees: false,
@@ -56,7 +73,7 @@ impl Climb<'_> {
         };
         let Some((facts, located)) = located else {
             self.candidates.push(Candidate {
-                found_by: FoundBy::GitHead,
+                found_by: self.found_by_head(),
                 reference: None,
                 commit: commit_id(head),
                 agrees: false,
@@ -67,7 +84,7 @@ impl Climb<'_> {
         };
         self.conclude(Conclusion {
             facts,
-            found_by: FoundBy::GitHead,
+            found_by: self.found_by_head(),
             reference: None,
             subdirectory: located.directory(),
             stamp: None,
@@ -102,7 +119,7 @@ impl Climb<'_> {
             }
         };
         self.candidates.push(Candidate {
-            found_by: FoundBy::GitHead,
+            found_by: self.found_by_head(),
             reference: None,
             commit: commit_id(head),
             agrees: false,
@@ -141,10 +158,13 @@ impl Climb<'_> {
             self.note_git_head(history, twin.id, objects);
         }
         let (found_by, note) = match twin {
-            None => (FoundBy::GitHead, None),
+            None => (self.found_by_head(), None),
             Some(_) => (
                 FoundBy::Neighbour,
-                Some("has the package's files as `gitHead` has them on another branch".to_owned()),
+                Some(format!(
+                    "has the package's files as {} has them on another branch",
+                    head_name(self.request.target.ecosystem)
+                )),
             ),
         };
         let taken = twin.unwrap_or(facts);
@@ -153,7 +173,13 @@ impl Climb<'_> {
             found_by,
             reference: None,
             subdirectory: said.directory(),
-            stamp: self.stamp(&said.agreement, "the registry's `gitHead` names the commit"),
+            stamp: self.stamp(
+                &said.agreement,
+                &format!(
+                    "{} names the commit",
+                    head_name(self.request.target.ecosystem)
+                ),
+            ),
             reach: history.reach(taken.id),
             note,
         })
@@ -163,7 +189,7 @@ impl Climb<'_> {
     pub(super) fn note_unmeasured_head(&mut self, taken: Oid) {
         match self.git_head() {
             Some(head) if head != taken => self.candidates.push(Candidate {
-                found_by: FoundBy::GitHead,
+                found_by: self.found_by_head(),
                 reference: None,
                 commit: commit_id(head),
                 agrees: false,
@@ -177,7 +203,7 @@ impl Climb<'_> {
     pub(super) fn note_agreeing_head(&mut self, taken: Oid) {
         if self.git_head() == Some(taken) {
             self.candidates.push(Candidate {
-                found_by: FoundBy::GitHead,
+                found_by: self.found_by_head(),
                 reference: None,
                 commit: commit_id(taken),
                 agrees: true,

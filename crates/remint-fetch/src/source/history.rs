@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 
 use git2::Oid;
-use remint_ecosystem::{Identity, StatedVersion, is_manifest};
+use remint_ecosystem::{Identity, StatedVersion, is_manifest, version_files};
 use remint_model::{EntryPath, Reach, Target};
 
 use super::manifest::{self, Agreement, Identities, LARGEST, Place};
@@ -435,7 +435,7 @@ impl Manifests {
             let version_files = computed
                 .then(|| objects.blob(blob, LARGEST))
                 .flatten()
-                .map(|content| manifest::version_files(target.ecosystem, path, &content))
+                .map(|content| version_files(target.ecosystem, path, &content))
                 .unwrap_or_default();
             Rc::new(Manifest {
                 identity,

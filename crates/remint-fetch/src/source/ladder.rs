@@ -1,7 +1,7 @@
 //! The ladder of hints that leads to the commit of a release.
 //!
 //! 1. Tags that name the version, verified by the manifest at the tag.
-//! 2. npm's `gitHead`, if a branch or tag reaches it and its manifest agrees.
+//! 2. npm's `gitHead` or a crate's `.cargo_vcs_info.json`, if a branch or tag reaches it and its manifest agrees.
 //! 3. The commit that set the version, or a neighbour whose files fit the published ones better.
 //! 4. A tag that names the version over a manifest that says another one: stamped at release.
 //! 5. Where manifests say nothing about versions: the commit that holds all published files.
@@ -15,6 +15,7 @@ use git2::Oid;
 use remint_model::{Candidate, EntryPath, FoundBy, MeantFor, Reach, Stamp};
 
 use super::blobs::{self, Matcher};
+use super::git_head;
 use super::history::{History, Versions};
 use super::manifest::{self, Agreement, Located, Place};
 use super::neighbours::{self, Chosen};
@@ -442,7 +443,11 @@ impl Climb<'_> {
                 let note = candidate.note.as_ref()?;
                 let what = match (&candidate.reference, &candidate.commit) {
                     (Some(reference), _) => format!("tag `{reference}`"),
-                    (None, Some(commit)) => format!("`gitHead` {}", commit.short()),
+                    (None, Some(commit)) => format!(
+                        "{} {}",
+                        git_head::head_name(self.request.target.ecosystem),
+                        commit.short()
+                    ),
                     (None, None) => return None,
                 };
                 Some(format!("{what}: {note}"))

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use git2::Oid;
 use remint_ecosystem::{
-    Identity, StatedVersion, is_manifest, manifest_identity, pypi, same_version,
+    Identity, StatedVersion, is_manifest, manifest_identity, same_version, version_files,
+    version_in_file,
 };
 use remint_model::{Ecosystem, EntryPath, Target};
 
@@ -253,7 +254,7 @@ pub(super) fn agreement(
                     .iter()
                     .find_map(|file| match objects.at(tree, file.as_str()) {
                         Some((git2::ObjectType::Blob, blob)) => {
-                            pypi::locate::version_in_file(&objects.blob(blob, LARGEST)?)
+                            version_in_file(target.ecosystem, &objects.blob(blob, LARGEST)?)
                         }
                         Some(_) | None => None,
                     });
@@ -261,22 +262,12 @@ pub(super) fn agreement(
                 Some(version) if same_version(target.ecosystem, &version, wanted) => {
                     Agreement::Exact
                 }
+                // What a member inherits is committed like its own manifest.
+                Some(version) if target.ecosystem == Ecosystem::Cargo => Agreement::Other(version),
                 // A file that the release process writes may hold anything in the repository.
                 Some(_) | None => Agreement::Computed,
             }
         }
         StatedVersion::Absent => Agreement::Computed,
-    }
-}
-
-/// The files that may hold the version which a manifest computes.
-pub(super) fn version_files(
-    ecosystem: Ecosystem,
-    path: &EntryPath,
-    content: &[u8],
-) -> Vec<EntryPath> {
-    match ecosystem {
-        Ecosystem::Npm => Vec::new(),
-        Ecosystem::Pypi => pypi::locate::version_files(path, content),
     }
 }

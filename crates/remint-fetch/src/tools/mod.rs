@@ -6,6 +6,7 @@ pub(crate) mod interpreters;
 mod layout;
 mod seal;
 mod system;
+pub(crate) mod toolchains;
 mod unpack;
 
 #[cfg(fuzzing)]

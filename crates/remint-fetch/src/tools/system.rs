@@ -1,4 +1,4 @@
-//! Tools that the machine has: Python interpreters, and what lies in `/usr/bin`.
+//! Tools that the machine has: Python interpreters, Rust toolchains, and what lies in `/usr/bin`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,10 @@ use crate::tools::{ProvidedTool, plain, refuse};
 
 /// Finds a tool on this machine.
 pub(crate) fn provide(registries: &Registries, tool: &Tool) -> Result<ProvidedTool, FetchError> {
-    if tool.name == "python" {
-        python(registries, tool)
-    } else {
-        program(tool)
+    match &*tool.name {
+        "python" => python(registries, tool),
+        "cargo" => cargo(registries, tool),
+        _ => program(tool),
     }
 }
 
@@ -30,6 +30,41 @@ fn program(tool: &Tool) -> Result<ProvidedTool, FetchError> {
         host: PathBuf::from("/usr"),
         inside: "/usr".to_owned(),
         bin: vec!["/usr/bin".to_owned()],
+    })
+}
+
+/// A toolchain finds its own files beside itself, so it can appear anywhere.
+fn cargo(registries: &Registries, tool: &Tool) -> Result<ProvidedTool, FetchError> {
+    let known = registries.toolchains();
+    let found = known
+        .iter()
+        .find(|found| {
+            tool.version
+                .as_ref()
+                .is_none_or(|version| *version == found.version)
+        })
+        .ok_or_else(|| {
+            let known: Vec<&str> = known.iter().map(|found| found.version.as_str()).collect();
+            let known = match known.as_slice() {
+                [] => "no Rust toolchain at all".to_owned(),
+                known => known.join(", "),
+            };
+            refuse(
+                tool,
+                &format!("toolchain unavailable: this machine has {known}"),
+            )
+        })?;
+    let inside = if found.prefix == Path::new("/usr") {
+        "/usr".to_owned()
+    } else {
+        format!("/opt/cargo-{}", plain(&found.version))
+    };
+    Ok(ProvidedTool {
+        name: "cargo".to_owned(),
+        version: found.version.clone(),
+        host: found.prefix.clone(),
+        bin: vec![format!("{inside}/bin")],
+        inside,
     })
 }
 

@@ -319,6 +319,7 @@ fn local_files_are_judged_by_their_names() {
     for (name, expect) in [
         ("a-1.0.0.tgz", true),
         ("a-1.0.0-py3-none-any.whl", true),
+        ("a-1.0.0.crate", true),
         ("a.exe", false),
         ("-a.tgz", false),
     ] {

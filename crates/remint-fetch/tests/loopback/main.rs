@@ -1,6 +1,7 @@
 //! Registries on the loopback interface that behave as real ones do, and as none should.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod crates;
 mod fetching;
 mod provenance;
 mod providing;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::server::{Reply, Server, user};
 
 /// A proxy on the loopback interface, and a client that knows no other way out.
-struct Inside {
-    proxy: Proxy,
+pub(crate) struct Inside {
+    pub(crate) proxy: Proxy,
     client: Client,
 }
 
@@ -22,10 +22,21 @@ impl Inside {
     }
 
     fn with_budget(user: &UserConfiguration, lock: &Lock, tokens: Tokens, budget: u64) -> Self {
+        Self::rebuilding(Ecosystem::Npm, user, lock, tokens, budget)
+    }
+
+    /// Inside a build of version 1.0.0 of `published`.
+    pub(crate) fn rebuilding(
+        ecosystem: Ecosystem,
+        user: &UserConfiguration,
+        lock: &Lock,
+        tokens: Tokens,
+        budget: u64,
+    ) -> Self {
         let withheld = Withheld {
             target: Target {
-                ecosystem: Ecosystem::Npm,
-                name: PackageName::parse(Ecosystem::Npm, "published").unwrap(),
+                ecosystem,
+                name: PackageName::parse(ecosystem, "published").unwrap(),
                 version: "1.0.0".parse().unwrap(),
                 file: None,
             },
@@ -64,7 +75,7 @@ impl Inside {
         Self { proxy, client }
     }
 
-    async fn get(&self, url: &str) -> Response {
+    pub(crate) async fn get(&self, url: &str) -> Response {
         self.client.get(url).send().await.unwrap()
     }
 
@@ -80,7 +91,12 @@ impl Inside {
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
     }
 
-    fn refused(&self) -> Vec<(String, String)> {
+    /// Whether no connection to that host is made at all.
+    pub(crate) async fn client_get_fails(&self, url: &str) -> bool {
+        self.client.get(url).send().await.is_err()
+    }
+
+    pub(crate) fn refused(&self) -> Vec<(String, String)> {
         let refused = self.proxy.record().refused;
         refused
             .into_iter()

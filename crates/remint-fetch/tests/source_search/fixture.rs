@@ -242,6 +242,24 @@ impl Wanted {
         )
     }
 
+    pub(crate) fn cargo(name: &str, version: &str) -> Self {
+        Self::new(
+            Ecosystem::Cargo,
+            name,
+            version,
+            "https://github.com/owner/name",
+        )
+    }
+
+    /// What cargo wrote into the published file about its commit.
+    pub(crate) fn vcs_info(mut self, commit: &CommitId) -> Self {
+        let info = format!(r#"{{"git":{{"sha1":"{commit}"}},"path_in_vcs":""}}"#);
+        self.survey
+            .texts
+            .push((".cargo_vcs_info.json".parse().unwrap(), info.into_bytes()));
+        self
+    }
+
     pub(crate) fn git_head(mut self, commit: &CommitId) -> Self {
         self.release.git_head = Some(commit.clone());
         self
@@ -259,6 +277,7 @@ impl Wanted {
                 path: path.parse().unwrap(),
                 size: content.len() as u64,
                 mode: 0o644,
+                modified: 0,
                 sha256: Sha256::of(content.as_bytes()),
                 blob: git2::Oid::hash_object(git2::ObjectType::Blob, content.as_bytes())
                     .unwrap()

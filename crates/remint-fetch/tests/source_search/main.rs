@@ -9,6 +9,7 @@
 )]
 
 mod branches;
+mod crates;
 mod fixture;
 mod hostile;
 mod layout;

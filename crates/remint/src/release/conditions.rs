@@ -120,13 +120,12 @@ pub(crate) async fn variations(
         Some(match condition {
             Condition::Clock => (
                 "now".to_owned(),
-                format!(
-                    "373 days later, for programs of {}",
-                    match ecosystem {
-                        Ecosystem::Npm => "Node.js",
-                        Ecosystem::Pypi => "Python",
-                    }
-                ),
+                match ecosystem {
+                    Ecosystem::Npm => "373 days later, for programs of Node.js".to_owned(),
+                    Ecosystem::Pypi => "373 days later, for programs of Python".to_owned(),
+                    // Nothing stands between cargo and the machine's clock.
+                    Ecosystem::Cargo => return None,
+                },
             ),
             Condition::BuildPath => (plan.build_path.clone(), ELSEWHERE.to_owned()),
             Condition::DirectoryOrder => (
@@ -237,6 +236,8 @@ fn numbers(text: &str) -> Vec<&str> {
 /// The plan with a first command that fails where the clock is not another one.
 pub(crate) fn with_probe(plan: &BuildPlan, ecosystem: Ecosystem) -> BuildPlan {
     let argv = match ecosystem {
+        // Its clock is not varied.
+        Ecosystem::Cargo => return plan.clone(),
         Ecosystem::Npm => vec![
             "node".to_owned(),
             "-e".to_owned(),
@@ -288,7 +289,8 @@ fn zone(ecosystem: Ecosystem) -> &'static str {
     match ecosystem {
         Ecosystem::Npm => ZONE,
         Ecosystem::Pypi if Path::new(ZONES).join(ZONE).exists() => ZONE,
-        Ecosystem::Pypi => ZONE_IN_FULL,
+        Ecosystem::Cargo if Path::new(ZONES).join(ZONE).exists() => ZONE,
+        Ecosystem::Pypi | Ecosystem::Cargo => ZONE_IN_FULL,
     }
 }
 

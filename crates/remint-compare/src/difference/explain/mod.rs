@@ -3,6 +3,7 @@
 //! never removes it.
 
 mod bundled;
+mod cargo_vcs_info;
 mod embedded;
 mod javascript;
 mod json;
@@ -70,6 +71,7 @@ const fn binary(explain: fn(&ChangedFile<'_>) -> Option<String>) -> Explainer {
 /// Most specific first; the first that accounts for the whole difference is taken.
 const ALL: &[Explainer] = &[
     text(line_ends::explain),
+    text(cargo_vcs_info::explain),
     text(javascript::explain),
     text(json::explain),
     text(source_map::explain),

@@ -36,6 +36,19 @@ fn check(path: &str, rebuilt: &str, published: &str, expect: Option<&str>) {
     assert_eq!(found.as_deref(), expect, "{rebuilt:?} {published:?}");
 }
 
+#[test]
+fn what_cargo_notes_of_a_work_tree_is_told_and_nothing_beside_it() {
+    let vcs = |git: &str, path: &str| {
+        format!("{{\n  \"git\": {{{git}}},\n  \"path_in_vcs\": \"{path}\"\n}}")
+    };
+    let clean = vcs("\"sha1\": \"aa\"", "");
+    let dirty = "\"sha1\": \"aa\", \"dirty\": true";
+    let told = "published from a working tree with changes that were not committed, as cargo notes";
+    check(".cargo_vcs_info.json", &clean, &vcs(dirty, ""), Some(told));
+    check(".cargo_vcs_info.json", &clean, &vcs(dirty, "other"), None);
+    check(".cargo_vcs_info.json", &vcs(dirty, ""), &clean, None);
+}
+
 const VERSION: Option<&str> =
     Some("only an embedded version differs: `1.2.4` published, `1.2.3` rebuilt");
 

@@ -71,6 +71,7 @@ pub(super) async fn build(
         hints: &ToolHints::default(),
         platform: builder.platform,
         interpreters: builder.registries.interpreters(),
+        toolchains: &[],
     })?;
     let plan = plans
         .first()

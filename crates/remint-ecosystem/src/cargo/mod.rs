@@ -1,0 +1,13 @@
+//! crates.io and what stands in for it; `cargo package` as the packer.
+
+mod claims;
+mod facts;
+mod index;
+pub mod locate;
+mod lockfile;
+mod manifest;
+pub mod plan;
+mod stamp;
+mod toolchain;
+mod vcs_info;
+mod workspace;
