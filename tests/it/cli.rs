@@ -144,11 +144,16 @@ fn the_doctor_says_when_no_registry_answers_and_names_the_proxy() {
     let home = tempfile::tempdir().unwrap();
     // Nothing listens on the discard port.
     let nowhere = "http://127.0.0.1:9/";
+    let replaced = format!(
+        "[source.crates-io]\nreplace-with = \"x\"\n[source.x]\nregistry = \"sparse+{nowhere}\"\n"
+    );
+    fs_err::write(home.path().join("config.toml"), replaced).unwrap();
     let mut doctor = remint(home.path());
     doctor
         .arg("doctor")
         .env("npm_config_registry", nowhere)
         .env("PIP_INDEX_URL", nowhere)
+        .env("CARGO_HOME", home.path())
         .env("http_proxy", "http://user:secret@127.0.0.1:9")
         .env("no_proxy", "");
     let (code, stdout, _) = run(&mut doctor);
