@@ -120,7 +120,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
         for (row, difference) in differences.iter_mut() {
             let path = difference.path.as_str();
             let words = renamed.iter().find_map(|pair| {
-                let (published, rebuilt) = pair.explanations();
+                let (published, rebuilt) = pair.explanations(self.options.words);
                 match difference.change {
                     Change::Added => (pair.published == path).then_some(published),
                     Change::Removed => (pair.rebuilt == path).then_some(rebuilt),
@@ -180,6 +180,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                         published: one,
                         text: text.as_ref(),
                         known: &self.options.known,
+                        words: self.options.words,
                         effort: &effort,
                         renamed: &renamed,
                     });

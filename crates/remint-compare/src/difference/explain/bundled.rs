@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ChangedFile;
+use super::{ChangedFile, SideWords};
 use crate::difference::hunks::lines;
 
 /// More are not named.
@@ -28,6 +28,10 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
             }
         }
     }
+    let SideWords {
+        published: ours,
+        rebuilt: theirs,
+    } = file.words;
     let named: Vec<String> = packages
         .iter()
         .take(NAMED)
@@ -45,11 +49,11 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
             };
             match (versions(&old), versions(&new)) {
                 (Some(old), Some(new)) if old != new => {
-                    format!("`{name}` (`{new}` published, `{old}` rebuilt)")
+                    format!("`{name}` (`{new}` {ours}, `{old}` {theirs})")
                 }
                 _ => match (has(&old, name), has(&new, name)) {
-                    (false, _) => format!("`{name}` (published only)"),
-                    (true, false) => format!("`{name}` (rebuilt only)"),
+                    (false, _) => format!("`{name}` ({ours} only)"),
+                    (true, false) => format!("`{name}` ({theirs} only)"),
                     (true, true) => format!("`{name}`"),
                 },
             }

@@ -7,7 +7,7 @@ mod kinds;
 
 use std::collections::BTreeMap;
 
-use super::{ChangedFile, quoted};
+use super::{ChangedFile, SideWords, quoted};
 use kinds::{KINDS, Kind};
 
 /// Larger files are not walked.
@@ -30,7 +30,7 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
             .take_while(|(one, other)| one == other)
             .count();
         if same == old_rest.len() && same == new_rest.len() {
-            return say(&found);
+            return say(&found, file.words);
         }
         // A token reaches back over what both have in common, and never over a token already taken.
         let (kind, old_token, new_token) = KINDS.iter().find_map(|kind| {
@@ -64,7 +64,10 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     None
 }
 
-fn say(found: &BTreeMap<&'static str, (&Kind, Vec<u8>, Vec<u8>)>) -> Option<String> {
+fn say(
+    found: &BTreeMap<&'static str, (&Kind, Vec<u8>, Vec<u8>)>,
+    words: SideWords,
+) -> Option<String> {
     let names: Vec<&str> = found.values().map(|(kind, ..)| kind.words).collect();
     let (last, others) = names.split_last()?;
     let names = if others.is_empty() {
@@ -74,7 +77,15 @@ fn say(found: &BTreeMap<&'static str, (&Kind, Vec<u8>, Vec<u8>)>) -> Option<Stri
     };
     let values: Vec<String> = found
         .values()
-        .map(|(_, old, new)| format!("{} published, {} rebuilt", quoted(new), quoted(old)))
+        .map(|(_, old, new)| {
+            format!(
+                "{} {}, {} {}",
+                quoted(new),
+                words.published,
+                quoted(old),
+                words.rebuilt
+            )
+        })
         .collect();
     Some(format!("only {names}: {}", values.join("; ")))
 }

@@ -16,9 +16,9 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         }
     };
     let (crlf, lf) = if crlf_made(file.rebuilt, file.published) {
-        ("published", "rebuilt")
+        (file.words.published, file.words.rebuilt)
     } else if crlf_made(file.published, file.rebuilt) {
-        ("rebuilt", "published")
+        (file.words.rebuilt, file.words.published)
     } else {
         return None;
     };

@@ -19,6 +19,7 @@ use remint_model::EntryPath;
 
 use super::hunks::TextDifference;
 use crate::known::Known;
+use crate::limits::SideWords;
 pub(crate) use javascript::EFFORT;
 pub(crate) use renamed::{Lone, Renamed, has_hashed_name, pair_up};
 
@@ -31,6 +32,8 @@ pub(crate) struct ChangedFile<'a> {
     /// How the two differ line by line; `None` where they are no text.
     pub(crate) text: Option<&'a TextDifference>,
     pub(crate) known: &'a Known,
+    /// How the sides are named.
+    pub(crate) words: SideWords,
     /// What parsing programs may still cost.
     pub(crate) effort: &'a Cell<u64>,
     /// Files that have another hashed name on each side and are the same otherwise.

@@ -4,7 +4,7 @@
 mod object_file;
 mod wasm;
 
-use super::{ChangedFile, quoted};
+use super::{ChangedFile, SideWords, quoted};
 
 /// Larger files are not taken apart.
 const LARGEST: usize = 8 << 20;
@@ -17,6 +17,10 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     if file.rebuilt.len().max(file.published.len()) > LARGEST {
         return None;
     }
+    let SideWords {
+        published: ours,
+        rebuilt: theirs,
+    } = file.words;
     let read = if file.published.starts_with(b"\0asm") {
         wasm::parts
     } else {
@@ -25,7 +29,7 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     let (rebuilt, published) = (read(file.rebuilt)?, read(file.published)?);
     if rebuilt.kind != published.kind {
         return Some(format!(
-            "another kind of machine code: {} published, {} rebuilt",
+            "another kind of machine code: {} {ours}, {} {theirs}",
             published.kind, rebuilt.kind
         ));
     }
@@ -45,8 +49,8 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
                 Some(functions) => format!("{shown} ({functions})"),
                 None => shown,
             },
-            (None, _) => format!("{shown} (published only)"),
-            (_, None) => format!("{shown} (rebuilt only)"),
+            (None, _) => format!("{shown} ({ours} only)"),
+            (_, None) => format!("{shown} ({theirs} only)"),
         };
         if is_for_debuggers(name.0) {
             debugging.push(words);

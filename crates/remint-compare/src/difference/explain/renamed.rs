@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ChangedFile, quoted};
+use super::{ChangedFile, SideWords, quoted};
 
 /// Rounds in which pairs that rest on pairs that do not hold are dropped.
 const ROUNDS: usize = 16;
@@ -88,25 +88,32 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         .iter()
         .find(|(old, _)| contains(file.rebuilt, old.as_bytes()))?;
     Some(format!(
-        "only the hashed names of files differ whose contents are the same otherwise: {} published, {} rebuilt",
+        "only the hashed names of files differ whose contents are the same otherwise: {} {}, {} {}",
         quoted(new.as_bytes()),
-        quoted(old.as_bytes())
+        file.words.published,
+        quoted(old.as_bytes()),
+        file.words.rebuilt
     ))
 }
 
 impl Renamed {
     /// What the published file and the rebuilt one have as their explanations.
-    pub(crate) fn explanations(&self) -> (String, String) {
+    pub(crate) fn explanations(&self, words: SideWords) -> (String, String) {
         let but = if self.same_bytes {
             "the same bytes as"
         } else {
             "the same, once hashed names of files are replaced, as"
         };
         (
-            format!("{but} {} in the rebuild", quoted(self.rebuilt.as_bytes())),
             format!(
-                "{but} {} in the published file",
-                quoted(self.published.as_bytes())
+                "{but} {} in the {} file",
+                quoted(self.rebuilt.as_bytes()),
+                words.rebuilt
+            ),
+            format!(
+                "{but} {} in the {} file",
+                quoted(self.published.as_bytes()),
+                words.published
             ),
         )
     }

@@ -26,21 +26,27 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         match (name, old, new) {
             ("file" | "sourceRoot" | "sources", _, _) => paths = true,
             ("sourcesContent", Some(_), Some(_)) => {
-                sources = Some("the embedded sources differ");
+                sources = Some("the embedded sources differ".to_owned());
             }
             ("sourcesContent", None, _) => {
-                sources = Some("the published one alone embeds the sources");
+                sources = Some(format!(
+                    "the {} one alone embeds the sources",
+                    file.words.published
+                ));
             }
             ("sourcesContent", _, None) => {
-                sources = Some("the rebuilt one alone embeds the sources");
+                sources = Some(format!(
+                    "the {} one alone embeds the sources",
+                    file.words.rebuilt
+                ));
             }
             _ => return None,
         }
     }
-    let paths = paths.then_some("the named paths differ");
+    let paths = paths.then(|| "the named paths differ".to_owned());
     let said = match (paths, sources) {
         (Some(paths), Some(sources)) => format!("{paths}, and {sources}"),
-        (Some(said), None) | (None, Some(said)) => said.to_owned(),
+        (Some(said), None) | (None, Some(said)) => said,
         (None, None) => return Some("formatted differently: the same source map".to_owned()),
     };
     Some(format!("the source map has the same mappings; {said}"))

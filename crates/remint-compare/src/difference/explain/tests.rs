@@ -21,6 +21,7 @@ fn explained(path: &str, rebuilt: &[u8], published: &[u8], known: &Known) -> Opt
         published,
         text: text.as_ref(),
         known,
+        words: SideWords::default(),
         effort: &Cell::new(EFFORT),
         renamed: &[],
     })
@@ -322,8 +323,8 @@ fn files_under_hashed_names_are_paired_where_nothing_else_differs() {
     let new = [new[0], lone("dist/chunk-DDDDDDD4.js", "evil()")];
     assert_eq!(pair_up(&old, &new), []);
     assert_eq!(
-        pairs[1].explanations().0,
-        "the same, once hashed names of files are replaced, as `dist/chunk-AAAAAAA1.js` in the rebuild"
+        pairs[1].explanations(SideWords::default()).0,
+        "the same, once hashed names of files are replaced, as `dist/chunk-AAAAAAA1.js` in the rebuilt file"
     );
     let importer = |rebuilt: &str, published: &str| {
         renamed::explain(&ChangedFile {
@@ -332,6 +333,7 @@ fn files_under_hashed_names_are_paired_where_nothing_else_differs() {
             published: published.as_bytes(),
             text: None,
             known: &Known::default(),
+            words: SideWords::default(),
             effort: &Cell::new(0),
             renamed: &pairs,
         })

@@ -16,6 +16,7 @@ fn said(path: &str, rebuilt: &str, published: &str) -> Option<String> {
         published: published.as_bytes(),
         text: Some(&TextDifference::default()),
         known: &Known::default(),
+        words: crate::limits::SideWords::default(),
         effort: &Cell::new(EFFORT),
         renamed: &[],
     })
@@ -218,6 +219,7 @@ fn parsing_ends_when_it_has_cost_enough() {
         published: other.as_bytes(),
         text: None,
         known: &Known::default(),
+        words: crate::limits::SideWords::default(),
         effort: &effort,
         renamed: &[],
     });
