@@ -452,7 +452,7 @@ fn check_subject(subject: &Subject, target: &Target) -> Result<(), Refusal> {
             let bare = |name: &str| name.replace(['-', '.'], "_").to_ascii_lowercase();
             bare(&subject.name) == bare(file.as_str())
         }
-        (Ecosystem::Pypi, None) => false,
+        (Ecosystem::Pypi, None) | (Ecosystem::Mcpb, _) => false,
     };
     if same {
         return Ok(());

@@ -14,6 +14,7 @@ mod limits;
 pub mod normalise;
 mod second_look;
 mod source_map;
+mod source_tree;
 mod survey;
 mod text;
 
@@ -21,4 +22,5 @@ pub use compare::{Compared, ComparedPath, Counts, Standing, compare};
 pub use difference::class_of_path;
 pub use error::{ArchiveError, Side};
 pub use limits::{Erasing, Limits, Options, SideWords};
+pub use source_tree::{AgainstTree, HeldAgainstTree, against_tree};
 pub use survey::survey;

@@ -6,6 +6,7 @@
 
 pub mod client_config;
 pub mod command_line;
+pub mod mcpb;
 pub mod npm;
 pub mod pypi;
 mod release;
@@ -32,6 +33,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
     match request.target.ecosystem {
         Ecosystem::Npm => npm::plan::plan(request),
         Ecosystem::Pypi => pypi::plan::plan(request),
+        Ecosystem::Mcpb => mcpb::plan::plan(request),
     }
 }
 
@@ -46,6 +48,7 @@ pub fn published_facts(
     match ecosystem {
         Ecosystem::Npm => npm::locate::published_facts(survey),
         Ecosystem::Pypi => pypi::locate::published_facts(survey),
+        Ecosystem::Mcpb => mcpb::locate::published_facts(survey),
     }
 }
 
@@ -62,6 +65,7 @@ pub fn source_facts(
     match ecosystem {
         Ecosystem::Npm => npm::locate::source_facts(tree, pin),
         Ecosystem::Pypi => pypi::locate::source_facts(tree, pin),
+        Ecosystem::Mcpb => mcpb::locate::source_facts(tree, pin),
     }
 }
 
@@ -71,6 +75,7 @@ pub fn published_claims(ecosystem: Ecosystem, survey: &Survey) -> Vec<Repository
     match ecosystem {
         Ecosystem::Npm => npm::locate::published_claims(survey),
         Ecosystem::Pypi => pypi::locate::published_claims(survey),
+        Ecosystem::Mcpb => mcpb::locate::published_claims(survey),
     }
 }
 
@@ -99,6 +104,7 @@ pub fn published_identity(
     match ecosystem {
         Ecosystem::Npm => npm::locate::published_identity(survey),
         Ecosystem::Pypi => pypi::locate::published_identity(survey),
+        Ecosystem::Mcpb => mcpb::locate::published_identity(survey),
     }
 }
 
@@ -108,6 +114,7 @@ pub fn is_manifest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
     match ecosystem {
         Ecosystem::Npm => npm::locate::is_manifest(path),
         Ecosystem::Pypi => pypi::locate::is_manifest(path),
+        Ecosystem::Mcpb => mcpb::locate::is_manifest(path),
     }
 }
 
@@ -123,6 +130,7 @@ pub fn manifest_identity(
     match ecosystem {
         Ecosystem::Npm => npm::locate::manifest_identity(path, content),
         Ecosystem::Pypi => pypi::locate::manifest_identity(path, content),
+        Ecosystem::Mcpb => mcpb::locate::manifest_identity(path, content),
     }
 }
 
@@ -133,6 +141,7 @@ pub fn same_version(ecosystem: Ecosystem, one: &str, other: &str) -> bool {
     match ecosystem {
         Ecosystem::Npm => npm::locate::same_version(one, other),
         Ecosystem::Pypi => pypi::locate::same_version(one, other),
+        Ecosystem::Mcpb => mcpb::locate::same_version(one, other),
     }
 }
 
@@ -143,5 +152,6 @@ pub fn is_of_interest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
     match ecosystem {
         Ecosystem::Npm => npm::plan::is_of_interest(path),
         Ecosystem::Pypi => pypi::plan::is_of_interest(path),
+        Ecosystem::Mcpb => mcpb::plan::is_of_interest(path),
     }
 }

@@ -74,6 +74,7 @@ fn sound() -> Evidence {
         },
         build: Some(BuildRecord::default()),
         consumed_published: false,
+        bundle: None,
         attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
             basis: Basis::Rebuild,

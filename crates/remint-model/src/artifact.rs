@@ -66,6 +66,8 @@ pub enum ArtifactFormat {
     Sdist,
     /// A source distribution as a zip, from before PEP 527.
     SdistZip,
+    /// An MCP bundle: a zip without a top folder, perhaps with a signature after its end.
+    Mcpb,
 }
 
 impl ArtifactFormat {
@@ -80,6 +82,8 @@ impl ArtifactFormat {
             Some(Self::Sdist)
         } else if name.ends_with(".zip") {
             Some(Self::SdistZip)
+        } else if name.ends_with(".mcpb") || name.ends_with(".dxt") {
+            Some(Self::Mcpb)
         } else {
             None
         }
@@ -88,6 +92,6 @@ impl ArtifactFormat {
     /// Whether it is a zip archive; otherwise it is a gzipped tar.
     #[must_use]
     pub const fn is_zip(self) -> bool {
-        matches!(self, Self::Wheel | Self::SdistZip)
+        matches!(self, Self::Wheel | Self::SdistZip | Self::Mcpb)
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn plans(
         platform: builder.platform,
         // Finding them starts every one of them.
         interpreters: match case.target.ecosystem {
-            Ecosystem::Npm => &[],
+            Ecosystem::Npm | Ecosystem::Mcpb => &[],
             Ecosystem::Pypi => builder.registries.interpreters(),
         },
     };

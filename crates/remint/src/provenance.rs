@@ -59,6 +59,7 @@ impl Asking {
         let origin = match self.target.ecosystem {
             Ecosystem::Npm => ProvenanceOrigin::Npm,
             Ecosystem::Pypi => ProvenanceOrigin::Pypi,
+            Ecosystem::Mcpb => return Ok(Provenance::default()),
         };
         let answer = match offer(reply, origin) {
             Ok(offer) => {

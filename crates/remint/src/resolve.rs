@@ -113,7 +113,7 @@ pub(crate) async fn resolve(
                     version: release.version.clone(),
                     file: match ecosystem {
                         Ecosystem::Npm => None,
-                        Ecosystem::Pypi => Some(file.name.clone()),
+                        Ecosystem::Pypi | Ecosystem::Mcpb => Some(file.name.clone()),
                     },
                 };
                 cases.push(
@@ -313,11 +313,11 @@ async fn local(
         version,
         file: match ecosystem {
             Ecosystem::Npm => None,
-            Ecosystem::Pypi => Some(artifact.name.clone()),
+            Ecosystem::Pypi | Ecosystem::Mcpb => Some(artifact.name.clone()),
         },
     };
     let mut notes = vec!["the file is yours; no registry was asked for it".to_owned()];
-    let release = if wish.source_given {
+    let release = if wish.source_given || ecosystem == Ecosystem::Mcpb {
         None
     } else {
         // Only for hints about the source: the file itself says where it comes from as well.
@@ -348,6 +348,7 @@ const fn ecosystem_of(format: ArtifactFormat) -> Ecosystem {
     match format {
         ArtifactFormat::NpmTarball => Ecosystem::Npm,
         ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => Ecosystem::Pypi,
+        ArtifactFormat::Mcpb => Ecosystem::Mcpb,
     }
 }
 

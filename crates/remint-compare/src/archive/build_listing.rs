@@ -91,6 +91,7 @@ pub(crate) fn list<R: Read + Seek>(
             top_folder,
             gzip: walked.gzip,
             framing: walked.framing,
+            signature: walked.signature,
         },
         blobs,
     })

@@ -15,7 +15,7 @@ pub(super) fn check_link(
     anomalies: &mut Anomalies,
 ) {
     let inside = match format {
-        ArtifactFormat::NpmTarball | ArtifactFormat::Wheel => false,
+        ArtifactFormat::NpmTarball | ArtifactFormat::Wheel | ArtifactFormat::Mcpb => false,
         ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
             std::str::from_utf8(target).is_ok_and(|target| match kind {
                 Kind::HardLink => top.is_some_and(|top| {

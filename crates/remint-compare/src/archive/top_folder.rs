@@ -24,7 +24,10 @@ pub(super) fn settle(
 ) -> (Option<String>, Vec<Entry>) {
     let expected = match format {
         ArtifactFormat::NpmTarball => Some("package"),
-        ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => None,
+        ArtifactFormat::Wheel
+        | ArtifactFormat::Sdist
+        | ArtifactFormat::SdistZip
+        | ArtifactFormat::Mcpb => None,
     };
     let own = expected
         .filter(|expected| tops.contains_key(*expected))

@@ -89,6 +89,10 @@ impl FileFacts<'_> {
             }
             ArtifactFormat::Sdist | ArtifactFormat::SdistZip => true,
             ArtifactFormat::NpmTarball => false,
+            ArtifactFormat::Mcpb => matches!(
+                self.directory().rsplit('/').next(),
+                Some("site-packages" | "lib" | "libs")
+            ),
         };
         (in_site_packages && self.extension() == "pth")
             || matches!(
@@ -147,6 +151,12 @@ impl FileFacts<'_> {
     fn is_manifest(&self) -> bool {
         match self.format {
             ArtifactFormat::NpmTarball => self.name() == "package.json",
+            ArtifactFormat::Mcpb => {
+                self.path == "manifest.json"
+                    || self.name() == "package.json"
+                    || (self.directory().ends_with(".dist-info")
+                        && matches!(self.name(), "metadata" | "entry_points.txt"))
+            }
             ArtifactFormat::Wheel => {
                 self.directory().ends_with(".dist-info")
                     && matches!(self.name(), "metadata" | "entry_points.txt")

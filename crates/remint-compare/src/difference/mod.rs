@@ -7,7 +7,7 @@ mod hunks;
 mod install_scripts;
 
 pub use class::class_of_path;
-use class::classify;
+pub(crate) use class::classify;
 pub(crate) use describe::{archive_difference, class_of, describe, top_folder_difference};
 pub(crate) use explain::explain;
 pub(crate) use hunks::{Patience, compare_text, is_text};

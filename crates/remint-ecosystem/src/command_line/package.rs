@@ -23,6 +23,7 @@ pub(super) fn read(runner: &Runner, text: &str) -> Result<Wanted, Beyond> {
     let (name, version) = match runner.ecosystem {
         Ecosystem::Npm => npm(text),
         Ecosystem::Pypi => pypi(text, runner.at_is_version),
+        Ecosystem::Mcpb => None,
     }
     .ok_or(Beyond::NotAName(runner.name))?;
     let version = match version {
@@ -101,7 +102,7 @@ fn origin(text: &str, ecosystem: Ecosystem) -> Option<Origin> {
     match ecosystem {
         // `owner/name`, npm's short form for GitHub.
         Ecosystem::Npm => (name.matches('/').count() == 1).then_some(Origin::Git),
-        Ecosystem::Pypi => name.contains('/').then_some(Origin::Path),
+        Ecosystem::Pypi | Ecosystem::Mcpb => name.contains('/').then_some(Origin::Path),
     }
 }
 

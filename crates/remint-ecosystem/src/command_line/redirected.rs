@@ -76,6 +76,8 @@ pub(super) fn by(variables: &[&str], ecosystem: Ecosystem) -> Option<&'static st
                 None => NPM.iter().find(|known| **known == name).copied(),
             },
             Ecosystem::Pypi => PYPI.iter().find(|known| **known == name).copied(),
+            // Nothing fetches bundles by a name.
+            Ecosystem::Mcpb => None,
         }
     })
 }

@@ -123,7 +123,7 @@ impl PythonFile {
         let group = match (self.format, fit) {
             (ArtifactFormat::Wheel, Some(_)) => 0,
             (ArtifactFormat::Sdist, _) => 1,
-            (ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball, _) => 2,
+            (ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball | ArtifactFormat::Mcpb, _) => 2,
             (ArtifactFormat::Wheel, None) => 3,
         };
         (group, Reverse(fit), Reverse(self.build))

@@ -76,9 +76,10 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
             directory: OUT.to_owned(),
             ending: match request.format {
                 ArtifactFormat::Wheel => ".whl",
-                ArtifactFormat::Sdist | ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball => {
-                    ".tar.gz"
-                }
+                ArtifactFormat::Sdist
+                | ArtifactFormat::SdistZip
+                | ArtifactFormat::NpmTarball
+                | ArtifactFormat::Mcpb => ".tar.gz",
             }
             .to_owned(),
         },
@@ -86,9 +87,10 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
     };
     let routes: &[Route] = match request.format {
         ArtifactFormat::Wheel => &[Route::Wheel, Route::WheelFromSdist],
-        ArtifactFormat::Sdist | ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball => {
-            &[Route::Sdist]
-        }
+        ArtifactFormat::Sdist
+        | ArtifactFormat::SdistZip
+        | ArtifactFormat::NpmTarball
+        | ArtifactFormat::Mcpb => &[Route::Sdist],
     };
     // Steps of the workflow are done again only where the published file holds what the tree does not.
     let replay = if prepared::is_called_for(request, &base.edits) {
@@ -328,7 +330,8 @@ fn has_fixed_time(request: &PlanRequest<'_>, family: Family) -> bool {
             ArtifactFormat::Wheel
             | ArtifactFormat::Sdist
             | ArtifactFormat::SdistZip
-            | ArtifactFormat::NpmTarball,
+            | ArtifactFormat::NpmTarball
+            | ArtifactFormat::Mcpb,
         ) => false,
     }
 }

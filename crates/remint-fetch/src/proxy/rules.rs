@@ -238,6 +238,8 @@ impl Rules {
             let same = match ecosystem {
                 Ecosystem::Npm => same_npm,
                 Ecosystem::Pypi => same_python,
+                // No registry serves a bundle, so none can hand it to its own build.
+                Ecosystem::Mcpb => return false,
             };
             target.ecosystem == ecosystem
                 && target.name == *name
@@ -314,6 +316,7 @@ impl Locked {
         }
         let name = PackageName::parse(self.ecosystem, &fetch.name).ok()?;
         match self.ecosystem {
+            Ecosystem::Mcpb => None,
             Ecosystem::Npm => {
                 let file = format!("{}-{}.tgz", name.unscoped(), fetch.version);
                 Some(Asked::Tarball(name, file))

@@ -38,6 +38,7 @@ impl Registries {
             match target.ecosystem {
                 Ecosystem::Npm => self.npm_attestations(target).await,
                 Ecosystem::Pypi => self.python_provenance(target, file).await,
+                Ecosystem::Mcpb => ProvenanceReply::NoneOffered,
             }
         })
         .await

@@ -276,7 +276,7 @@ pub(super) fn version_files(
     content: &[u8],
 ) -> Vec<EntryPath> {
     match ecosystem {
-        Ecosystem::Npm => Vec::new(),
+        Ecosystem::Npm | Ecosystem::Mcpb => Vec::new(),
         Ecosystem::Pypi => pypi::locate::version_files(path, content),
     }
 }

@@ -232,6 +232,7 @@ async fn registry(builder: &Builder, ecosystem: Ecosystem, package: &str) -> Lin
     let what = match ecosystem {
         Ecosystem::Npm => "npm registry",
         Ecosystem::Pypi => "PyPI",
+        Ecosystem::Mcpb => "bundles",
     };
     let answer = match PackageName::parse(ecosystem, package) {
         Ok(name) => builder

@@ -123,7 +123,7 @@ pub(crate) async fn variations(
                 format!(
                     "373 days later, for programs of {}",
                     match ecosystem {
-                        Ecosystem::Npm => "Node.js",
+                        Ecosystem::Npm | Ecosystem::Mcpb => "Node.js",
                         Ecosystem::Pypi => "Python",
                     }
                 ),
@@ -237,7 +237,7 @@ fn numbers(text: &str) -> Vec<&str> {
 /// The plan with a first command that fails where the clock is not another one.
 pub(crate) fn with_probe(plan: &BuildPlan, ecosystem: Ecosystem) -> BuildPlan {
     let argv = match ecosystem {
-        Ecosystem::Npm => vec![
+        Ecosystem::Npm | Ecosystem::Mcpb => vec![
             "node".to_owned(),
             "-e".to_owned(),
             format!(
@@ -286,7 +286,7 @@ pub(crate) fn is_probe(command: &str) -> bool {
 /// Node.js brings its own tables of time zones.
 fn zone(ecosystem: Ecosystem) -> &'static str {
     match ecosystem {
-        Ecosystem::Npm => ZONE,
+        Ecosystem::Npm | Ecosystem::Mcpb => ZONE,
         Ecosystem::Pypi if Path::new(ZONES).join(ZONE).exists() => ZONE,
         Ecosystem::Pypi => ZONE_IN_FULL,
     }
