@@ -7,6 +7,7 @@
 )]
 
 mod attest;
+mod bundles;
 mod cli;
 mod client_config;
 mod compare;

@@ -10,9 +10,11 @@ const ZIP: &[u8] = b"a zip";
 fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let mut bytes = vec![tag];
-    match content.len() {
-        length @ 0..128 => bytes.push(u8::try_from(length).unwrap()),
-        length => {
+    let length = content.len();
+    match u8::try_from(length) {
+        Ok(short @ 0..128) => bytes.push(short),
+        Ok(long) => bytes.extend([0x81, long]),
+        Err(_) => {
             bytes.push(0x82);
             bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
