@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use assert_cmd::Command;
 use base64::Engine as _;
 use serde_json::{Value, json};
 use sha2::Digest as _;
@@ -278,13 +279,14 @@ fn what_was_changed_is_refused_for_its_reason() {
         "",
         "",
     );
+    // Nothing that is there is unexplained, and nothing is proven.
     check(
         "a file less",
         honest()
             .into_iter()
             .filter(|(path, _)| path != "server/index.js")
             .collect(),
-        ("failed", "different"),
+        ("inconclusive", "inconclusive"),
         "",
         "",
     );
@@ -353,25 +355,44 @@ fn bundles_that_unpack_to_anything_are_refused() {
 }
 
 #[test]
-fn a_server_that_has_to_be_built_is_not_called_anything_else() {
+fn a_server_is_built_by_the_scripts_of_its_source() {
     let stage = Stage::new();
-    let package = r#"{"scripts":{"build":"tsc"}}"#;
+    let build = "const fs = require('fs'); fs.mkdirSync('dist'); \
+                 fs.writeFileSync('dist/index.js', 'built();\\n');\n";
+    let package = r#"{"name":"note-server","version":"1.2.0","scripts":{"build":"node build.js"}}"#;
     fs_err::write(stage.repository.join("package.json"), package).unwrap();
-    tag(&stage.repository, "note-server@1.2.0");
-    let mut files = honest();
-    files[1].1 = package.to_owned();
-    files.push(("dist/index.js".to_owned(), "built();\n".to_owned()));
-    let answer = stage.verify(&zip(&files), &["--ref", "note-server@1.2.0"]);
+    fs_err::write(stage.repository.join("build.js"), build).unwrap();
+    fs_err::write(stage.repository.join("package-lock.json"), r#"{"name":"note-server","version":"1.2.0","lockfileVersion":3,"packages":{"":{"name":"note-server","version":"1.2.0"}}}"#).unwrap();
+    fs_err::write(stage.repository.join(".mcpbignore"), "notes/\nbuild.js\n").unwrap();
+    tag(&stage.repository, "built");
+    let bundle = |built: &str| -> Files {
+        let mut files: Files = honest()
+            .into_iter()
+            .filter(|(path, _)| !path.starts_with("node_modules"))
+            .collect();
+        files[1].1 = package.to_owned();
+        files.push(("dist/index.js".to_owned(), built.to_owned()));
+        files
+    };
+    let answer = stage.verify(&zip(&bundle("built();\n")), &["--ref", "built"]);
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:#?}");
+    assert_eq!(answer.target()["basis"], "rebuild");
+    let answer = stage.verify(&zip(&bundle("evil();\n")), &["--ref", "built"]);
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:#?}");
+    assert_eq!(
+        answer.differences(),
+        [("dist/index.js", "changed", "executable")]
+    );
+    // What the build does not make is explained by nothing, and is never verified.
+    let mut more = bundle("built();\n");
+    more.push(("dist/more.js".to_owned(), "evil();\n".to_owned()));
+    let answer = stage.verify(&zip(&more), &["--ref", "built"]);
     assert_eq!(
         answer.outcome(),
         ("inconclusive", "inconclusive"),
         "{answer:#?}"
     );
     assert_eq!(answer.target()["reason"], "not-built");
-    // What the source holds is compared all the same.
-    files[2].1 = "evil();\n".to_owned();
-    let answer = stage.verify(&zip(&files), &["--ref", "note-server@1.2.0"]);
-    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:#?}");
 }
 
 #[test]
@@ -499,4 +520,100 @@ fn two_bundles_are_compared_entry_by_entry() {
     );
     let (code, _) = compare(&zip(&honest()), &[&signed[..], b"more"].concat());
     assert_eq!(code, 1);
+}
+
+/// With the real packer and the public registry; without that registry there is nothing to test.
+#[test]
+fn what_the_real_packer_packs_and_signs_is_verified() {
+    let world = World::new();
+    let run = |folder: &Path, program: &str, arguments: &[&str]| {
+        let done = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .output();
+        done.is_ok_and(|output| output.status.success())
+    };
+    let tool = world.path().join("tool");
+    let folder = world.path().join("real");
+    fs_err::create_dir_all(folder.join("server")).unwrap();
+    fs_err::create_dir_all(&tool).unwrap();
+    let quiet = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts"];
+    let install = [&["install"][..], &quiet, &["@anthropic-ai/mcpb@2.1.2"]].concat();
+    if !run(&tool, "npm", &install) {
+        return;
+    }
+    for (path, content) in [
+        (
+            "package.json",
+            r#"{"name":"real","version":"1.0.0","dependencies":{"ms":"2.1.3"}}"#.to_owned(),
+        ),
+        (".gitignore", "node_modules/\n".to_owned()),
+        ("server/index.js", "require('ms');\n".to_owned()),
+        (
+            "manifest.json",
+            json!({
+                "manifest_version": "0.3", "name": "real", "version": "1.0.0",
+                "description": "A test", "author": {"name": "Tester"},
+                "server": {"type": "node", "entry_point": "server/index.js", "mcp_config": starts_itself()},
+            })
+            .to_string(),
+        ),
+    ] {
+        fs_err::write(folder.join(path), content).unwrap();
+    }
+    assert!(run(&folder, "npm", &[&["install"][..], &quiet].concat()));
+    tag(&folder, "v1.0.0");
+    let mcpb = tool.join("node_modules/.bin/mcpb");
+    let mcpb = mcpb.to_str().unwrap();
+    assert!(run(world.path(), mcpb, &["pack", "real", "real.mcpb"]));
+    let verify = || world.verify(&["./real.mcpb", "--source", folder.to_str().unwrap()]);
+    let answer = verify();
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:#?}");
+    assert_eq!(answer.target()["bundle"]["packages"][0]["name"], "ms");
+
+    assert!(run(
+        world.path(),
+        mcpb,
+        &["sign", "real.mcpb", "--self-signed"]
+    ));
+    let answer = verify();
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:#?}");
+    let signature = &answer.target()["bundle"]["signature"];
+    assert_eq!(signature["state"], "valid", "{answer:#?}");
+    assert_eq!(signature["signer"]["self_signed"], true);
+
+    // The length of the block, counted into the comment of the zip after signing, as newer signers do.
+    let path = world.path().join("real.mcpb");
+    let signed = fs_err::read(&path).unwrap();
+    let end = signed
+        .windows(4)
+        .rposition(|window| window == b"PK\x05\x06")
+        .unwrap();
+    let mut counted = signed.clone();
+    let block = u16::try_from(signed.len() - end - 22).unwrap();
+    counted[end + 20..end + 22].copy_from_slice(&block.to_le_bytes());
+    fs_err::write(&path, counted).unwrap();
+    let answer = verify();
+    assert_eq!(
+        answer.target()["bundle"]["signature"]["state"],
+        "valid",
+        "{answer:#?}"
+    );
+
+    // The time of the first entry, in both of its headers: nothing else would tell.
+    let mut changed = signed;
+    let central = changed
+        .windows(4)
+        .position(|window| window == b"PK\x01\x02")
+        .unwrap();
+    changed[10] ^= 1;
+    changed[central + 12] ^= 1;
+    fs_err::write(&path, changed).unwrap();
+    let answer = verify();
+    assert_eq!(
+        answer.findings().get("bundle-signature-invalid"),
+        Some(&"high"),
+        "{answer:#?}"
+    );
+    assert_eq!(answer.code, 1);
 }

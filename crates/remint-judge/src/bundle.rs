@@ -30,7 +30,8 @@ fn unattributed(bundle: &Bundle) -> Option<(InconclusiveReason, String)> {
             n - 1
         ),
     };
-    let kinds: [(fn(Unattributed) -> bool, InconclusiveReason); 3] = [
+    type Kind = (fn(Unattributed) -> bool, InconclusiveReason);
+    let kinds: [Kind; 3] = [
         (Unattributed::is_known, InconclusiveReason::NoSource),
         (
             |reason| reason == Unattributed::Unreachable,

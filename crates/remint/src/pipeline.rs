@@ -161,7 +161,22 @@ async fn rebuild(
     if let Some(mut examined) = examined {
         let held = bundle::hold(&mut examined, &survey, &located.found);
         report.files = Some(held.files);
-        gathered.result = held.result;
+        if held.may_be_built(&located.found) {
+            let built =
+                bundle::build(case, &examined, &survey, &located, held, builder, progress).await?;
+            report.files = Some(built.files);
+            report.plan = built.plan;
+            report.tried = built.tried;
+            report.failure = built.failure;
+            if let Some(record) = built.record {
+                report.seconds.extend(record.seconds.clone());
+                report.notes.extend(gap_notes(&record.gaps));
+                gathered.build = Some(record);
+            }
+            gathered.result = built.result;
+        } else {
+            gathered.result = held.unbuilt(&examined.bundle);
+        }
         gathered.bundle = Some(examined.bundle);
         return finish(report, gathered, Some(located.found));
     }

@@ -327,7 +327,7 @@ async fn local(
     };
     let mut notes = vec![match integrity {
         IntegrityCheck::Matches(_) => {
-            "the file is yours, and has the digest that its `server.json` declares".to_owned()
+            "the file is yours, and has the digest that the `server.json` declares".to_owned()
         }
         IntegrityCheck::Mismatch { .. }
         | IntegrityCheck::NotDeclared
