@@ -61,29 +61,30 @@ fn issued() -> Who {
 }
 
 /// What a test may have otherwise than a signer does.
-#[derive(Default)]
-struct Otherwise {
-    attributes_reversed: bool,
-    without_attributes: bool,
-    with_content: bool,
-    without_certificate: bool,
-    other_signature: bool,
-    twice: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Otherwise {
+    Nothing,
+    AttributesReversed,
+    WithoutAttributes,
+    WithContent,
+    WithoutCertificate,
+    OtherSignature,
+    Twice,
 }
 
-fn sign(who: &Who, content: &[u8], otherwise: &Otherwise) -> Vec<u8> {
+fn sign(who: &Who, content: &[u8], otherwise: Otherwise) -> Vec<u8> {
     let attribute = |name, value: Vec<u8>| element(0x30, &[&oid(name), &element(0x31, &[&value])]);
     let sha256 = digest::digest(&digest::SHA256, content);
-    let mut attributes = vec![
+    let mut attributes = [
         attribute(CONTENT_TYPE, oid(DATA)),
         attribute(MESSAGE_DIGEST, element(0x04, &[sha256.as_ref()])),
     ];
-    if otherwise.attributes_reversed {
+    if otherwise == Otherwise::AttributesReversed {
         attributes.reverse();
     }
     let attributes = attributes.concat();
     let message = element(0x31, &[&attributes]);
-    let signed: &[u8] = if otherwise.other_signature {
+    let signed: &[u8] = if otherwise == Otherwise::OtherSignature {
         b"other"
     } else {
         &message
@@ -92,7 +93,7 @@ fn sign(who: &Who, content: &[u8], otherwise: &Otherwise) -> Vec<u8> {
     let certificate = Certificate::from_der(&who.certificates[0]).unwrap();
     let body = &certificate.tbs_certificate;
     let algorithm = |name| element(0x30, &[&oid(name)]);
-    let attributes = if otherwise.without_attributes {
+    let attributes = if otherwise == Otherwise::WithoutAttributes {
         Vec::new()
     } else {
         element(0xa0, &[&attributes])
@@ -114,17 +115,17 @@ fn sign(who: &Who, content: &[u8], otherwise: &Otherwise) -> Vec<u8> {
             &element(0x04, &[&signature]),
         ],
     );
-    let content = if otherwise.with_content {
+    let content = if otherwise == Otherwise::WithContent {
         element(0xa0, &[&element(0x04, &[content])])
     } else {
         Vec::new()
     };
     let mut certificates = who.certificates.concat();
-    if otherwise.without_certificate {
+    if otherwise == Otherwise::WithoutCertificate {
         certificates = self_signed().certificates.concat();
     }
     let mut signers = signer.clone();
-    if otherwise.twice {
+    if otherwise == Otherwise::Twice {
         let again = who.key.sign(b"again").unwrap();
         signers.extend(element(
             0x30,
@@ -167,15 +168,14 @@ fn verified(pkcs7: &[u8], zip: &[u8]) -> BundleSignature {
 #[test]
 fn a_signature_says_who_signed_and_how_they_are_vouched_for() {
     let BundleSignature::Valid(signer) =
-        verified(&sign(&self_signed(), ZIP, &Otherwise::default()), ZIP)
+        verified(&sign(&self_signed(), ZIP, Otherwise::Nothing), ZIP)
     else {
         panic!("it holds");
     };
     assert_eq!(signer.subject, "CN=Somebody");
     assert!(signer.self_signed && signer.chain == 0 && signer.fingerprint.len() == 64);
 
-    let BundleSignature::Valid(signer) =
-        verified(&sign(&issued(), ZIP, &Otherwise::default()), ZIP)
+    let BundleSignature::Valid(signer) = verified(&sign(&issued(), ZIP, Otherwise::Nothing), ZIP)
     else {
         panic!("it holds");
     };
@@ -185,75 +185,50 @@ fn a_signature_says_who_signed_and_how_they_are_vouched_for() {
 
 #[test]
 fn the_order_of_attributes_is_the_signers() {
-    let otherwise = Otherwise {
-        attributes_reversed: true,
-        ..Otherwise::default()
-    };
-    let found = verified(&sign(&self_signed(), ZIP, &otherwise), ZIP);
+    let pkcs7 = sign(&self_signed(), ZIP, Otherwise::AttributesReversed);
+    let found = verified(&pkcs7, ZIP);
     assert!(matches!(found, BundleSignature::Valid(_)), "{found:?}");
+}
+
+/// What comes of a signature, in words.
+fn words(otherwise: Otherwise, zip: &[u8]) -> String {
+    match verified(&sign(&self_signed(), ZIP, otherwise), zip) {
+        BundleSignature::Invalid(why) => format!("invalid: {why}"),
+        BundleSignature::NotVerified(why) => format!("not verified: {why}"),
+        BundleSignature::Valid(_) => "valid".to_owned(),
+        BundleSignature::Absent | BundleSignature::Malformed(_) => "no signature".to_owned(),
+    }
 }
 
 #[test]
 fn what_does_not_hold_is_refused_for_its_reason() {
-    let invalid = |otherwise: &Otherwise, zip: &[u8], why: &str| match verified(
-        &sign(&self_signed(), ZIP, otherwise),
-        zip,
-    ) {
-        BundleSignature::Invalid(reason) => assert!(reason.contains(why), "{reason}"),
-        other => panic!("{other:?}"),
-    };
-    let usual = Otherwise::default;
-    invalid(&usual(), b"another zip", "one over other bytes");
-    let other_signature = Otherwise {
-        other_signature: true,
-        ..usual()
-    };
-    invalid(&other_signature, ZIP, "key did not make it");
+    assert_eq!(words(Otherwise::Nothing, ZIP), "valid");
+    assert_eq!(
+        words(Otherwise::Nothing, b"another zip"),
+        "invalid: it is one over other bytes"
+    );
+    assert_eq!(
+        words(Otherwise::OtherSignature, ZIP),
+        "invalid: the certificate's key did not make it"
+    );
 }
 
 #[test]
 fn what_cannot_be_verified_is_never_valid() {
-    let not_verified = |otherwise: Otherwise, why: &str| match verified(
-        &sign(&self_signed(), ZIP, &otherwise),
-        ZIP,
-    ) {
-        BundleSignature::NotVerified(reason) => assert!(reason.contains(why), "{reason}"),
-        other => panic!("{other:?}"),
-    };
-    let usual = Otherwise::default;
-    not_verified(
-        Otherwise {
-            with_content: true,
-            ..usual()
-        },
-        "content of its own",
-    );
-    not_verified(
-        Otherwise {
-            without_certificate: true,
-            ..usual()
-        },
-        "certificate of its signer",
-    );
-    not_verified(
-        Otherwise {
-            without_attributes: true,
-            ..usual()
-        },
-        "no signed attributes",
-    );
-    not_verified(
-        Otherwise {
-            twice: true,
-            ..usual()
-        },
-        "2 signers",
-    );
-    for bytes in [
-        &b""[..],
-        b"der",
-        &element(0x30, &[&oid(DATA), &element(0xa0, &[b"\x05\0"])]),
+    for (otherwise, why) in [
+        (Otherwise::WithContent, "content of its own"),
+        (Otherwise::WithoutCertificate, "certificate of its signer"),
+        (Otherwise::WithoutAttributes, "no signed attributes"),
+        (Otherwise::Twice, "2 signers"),
     ] {
+        let words = words(otherwise, ZIP);
+        assert!(
+            words.starts_with("not verified") && words.contains(why),
+            "{words}"
+        );
+    }
+    let no_signature = element(0x30, &[&oid(DATA), &element(0xa0, &[b"\x05\0"])]);
+    for bytes in [&b""[..], b"der", &no_signature] {
         assert!(matches!(
             verified(bytes, ZIP),
             BundleSignature::NotVerified(_)
@@ -264,7 +239,7 @@ fn what_cannot_be_verified_is_never_valid() {
 proptest! {
     #[test]
     fn a_changed_byte_never_makes_another_signer(at: prop::sample::Index, with in 1_u8..) {
-        let mut pkcs7 = sign(&self_signed(), ZIP, &Otherwise::default());
+        let mut pkcs7 = sign(&self_signed(), ZIP, Otherwise::Nothing);
         let at = at.index(pkcs7.len());
         pkcs7[at] ^= with;
         let found = verify_bundle(&pkcs7, |_| {

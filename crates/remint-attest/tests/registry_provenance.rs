@@ -113,7 +113,7 @@ impl Offered {
     /// The one attestation.
     fn attestation(&mut self) -> &mut Value {
         match self.target.ecosystem {
-            Ecosystem::Npm => &mut self.answer["attestations"][0]["bundle"],
+            Ecosystem::Npm | Ecosystem::Mcpb => &mut self.answer["attestations"][0]["bundle"],
             Ecosystem::Pypi => &mut self.answer["attestation_bundles"][0]["attestations"][0],
         }
     }
@@ -121,7 +121,7 @@ impl Offered {
     /// A place in the attestation, by its path in a bundle and in PEP 740's form.
     fn place(&mut self, bundle: &str, pep_740: &str) -> &mut Value {
         let path = match self.target.ecosystem {
-            Ecosystem::Npm => bundle,
+            Ecosystem::Npm | Ecosystem::Mcpb => bundle,
             Ecosystem::Pypi => pep_740,
         };
         self.attestation().pointer_mut(path).unwrap()
@@ -145,7 +145,7 @@ impl Offered {
     fn claim_by(&self, root: &TrustRoot, keys: Option<&RegistryKeys>) -> ProvenanceClaim {
         let text = self.answer.to_string();
         let origin = match self.target.ecosystem {
-            Ecosystem::Npm => ProvenanceOrigin::Npm,
+            Ecosystem::Npm | Ecosystem::Mcpb => ProvenanceOrigin::Npm,
             Ecosystem::Pypi => ProvenanceOrigin::Pypi,
         };
         let offer = Offer::parse(origin, text.as_bytes()).unwrap();
@@ -335,7 +335,7 @@ fn whatever_is_changed_is_refused_for_its_reason() {
                 let (ecosystem, package) =
                     (offered.target.ecosystem, offered.target.name.to_string());
                 let file = match ecosystem {
-                    Ecosystem::Npm => None,
+                    Ecosystem::Npm | Ecosystem::Mcpb => None,
                     Ecosystem::Pypi => Some("other-9.9.9.tar.gz"),
                 };
                 offered.target = target(ecosystem, &package, "9.9.9", file);

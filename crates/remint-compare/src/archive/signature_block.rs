@@ -131,9 +131,11 @@ mod tests {
 
     #[test]
     fn what_fits_in_no_way_or_in_two_is_no_block() {
-        let check = |file: &[u8], why: &str| match found(file) {
-            SignatureBlock::Malformed(reason) => assert!(reason.contains(why), "{reason}"),
-            other => panic!("{other:?}"),
+        let check = |file: &[u8], why: &str| {
+            let SignatureBlock::Malformed(reason) = found(file) else {
+                panic!("it is no block");
+            };
+            assert!(reason.contains(why), "{reason}");
         };
         check(&block(b"der", 2), "does not lead to its end");
         check(&block(b"der", u32::MAX), "does not lead to its end");

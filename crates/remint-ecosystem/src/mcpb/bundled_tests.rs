@@ -154,7 +154,7 @@ fn notes_of_old_npm_are_explained_and_nothing_else_is() {
     let answer = registry(&[("package.json", A)]);
     check(
         &[("node_modules/a/package.json", noted)],
-        &[answer.clone()],
+        std::slice::from_ref(&answer),
         &[],
     );
     let tampered = r#"{"_id":"a@1.0.0","version":"1.0.0","name":"a","main":"evil.js"}"#;
@@ -206,7 +206,7 @@ fn python_packages_are_known_by_their_record() {
     files.extend(right);
     let answer = Answer::Files(files);
     let unlisted = "server/lib/some_name-1.0.dist-info/WHEEL UnknownPackage";
-    check(&honest, &[answer.clone()], &[unlisted]);
+    check(&honest, std::slice::from_ref(&answer), &[unlisted]);
     let mut added = honest.to_vec();
     added.push(("server/lib/some_name/evil.py", "x"));
     check(
