@@ -28,6 +28,7 @@ mod machine;
 mod no_namespaces;
 mod npm;
 mod own_attestations;
+mod packed_bundle;
 mod person;
 mod provenance;
 mod pypi;

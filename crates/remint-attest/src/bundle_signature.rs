@@ -356,5 +356,4 @@ fn parts(bytes: &[u8]) -> der::Result<Vec<(Tag, usize, usize)>> {
 }
 
 #[cfg(test)]
-#[path = "bundle_signature_tests.rs"]
 mod tests;

@@ -12,3 +12,4 @@ pub(crate) mod manifest;
 pub mod packing;
 pub mod plan;
 pub mod server_json;
+pub mod stamp;

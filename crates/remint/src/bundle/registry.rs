@@ -122,7 +122,10 @@ async fn ask(
             Err(FetchError::TooLarge { .. }) => return Ok(Answer::BeyondLimits),
             Err(error) => return unanswered(error),
         };
-        room.store(left.saturating_sub(artifact.size), Ordering::Relaxed);
+        // What others fetch meanwhile is at most one file each.
+        let _before = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            Some(left.saturating_sub(artifact.size))
+        });
         let path = artifact.path.clone();
         let survey = tokio::task::spawn_blocking(move || open::survey(&artifact)).await?;
         fs_err::remove_file(path)?;
