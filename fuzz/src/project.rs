@@ -102,6 +102,7 @@ impl Project {
     pub fn plans(&self, ecosystem: Ecosystem) -> Vec<BuildPlan> {
         let (format, file_name) = match ecosystem {
             Ecosystem::Npm => (ArtifactFormat::NpmTarball, "x-1.2.3.tgz"),
+            Ecosystem::Mcpb => (ArtifactFormat::Mcpb, "x.mcpb"),
             Ecosystem::Pypi => (ArtifactFormat::Wheel, "x-1.2.3-py3-none-any.whl"),
             Ecosystem::Cargo => (ArtifactFormat::Crate, "x-1.2.3.crate"),
         };

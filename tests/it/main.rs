@@ -7,6 +7,7 @@
 )]
 
 mod attest;
+mod bundles;
 mod cargo;
 mod cli;
 mod client_config;
@@ -28,6 +29,7 @@ mod machine;
 mod no_namespaces;
 mod npm;
 mod own_attestations;
+mod packed_bundle;
 mod person;
 mod provenance;
 mod pypi;

@@ -4,6 +4,7 @@
 //! believe is the caller's business; there is no default signer.
 
 mod bundle;
+mod bundle_signature;
 mod compose;
 pub mod conformance;
 mod digests;
@@ -22,6 +23,7 @@ pub mod trust;
 mod verify;
 
 pub use bundle::{Bundle, LARGEST_BUNDLE};
+pub use bundle_signature::{BundleDigest, verify_bundle};
 pub use compose::{Judged, StatementKind, Unsigned, public_address, statements};
 pub use digests::ArtifactDigests;
 pub use key::{KeyError, KeyId, LARGEST_KEY, LogKey, PublicKey, SigningKey};

@@ -452,8 +452,8 @@ fn check_subject(subject: &Subject, target: &Target) -> Result<(), Refusal> {
             let bare = |name: &str| name.replace(['-', '.'], "_").to_ascii_lowercase();
             bare(&subject.name) == bare(file.as_str())
         }
-        // crates.io offers none that could name a crate.
-        (Ecosystem::Pypi, None) | (Ecosystem::Cargo, _) => false,
+        // Neither crates.io nor whoever has a bundle offers any.
+        (Ecosystem::Pypi, None) | (Ecosystem::Cargo | Ecosystem::Mcpb, _) => false,
     };
     if same {
         return Ok(());

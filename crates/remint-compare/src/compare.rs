@@ -372,7 +372,10 @@ impl Keep for KeepInstallScripts {
         let manifest = match self.format {
             ArtifactFormat::NpmTarball => "package.json",
             ArtifactFormat::Crate => "Cargo.toml",
-            ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
+            ArtifactFormat::Wheel
+            | ArtifactFormat::Sdist
+            | ArtifactFormat::SdistZip
+            | ArtifactFormat::Mcpb => {
                 return false;
             }
         };

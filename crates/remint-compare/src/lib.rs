@@ -15,6 +15,7 @@ mod limits;
 pub mod normalise;
 mod second_look;
 mod source_map;
+mod source_tree;
 mod survey;
 mod text;
 
@@ -24,4 +25,5 @@ pub use encoders::npm_gzip;
 pub use error::{ArchiveError, Side};
 pub use known::Known;
 pub use limits::{Erasing, Limits, Options, SideWords};
+pub use source_tree::{AgainstTree, HeldAgainstTree, against_tree};
 pub use survey::survey;

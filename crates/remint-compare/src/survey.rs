@@ -1,11 +1,13 @@
 //! The first look at a single archive: what planning and locating need to know, before anything is compared.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
-use remint_model::{ArtifactFormat, CommitId, EntryPath, Survey, SurveyEntry};
+use remint_model::{ArtifactFormat, Class, CommitId, EntryPath, Survey, SurveyEntry};
 
-use crate::archive::{Keep, Kind, list};
+use crate::archive::{Entry, Keep, Kind, list};
 use crate::build_paths::BuildPaths;
+use crate::difference::classify;
 use crate::error::{ArchiveError, Side};
 use crate::limits::Limits;
 
@@ -54,6 +56,14 @@ pub fn survey<R: Read + Seek>(
             })
         })
         .collect();
+    let classes = match format {
+        ArtifactFormat::Mcpb => classes(&listed.listing.entries),
+        ArtifactFormat::NpmTarball
+        | ArtifactFormat::Wheel
+        | ArtifactFormat::Sdist
+        | ArtifactFormat::SdistZip
+        | ArtifactFormat::Crate => BTreeMap::new(),
+    };
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     kept.texts.sort();
     Ok(Survey {
@@ -63,7 +73,25 @@ pub fn survey<R: Read + Seek>(
         texts: kept.texts,
         build_paths: kept.build_paths.finish(),
         newest_entry,
+        signature: listed.listing.signature,
+        classes,
     })
+}
+
+fn classes(entries: &[Entry]) -> BTreeMap<EntryPath, Class> {
+    entries
+        .iter()
+        .filter(|entry| entry.is_file())
+        .map(|entry| {
+            let class = classify(
+                ArtifactFormat::Mcpb,
+                &entry.path,
+                &entry.head,
+                entry.is_executable(),
+            );
+            (entry.path.clone(), class)
+        })
+        .collect()
 }
 
 fn blob_id(blob: &[u8; 20]) -> Option<CommitId> {
@@ -128,6 +156,18 @@ fn is_manifest(format: ArtifactFormat, path: &EntryPath) -> bool {
                 top_level,
                 "Cargo.toml" | "Cargo.lock" | ".cargo_vcs_info.json"
             )
+        }
+        // Those of the packages inside say what the bundle is made of.
+        ArtifactFormat::Mcpb => {
+            matches!(top_level, "manifest.json" | "pyproject.toml" | "uv.lock")
+                || matches!(
+                    path.file_name(),
+                    "package.json" | "package-lock.json" | ".package-lock.json"
+                )
+                || path.parent().is_some_and(|directory| {
+                    directory.file_name().ends_with(".dist-info")
+                        && matches!(path.file_name(), "METADATA" | "WHEEL" | "RECORD")
+                })
         }
     }
 }

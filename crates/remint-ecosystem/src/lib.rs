@@ -7,6 +7,7 @@
 pub mod cargo;
 pub mod client_config;
 pub mod command_line;
+pub mod mcpb;
 pub mod npm;
 pub mod pypi;
 mod release;
@@ -34,6 +35,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
         Ecosystem::Npm => npm::plan::plan(request),
         Ecosystem::Pypi => pypi::plan::plan(request),
         Ecosystem::Cargo => cargo::plan::plan(request),
+        Ecosystem::Mcpb => mcpb::plan::plan(request),
     }
 }
 
@@ -49,6 +51,7 @@ pub fn published_facts(
         Ecosystem::Npm => npm::locate::published_facts(survey),
         Ecosystem::Pypi => pypi::locate::published_facts(survey),
         Ecosystem::Cargo => cargo::locate::published_facts(survey),
+        Ecosystem::Mcpb => mcpb::locate::published_facts(survey),
     }
 }
 
@@ -66,6 +69,7 @@ pub fn source_facts(
         Ecosystem::Npm => npm::locate::source_facts(tree, pin),
         Ecosystem::Pypi => pypi::locate::source_facts(tree, pin),
         Ecosystem::Cargo => cargo::locate::source_facts(tree, pin),
+        Ecosystem::Mcpb => mcpb::locate::source_facts(tree, pin),
     }
 }
 
@@ -76,6 +80,7 @@ pub fn published_claims(ecosystem: Ecosystem, survey: &Survey) -> Vec<Repository
         Ecosystem::Npm => npm::locate::published_claims(survey),
         Ecosystem::Pypi => pypi::locate::published_claims(survey),
         Ecosystem::Cargo => cargo::locate::published_claims(survey),
+        Ecosystem::Mcpb => mcpb::locate::published_claims(survey),
     }
 }
 
@@ -94,8 +99,8 @@ pub fn registry_disagreements(
     match ecosystem {
         Ecosystem::Npm => npm::locate::registry_disagreements(document, survey),
         Ecosystem::Cargo => cargo::locate::registry_disagreements(document, survey),
-        // Its registry serves the file's own metadata.
-        Ecosystem::Pypi => Ok(Vec::new()),
+        // Its registry serves the file's own metadata; bundles have none.
+        Ecosystem::Pypi | Ecosystem::Mcpb => Ok(Vec::new()),
     }
 }
 
@@ -107,7 +112,7 @@ pub fn publisher_commit(
     survey: &Survey,
 ) -> Option<CommitId> {
     match ecosystem {
-        Ecosystem::Npm | Ecosystem::Pypi => release?.git_head.clone(),
+        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb => release?.git_head.clone(),
         Ecosystem::Cargo => cargo::locate::publisher_commit(survey),
     }
 }
@@ -117,7 +122,7 @@ pub fn publisher_commit(
 #[must_use]
 pub fn version_files(ecosystem: Ecosystem, path: &EntryPath, content: &[u8]) -> Vec<EntryPath> {
     match ecosystem {
-        Ecosystem::Npm => Vec::new(),
+        Ecosystem::Npm | Ecosystem::Mcpb => Vec::new(),
         Ecosystem::Pypi => pypi::locate::version_files(path, content),
         Ecosystem::Cargo => cargo::locate::version_files(path, content),
     }
@@ -127,7 +132,7 @@ pub fn version_files(ecosystem: Ecosystem, path: &EntryPath, content: &[u8]) -> 
 #[must_use]
 pub fn version_in_file(ecosystem: Ecosystem, content: &[u8]) -> Option<String> {
     match ecosystem {
-        Ecosystem::Npm => None,
+        Ecosystem::Npm | Ecosystem::Mcpb => None,
         Ecosystem::Pypi => pypi::locate::version_in_file(content),
         Ecosystem::Cargo => cargo::locate::version_in_file(content),
     }
@@ -145,6 +150,7 @@ pub fn published_identity(
         Ecosystem::Npm => npm::locate::published_identity(survey),
         Ecosystem::Pypi => pypi::locate::published_identity(survey),
         Ecosystem::Cargo => cargo::locate::published_identity(survey),
+        Ecosystem::Mcpb => mcpb::locate::published_identity(survey),
     }
 }
 
@@ -155,6 +161,7 @@ pub fn is_manifest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
         Ecosystem::Npm => npm::locate::is_manifest(path),
         Ecosystem::Pypi => pypi::locate::is_manifest(path),
         Ecosystem::Cargo => cargo::locate::is_manifest(path),
+        Ecosystem::Mcpb => mcpb::locate::is_manifest(path),
     }
 }
 
@@ -171,6 +178,7 @@ pub fn manifest_identity(
         Ecosystem::Npm => npm::locate::manifest_identity(path, content),
         Ecosystem::Pypi => pypi::locate::manifest_identity(path, content),
         Ecosystem::Cargo => cargo::locate::manifest_identity(path, content),
+        Ecosystem::Mcpb => mcpb::locate::manifest_identity(path, content),
     }
 }
 
@@ -182,6 +190,7 @@ pub fn same_version(ecosystem: Ecosystem, one: &str, other: &str) -> bool {
         Ecosystem::Npm => npm::locate::same_version(one, other),
         Ecosystem::Pypi => pypi::locate::same_version(one, other),
         Ecosystem::Cargo => cargo::locate::same_version(one, other),
+        Ecosystem::Mcpb => mcpb::locate::same_version(one, other),
     }
 }
 
@@ -193,5 +202,6 @@ pub fn is_of_interest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
         Ecosystem::Npm => npm::plan::is_of_interest(path),
         Ecosystem::Pypi => pypi::plan::is_of_interest(path),
         Ecosystem::Cargo => cargo::plan::is_of_interest(path),
+        Ecosystem::Mcpb => mcpb::plan::is_of_interest(path),
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that is known about a target when it is judged.
 
 use remint_model::{
-    Anomaly, Basis, BuildRecord, Comparison, InconclusiveReason, Integrity, ManifestFacts,
+    Anomaly, Basis, BuildRecord, Bundle, Comparison, InconclusiveReason, Integrity, ManifestFacts,
     Provenance, RegistryDisagreement, SourcePin, Target,
 };
 
@@ -32,6 +32,8 @@ pub struct Evidence {
     pub build: Option<BuildRecord>,
     /// Whether the build asked the proxy for the very file that it should produce.
     pub consumed_published: bool,
+    /// What is in it, where it is a bundle of a server with its dependencies.
+    pub bundle: Option<Bundle>,
     /// Rebuilders whom the user trusts and who found that this release failed.
     pub attested_failures: Vec<AttestedFailure>,
     /// The comparison, or why there is none.

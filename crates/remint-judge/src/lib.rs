@@ -3,6 +3,7 @@
 //! Each check looks at one question and returns what it found; the outcome follows from the content of the
 //! comparison and the severities of the findings by the rules of the contract, and from nothing else.
 
+mod bundle;
 pub mod checks;
 mod evidence;
 mod outcome;

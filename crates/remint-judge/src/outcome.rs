@@ -7,6 +7,7 @@ use remint_model::{
     InconclusiveReason, Judgement, Outcome, PreviousRepository, Severity, SourceGap,
 };
 
+use crate::bundle::unaccounted;
 use crate::checks;
 use crate::evidence::{Evidence, ResultEvidence};
 
@@ -17,6 +18,7 @@ use crate::evidence::{Evidence, ResultEvidence};
 /// 2. The outcome is failed when content is different or a finding is high or critical.
 /// 3. Else it is inconclusive when content is, when only the sdist stood in for the source, or when it could not be
 ///    found out whether the repository is still the one of earlier releases.
+///    So it is where a registry, or a lockfile of the source, does not account for all that a bundle holds.
 /// 4. Else it is verified.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Judgement {
@@ -90,7 +92,9 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         ),
         (reason, detail, _) => (reason, detail),
     };
-    let unasked = unasked(evidence);
+    let unasked = unasked(evidence)
+        .map(|detail| (InconclusiveReason::Unavailable, detail))
+        .or_else(|| unaccounted(evidence));
     let serious = findings
         .iter()
         .any(|finding| finding.severity >= Severity::High);
@@ -102,9 +106,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         Outcome::Verified
     };
     let (reason, detail) = match (outcome, reason, unasked) {
-        (Outcome::Inconclusive, None, Some(unasked)) => {
-            (Some(InconclusiveReason::Unavailable), Some(unasked))
-        }
+        (Outcome::Inconclusive, None, Some((reason, detail))) => (Some(reason), Some(detail)),
         _ => (reason, detail),
     };
     Judgement {

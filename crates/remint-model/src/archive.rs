@@ -1,8 +1,11 @@
 //! What a look at an archive yields before anything is compared: its entries, its anomalies, and the marks of
 //! the tools that made it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use crate::comparison::Class;
 use crate::digest::{CommitId, Sha256};
 use crate::path::EntryPath;
 
@@ -25,6 +28,10 @@ pub struct Survey {
     pub build_paths: Vec<String>,
     /// The latest modification time of any entry, in seconds since 1970 (zip times are read as UTC).
     pub newest_entry: Option<i64>,
+    /// What stands after the end of a bundle.
+    pub signature: SignatureBlock,
+    /// What the files of a bundle are for, their first bytes considered; empty for other formats.
+    pub classes: BTreeMap<EntryPath, Class>,
 }
 
 impl Survey {
@@ -36,6 +43,32 @@ impl Survey {
             .find(|(p, _)| p.as_str() == path)
             .map(|(_, content)| content.as_slice())
     }
+}
+
+/// What stands after the end of a bundle's zip.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SignatureBlock {
+    /// Nothing: the bundle is not signed.
+    #[default]
+    Absent,
+    /// Parts of a signature block that do not make one; why, in words.
+    Malformed(String),
+    /// One block, from the end of the zip to the end of the file. Nothing says yet that it holds.
+    Present(DetachedSignature),
+}
+
+/// A signature over the zip before it, not yet verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetachedSignature {
+    /// PKCS#7 signed data, DER.
+    pub pkcs7: Vec<u8>,
+    /// How many bytes of the file stand before the block.
+    pub signed: u64,
+    /// Where the zip's comment length stands, if it counts the block in: newer signers write that down after
+    /// they have signed, so that strict readers of zips take the block for a comment.
+    pub counted_at: Option<u64>,
+    /// Bytes of the whole block.
+    pub length: u64,
 }
 
 /// One regular file of an archive.

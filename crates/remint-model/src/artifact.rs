@@ -68,6 +68,8 @@ pub enum ArtifactFormat {
     SdistZip,
     /// Cargo's gzipped tar below `name-version/`.
     Crate,
+    /// An MCP bundle: a zip without a top folder, perhaps with a signature after its end.
+    Mcpb,
 }
 
 impl ArtifactFormat {
@@ -84,6 +86,8 @@ impl ArtifactFormat {
             Some(Self::SdistZip)
         } else if name.ends_with(".crate") {
             Some(Self::Crate)
+        } else if name.ends_with(".mcpb") || name.ends_with(".dxt") {
+            Some(Self::Mcpb)
         } else {
             None
         }
@@ -92,6 +96,6 @@ impl ArtifactFormat {
     /// Whether it is a zip archive; otherwise it is a gzipped tar.
     #[must_use]
     pub const fn is_zip(self) -> bool {
-        matches!(self, Self::Wheel | Self::SdistZip)
+        matches!(self, Self::Wheel | Self::SdistZip | Self::Mcpb)
     }
 }

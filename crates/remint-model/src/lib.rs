@@ -6,6 +6,7 @@
 mod archive;
 mod artifact;
 mod build;
+mod bundle;
 mod comparison;
 mod digest;
 mod finding;
@@ -18,11 +19,17 @@ mod source;
 mod spec;
 mod target;
 
-pub use archive::{Anomaly, AnomalyKind, GzipHeader, Survey, SurveyEntry};
+pub use archive::{
+    Anomaly, AnomalyKind, DetachedSignature, GzipHeader, SignatureBlock, Survey, SurveyEntry,
+};
 pub use artifact::{Artifact, ArtifactFormat, Published, Rebuilt};
 pub use build::{
     BuildOutcome, BuildRecord, Failure, FailureReason, Fetched, GapKind, NetworkAttempt,
     RefusedRequest, SourceGap,
+};
+pub use bundle::{
+    AttributedPackage, Bundle, BundleFacts, BundleSignature, BundleSigner, LockDisagreement,
+    Pinned, RemoteCode, Unattributed, UnattributedFile,
 };
 pub use comparison::{Change, Class, Comparison, Difference, Erasure};
 pub use digest::{CommitId, DigestError, Integrity, Sha1, Sha256, Sha512};

@@ -92,7 +92,7 @@ impl FromStr for Spec {
         let name = name.ok_or_else(shape)?;
         let name = match ecosystem {
             Ecosystem::Pypi => name.strip_suffix("==").unwrap_or(name),
-            Ecosystem::Npm | Ecosystem::Cargo => name,
+            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb => name,
         };
         Ok(Self::Release {
             ecosystem,
@@ -106,7 +106,7 @@ impl FromStr for Spec {
 /// `name.tgz` without a directory is a file as well: no package name of a registry spec has a colon-free form.
 fn has_artifact_ending(text: &str) -> bool {
     !text.contains(':')
-        && [".tgz", ".tar.gz", ".whl", ".zip", ".crate"]
+        && [".tgz", ".tar.gz", ".whl", ".zip", ".crate", ".mcpb", ".dxt"]
             .iter()
             .any(|ending| text.ends_with(ending))
 }

@@ -16,19 +16,31 @@ pub enum Ecosystem {
     Pypi,
     /// crates.io, and what stands in for it.
     Cargo,
+    /// MCP bundles (`.mcpb`, `.dxt`), which no registry serves: a bundle is a file that somebody has.
+    Mcpb,
 }
 
 impl Ecosystem {
-    /// Every ecosystem, in the order in which they are listed to people.
+    /// Every ecosystem with a registry, in the order in which they are listed to people. A spec names a release of one
+    /// of these; a bundle is named by its path.
     pub const ALL: &'static [Self] = &[Self::Npm, Self::Pypi, Self::Cargo];
 
-    /// The package URL type and the prefix of the short form.
+    /// The prefix of the short form.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Npm => "npm",
             Self::Pypi => "pypi",
             Self::Cargo => "cargo",
+            Self::Mcpb => "mcpb",
+        }
+    }
+
+    /// The package URL type. Bundles have none of their own, and `generic` is what the specification keeps for that.
+    const fn purl_type(self) -> &'static str {
+        match self {
+            Self::Npm | Self::Pypi | Self::Cargo => self.name(),
+            Self::Mcpb => "generic",
         }
     }
 }
@@ -77,6 +89,7 @@ impl PackageName {
             Ecosystem::Npm => parse_npm(name),
             Ecosystem::Pypi => parse_pypi(name),
             Ecosystem::Cargo => parse_cargo(name),
+            Ecosystem::Mcpb => parse_mcpb(name),
         };
         parsed.map(Self).ok_or_else(|| TargetError::Name {
             name: name.chars().take(230).collect(),
@@ -157,6 +170,25 @@ fn parse_cargo(name: &str) -> Option<String> {
         && name
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    valid.then(|| name.to_owned())
+}
+
+/// The manifest's schema lets a bundle be called anything; a name that could be taken for a path or an option is none.
+fn parse_mcpb(name: &str) -> Option<String> {
+    let part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && !part.ends_with(' ')
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b" -._~!'()".contains(&b))
+    };
+    let valid = name.len() <= 214
+        && match name.strip_prefix('@') {
+            Some(scoped) => scoped
+                .split_once('/')
+                .is_some_and(|(scope, name)| part(scope) && part(name)),
+            None => part(name),
+        };
     valid.then(|| name.to_owned())
 }
 
@@ -286,7 +318,7 @@ impl Target {
     #[must_use]
     pub fn purl(&self) -> String {
         let mut builder = GenericPurl::builder(
-            self.ecosystem.name().to_owned(),
+            self.ecosystem.purl_type().to_owned(),
             self.name.unscoped().to_owned(),
         )
         .with_version(self.version.as_str().to_owned());

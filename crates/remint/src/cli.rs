@@ -83,7 +83,7 @@ pub(crate) enum Command {
 ///
 /// Finds the source of each SPEC, builds it in a sandbox, compares the result with what the registry serves, and reports what differs. Needs no setup.
 ///
-/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file (`./NAME-VERSION.tgz`). Without a version the latest is taken and named in the report.
+/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file (`./NAME-VERSION.tgz`, `./NAME.mcpb`). Without a version the latest is taken and named in the report.
 ///
 /// With --config, every server that an MCP client's configuration starts is verified (Claude, Cursor, Windsurf, VS Code, Zed); what it starts otherwise is reported as inconclusive.
 ///
@@ -95,6 +95,7 @@ pub(crate) enum Command {
 ///   remint verify-build cargo:rust-mcp-filesystem@0.4.1
 ///   remint verify-build npm:my-server@1.4.0 --artifact ./my-server-1.4.0.tgz --source . --ref v1.4.0
 ///   remint verify-build npm:my-server@1.4.0 --trust trust.toml --attestations git+https://example.org/attestations
+///   remint verify-build ./my-server.mcpb --server-json server.json
 ///   remint verify-build --config ~/.cursor/mcp.json --format sarif --output remint.sarif
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -110,6 +111,10 @@ pub(crate) struct VerifyBuild {
     /// Judge this file instead of what the registry serves
     #[arg(long, value_name = "FILE")]
     pub(crate) artifact: Option<PathBuf>,
+
+    /// The `server.json` that lists a bundle in the MCP registry: the bundle has to have the digest that it declares
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub(crate) server_json: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) source: SourceOptions,

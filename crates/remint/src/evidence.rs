@@ -30,6 +30,7 @@ pub(crate) fn begin(case: &Case) -> Evidence {
         manifests: Manifests::default(),
         build: None,
         consumed_published: false,
+        bundle: None,
         attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared {
             reason: InconclusiveReason::NotBuilt,

@@ -4,6 +4,7 @@ mod asked;
 mod attempts;
 mod attestations;
 mod build;
+mod bundle;
 mod cache_limit;
 mod cli;
 mod commands;

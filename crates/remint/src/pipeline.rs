@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use remint_fetch::source::{FoundSource, Overrides};
 use remint_judge::{Evidence, ResultEvidence, judge};
-use remint_model::{Artifact, Basis, BuildOutcome, BuildPlan, Comparison, Rebuilt};
+use remint_model::{Artifact, ArtifactFormat, Basis, BuildOutcome, BuildPlan, Comparison, Rebuilt};
 
 use crate::attempts::attempt;
 use crate::build::{Builder, Workspace};
@@ -16,7 +16,7 @@ use crate::open::{self, Unreadable};
 use crate::progress::Progress;
 use crate::report::{TargetReport, gap_notes, plan_words};
 use crate::resolve::Case;
-use crate::{evidence, keep, planning, provenance, source_tree};
+use crate::{bundle, evidence, keep, planning, provenance, source_tree};
 
 /// What steers one verification beside the settings.
 #[derive(Debug, Clone, Default)]
@@ -136,6 +136,15 @@ async fn rebuild(
     };
     evidence::add_published(&mut gathered, case, &survey);
 
+    let mut examined = None;
+    if case.artifact.format == ArtifactFormat::Mcpb {
+        let found = bundle::examine(case, &survey, builder, progress).await?;
+        report.seconds.push(("packages", found.seconds));
+        report.notes.extend(bundle::notes(&found.bundle));
+        gathered.bundle = Some(found.bundle.clone());
+        examined = Some(found);
+    }
+
     if let Some(trust) = &request.trust {
         match lookup::consult(case, trust, request, progress).await {
             Consulted::Settled(settled) => {
@@ -161,6 +170,29 @@ async fn rebuild(
     report.seconds.push(("source", stage.end(&located.words())));
     report.notes.extend(located.notes.iter().cloned());
     evidence::add_source(&mut gathered, case, &located.found);
+
+    if let Some(mut examined) = examined {
+        let held = bundle::hold(&mut examined, &survey, &located.found);
+        report.files = Some(held.files);
+        if held.may_be_built(&located.found) {
+            let built =
+                bundle::build(case, &examined, &survey, &located, held, builder, progress).await?;
+            report.files = Some(built.files);
+            report.plan = built.plan;
+            report.tried = built.tried;
+            report.failure = built.failure;
+            if let Some(record) = built.record {
+                report.seconds.extend(record.seconds.clone());
+                report.notes.extend(gap_notes(&record.gaps));
+                gathered.build = Some(record);
+            }
+            gathered.result = built.result;
+        } else {
+            gathered.result = held.unbuilt(&examined.bundle);
+        }
+        gathered.bundle = Some(examined.bundle);
+        return finish(report, gathered, Some(located.found));
+    }
 
     if request.effort == Effort::Least
         && located.basis == Basis::Rebuild

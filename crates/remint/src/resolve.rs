@@ -1,12 +1,15 @@
 //! From a spec to the published files that are to be judged.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 
+use remint_ecosystem::mcpb::server_json;
 use remint_ecosystem::{Release, ReleaseFile};
 use remint_fetch::{FetchError, Registries, local_artifact};
 use remint_judge::IntegrityCheck;
 use remint_model::{
-    Artifact, ArtifactFormat, Ecosystem, InconclusiveReason, Published, Spec, Target, Version,
+    Artifact, ArtifactFormat, Ecosystem, InconclusiveReason, Integrity, Published, Spec, Target,
+    Version,
 };
 
 use crate::unfetched::{self, Unfetched};
@@ -48,6 +51,8 @@ pub(crate) struct Unresolved {
 pub(crate) struct Wish {
     /// A file to judge instead of the registry's.
     pub(crate) artifact: Option<PathBuf>,
+    /// The entry of the MCP registry that declares a bundle's digest.
+    pub(crate) server_json: Option<PathBuf>,
     /// Whether the registry is to be left alone.
     pub(crate) source_given: bool,
     /// Every file of the release.
@@ -113,7 +118,7 @@ pub(crate) async fn resolve(
                     version: release.version.clone(),
                     file: match ecosystem {
                         Ecosystem::Npm | Ecosystem::Cargo => None,
-                        Ecosystem::Pypi => Some(file.name.clone()),
+                        Ecosystem::Pypi | Ecosystem::Mcpb => Some(file.name.clone()),
                     },
                 };
                 cases.push(
@@ -307,17 +312,30 @@ async fn local(
             (wanted.map_or(name, |(_, name, _)| name), version)
         }
     };
+    let integrity = match &wish.server_json {
+        Some(declaring) => declared(declaring, &artifact)?,
+        None => IntegrityCheck::GivenByUser,
+    };
     let target = Target {
         ecosystem,
         name,
         version,
         file: match ecosystem {
             Ecosystem::Npm | Ecosystem::Cargo => None,
-            Ecosystem::Pypi => Some(artifact.name.clone()),
+            Ecosystem::Pypi | Ecosystem::Mcpb => Some(artifact.name.clone()),
         },
     };
-    let mut notes = vec!["the file is yours; no registry was asked for it".to_owned()];
-    let release = if wish.source_given {
+    let mut notes = vec![match integrity {
+        IntegrityCheck::Matches(_) => {
+            "the file is yours, and has the digest that the `server.json` declares".to_owned()
+        }
+        IntegrityCheck::Mismatch { .. }
+        | IntegrityCheck::NotDeclared
+        | IntegrityCheck::GivenByUser => {
+            "the file is yours; no registry was asked for it".to_owned()
+        }
+    }];
+    let release = if wish.source_given || ecosystem == Ecosystem::Mcpb {
         None
     } else {
         // Only for hints about the source: the file itself says where it comes from as well.
@@ -337,11 +355,41 @@ async fn local(
         uploaded: release.as_ref().and_then(|release| release.published),
         target,
         artifact,
-        integrity: IntegrityCheck::GivenByUser,
+        integrity,
         origin: "user",
         release,
         notes,
     }))
+}
+
+/// The bundle against the digest that the MCP registry declares for it.
+///
+/// # Errors
+/// The file cannot be read, or declares none: wrong usage.
+fn declared(
+    declaring: &std::path::Path,
+    artifact: &Artifact<Published>,
+) -> anyhow::Result<IntegrityCheck> {
+    let usage = |why: &dyn std::fmt::Display| cannot_be_taken(declaring, why);
+    if artifact.format != ArtifactFormat::Mcpb {
+        anyhow::bail!(usage(&"`--server-json` goes with one bundle"));
+    }
+    let mut content = Vec::new();
+    let limit = server_json::LARGEST as u64 + 1;
+    fs_err::File::open(declaring)
+        .and_then(|file| file.take(limit).read_to_end(&mut content))
+        .map_err(|error| usage(&error.kind()))?;
+    let declared = server_json::declared_digest(&content, artifact.name.as_str())
+        .map_err(|error| usage(&error))?;
+    let declares = Integrity::Sha256(declared);
+    Ok(if declared == artifact.sha256 {
+        IntegrityCheck::Matches(declares)
+    } else {
+        IntegrityCheck::Mismatch {
+            declared: declares,
+            actual: Integrity::Sha256(artifact.sha256).to_string(),
+        }
+    })
 }
 
 const fn ecosystem_of(format: ArtifactFormat) -> Ecosystem {
@@ -349,6 +397,7 @@ const fn ecosystem_of(format: ArtifactFormat) -> Ecosystem {
         ArtifactFormat::NpmTarball => Ecosystem::Npm,
         ArtifactFormat::Crate => Ecosystem::Cargo,
         ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => Ecosystem::Pypi,
+        ArtifactFormat::Mcpb => Ecosystem::Mcpb,
     }
 }
 

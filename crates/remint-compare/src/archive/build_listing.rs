@@ -76,7 +76,8 @@ pub(crate) fn list<R: Read + Seek>(
             ArtifactFormat::Sdist
             | ArtifactFormat::SdistZip
             | ArtifactFormat::Wheel
-            | ArtifactFormat::NpmTarball => top_folder::is_folder_of(top, project),
+            | ArtifactFormat::NpmTarball
+            | ArtifactFormat::Mcpb => top_folder::is_folder_of(top, project),
         }
     {
         anomalies.add(
@@ -97,6 +98,7 @@ pub(crate) fn list<R: Read + Seek>(
             top_folder,
             gzip: walked.gzip,
             framing: walked.framing,
+            signature: walked.signature,
         },
         blobs,
     })

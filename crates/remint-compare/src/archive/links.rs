@@ -16,7 +16,10 @@ pub(super) fn check_link(
     anomalies: &mut Anomalies,
 ) {
     let inside = match format {
-        ArtifactFormat::NpmTarball | ArtifactFormat::Wheel | ArtifactFormat::Crate => false,
+        ArtifactFormat::NpmTarball
+        | ArtifactFormat::Wheel
+        | ArtifactFormat::Crate
+        | ArtifactFormat::Mcpb => false,
         ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
             std::str::from_utf8(target).is_ok_and(|target| match kind {
                 Kind::HardLink => top.is_some_and(|top| {

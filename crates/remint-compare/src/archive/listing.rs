@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use remint_model::{Anomaly, EntryPath, GzipHeader, Sha256};
+use remint_model::{Anomaly, EntryPath, GzipHeader, Sha256, SignatureBlock};
 use sha2::Digest as _;
 
 /// What one archive holds, in the archive's own order.
@@ -16,6 +16,8 @@ pub(crate) struct Listing {
     /// Digest of every byte of the uncompressed tar that is no content; of the end records for a zip. With
     /// equal entries in equal order, equal framing means equal uncompressed archives.
     pub(crate) framing: Sha256,
+    /// What stands after the end of a bundle.
+    pub(crate) signature: SignatureBlock,
 }
 
 /// How many bytes tell what kind of content it is.

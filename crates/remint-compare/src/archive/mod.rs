@@ -12,6 +12,7 @@ mod names;
 mod pax;
 mod places;
 pub(crate) mod record;
+mod signature_block;
 pub(crate) mod source;
 mod tar;
 mod tar_header;
@@ -21,7 +22,7 @@ mod zip_directory;
 
 use std::io::{Read, Seek, SeekFrom};
 
-use remint_model::{ArtifactFormat, GzipHeader, Sha256};
+use remint_model::{ArtifactFormat, GzipHeader, Sha256, SignatureBlock};
 
 pub(crate) use anomalies::Anomalies;
 pub(crate) use build_listing::{Keep, list};
@@ -61,6 +62,7 @@ pub(crate) type Visit<'v> =
 pub(crate) struct Walked {
     pub(crate) gzip: Option<GzipHeader>,
     pub(crate) framing: Sha256,
+    pub(crate) signature: SignatureBlock,
 }
 
 /// Goes through an archive once, in its own order.
@@ -73,7 +75,8 @@ pub(crate) fn walk<R: Read + Seek>(
 ) -> Result<Walked, ReadError> {
     reader.seek(SeekFrom::Start(0))?;
     if format.is_zip() {
-        zip::walk(reader, limits, anomalies, visit)
+        let may_be_signed = format == ArtifactFormat::Mcpb;
+        zip::walk(reader, may_be_signed, limits, anomalies, visit)
     } else {
         tar::walk(reader, limits, anomalies, visit)
     }

@@ -39,7 +39,7 @@ pub(super) fn place(format: ArtifactFormat, name: &[u8], anomalies: &mut Anomali
                 },
             }
         }
-        ArtifactFormat::Wheel => Place {
+        ArtifactFormat::Wheel | ArtifactFormat::Mcpb => Place {
             top: None,
             path: contained(&text, name, anomalies),
         },

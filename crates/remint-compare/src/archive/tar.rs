@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use remint_model::{AnomalyKind, Sha256};
+use remint_model::{AnomalyKind, Sha256, SignatureBlock};
 use sha2::Digest as _;
 
 use super::gzip::GzipReader;
@@ -68,6 +68,7 @@ pub(super) fn walk<R: Read>(
     Ok(Walked {
         gzip: Some(tar.gzip.header()),
         framing: Sha256::from_bytes(tar.framing.finalize().into()),
+        signature: SignatureBlock::Absent,
     })
 }
 

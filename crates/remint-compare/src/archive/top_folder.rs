@@ -27,7 +27,8 @@ pub(super) fn settle(
         ArtifactFormat::Wheel
         | ArtifactFormat::Sdist
         | ArtifactFormat::SdistZip
-        | ArtifactFormat::Crate => None,
+        | ArtifactFormat::Crate
+        | ArtifactFormat::Mcpb => None,
     };
     let own = expected
         .filter(|expected| tops.contains_key(*expected))

@@ -28,11 +28,12 @@ const LONGEST_LINK: u64 = 4096;
 /// Goes through a zip in the order of its central directory.
 pub(super) fn walk<R: Read + Seek>(
     reader: &mut R,
+    may_be_signed: bool,
     limits: &Limits,
     anomalies: &mut Anomalies,
     visit: &mut Visit<'_>,
 ) -> Result<Walked, ReadError> {
-    let directory = zip_directory::read(reader, limits, anomalies)?;
+    let directory = zip_directory::read(reader, may_be_signed, limits, anomalies)?;
     // Entries that share packed bytes unpack to far more than the file holds.
     let packed = directory
         .entries
@@ -59,6 +60,7 @@ pub(super) fn walk<R: Read + Seek>(
             return Ok(Walked {
                 gzip: None,
                 framing: directory.framing,
+                signature: directory.signature,
             });
         }
     }
@@ -66,6 +68,7 @@ pub(super) fn walk<R: Read + Seek>(
     Ok(Walked {
         gzip: None,
         framing: directory.framing,
+        signature: directory.signature,
     })
 }
 

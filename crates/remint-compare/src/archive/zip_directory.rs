@@ -3,10 +3,11 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use remint_model::{AnomalyKind, Sha256};
+use remint_model::{AnomalyKind, DetachedSignature, Sha256, SignatureBlock};
 use sha2::Digest as _;
 
 use super::Anomalies;
+use super::signature_block;
 use super::source::Input;
 use crate::error::ReadError;
 use crate::limits::Limits;
@@ -74,6 +75,7 @@ pub(super) struct Directory {
     pub(super) start: u64,
     /// Digest of the end records.
     pub(super) framing: Sha256,
+    pub(super) signature: SignatureBlock,
 }
 
 /// Where the central directory is, as the end records say it.
@@ -84,18 +86,25 @@ struct End {
     /// Where the first end record stands: the directory should end there.
     at: u64,
     framing: sha2::Sha256,
+    signature: SignatureBlock,
 }
 
 /// Reads the end of the file and the central directory.
 pub(super) fn read<R: Read + Seek>(
     reader: &mut R,
+    may_be_signed: bool,
     limits: &Limits,
     anomalies: &mut Anomalies,
 ) -> Result<Directory, ReadError> {
     let length = reader.seek(SeekFrom::End(0))?;
     reader.seek(SeekFrom::Start(0))?;
     let mut input = Input::new(reader);
-    let end = find_end(&mut input, length, anomalies)?;
+    let signature = if may_be_signed {
+        signature_block::find(&mut input, length)?
+    } else {
+        SignatureBlock::Absent
+    };
+    let end = find_end(&mut input, length, signature, may_be_signed, anomalies)?;
     if end.entries > limits.entries {
         return Err(ReadError::TooManyEntries {
             limit: limits.entries,
@@ -149,6 +158,7 @@ pub(super) fn read<R: Read + Seek>(
         entries,
         start,
         framing: Sha256::from_bytes(end.framing.finalize().into()),
+        signature: end.signature,
     })
 }
 
@@ -156,8 +166,14 @@ pub(super) fn read<R: Read + Seek>(
 fn find_end<R: Read + Seek>(
     input: &mut Input<R>,
     length: u64,
+    mut after_end: SignatureBlock,
+    may_be_signed: bool,
     anomalies: &mut Anomalies,
 ) -> Result<End, ReadError> {
+    let (length, block) = match &after_end {
+        SignatureBlock::Present(signature) => (signature.signed, signature.length),
+        SignatureBlock::Absent | SignatureBlock::Malformed(_) => (length, 0),
+    };
     let tail_start = length.saturating_sub(END_SIZE + LONGEST_COMMENT);
     input.seek(tail_start)?;
     let mut tail = vec![0; usize::try_from(length - tail_start).unwrap_or_default()];
@@ -172,7 +188,9 @@ fn find_end<R: Read + Seek>(
     // A record that spans the rest of the file exactly is what strict readers take; two of them are two archives.
     let fits = |at: &&usize| {
         tail.get(**at..).is_some_and(|record| {
-            Fields(record).u16(20) as usize + END_SIZE as usize == record.len()
+            let comment = u64::from(Fields(record).u16(20));
+            let after = (record.len() as u64).saturating_sub(END_SIZE);
+            comment == after || (block > 0 && comment == after + block)
         })
     };
     let chosen = candidates.iter().find(fits).copied().unwrap_or(last);
@@ -197,6 +215,18 @@ fn find_end<R: Read + Seek>(
             b"",
             format!("{} bytes after the end record", after - comment),
         );
+        if may_be_signed
+            && let Some(suffix) = record.get((END_SIZE + comment) as usize..)
+            && !matches!(after_end, SignatureBlock::Malformed(_))
+            && let Some(why) = signature_block::remnant(suffix)
+        {
+            after_end = SignatureBlock::Malformed(why);
+        }
+    } else if comment > after
+        && comment == after + block
+        && let SignatureBlock::Present(DetachedSignature { counted_at, .. }) = &mut after_end
+    {
+        *counted_at = Some(at + 20);
     } else if comment > after {
         return Err(ReadError::malformed(at, "the zip comment is cut off"));
     }
@@ -209,6 +239,7 @@ fn find_end<R: Read + Seek>(
         offset: u64::from(fields.u32(16)),
         at,
         framing: sha2::Sha256::new(),
+        signature: after_end,
     };
     end.framing.update(record);
     zip64_end(input, &mut end, anomalies)?;

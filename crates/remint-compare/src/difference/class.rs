@@ -93,6 +93,10 @@ impl FileFacts<'_> {
             }
             ArtifactFormat::Sdist | ArtifactFormat::SdistZip => true,
             ArtifactFormat::NpmTarball | ArtifactFormat::Crate => false,
+            ArtifactFormat::Mcpb => matches!(
+                self.directory().rsplit('/').next(),
+                Some("site-packages" | "lib" | "libs")
+            ),
         };
         (in_site_packages && self.extension() == "pth")
             || matches!(
@@ -154,6 +158,12 @@ impl FileFacts<'_> {
         match self.format {
             ArtifactFormat::NpmTarball => self.name() == "package.json",
             ArtifactFormat::Crate => matches!(&*self.path, "cargo.toml" | "cargo.toml.orig"),
+            ArtifactFormat::Mcpb => {
+                self.path == "manifest.json"
+                    || self.name() == "package.json"
+                    || (self.directory().ends_with(".dist-info")
+                        && matches!(self.name(), "metadata" | "entry_points.txt"))
+            }
             ArtifactFormat::Wheel => {
                 self.directory().ends_with(".dist-info")
                     && matches!(self.name(), "metadata" | "entry_points.txt")

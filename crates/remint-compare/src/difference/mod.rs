@@ -7,7 +7,7 @@ mod hunks;
 mod install_scripts;
 
 pub use class::class_of_path;
-use class::classify;
+pub(crate) use class::classify;
 pub(crate) use describe::{
     archive_difference, class_of, class_of_entry, describe, top_folder_difference,
 };

@@ -4,6 +4,7 @@
 //! Every normaliser computes a canonical form of one archive alone, without looking at the other: two archives
 //! are equivalent when their canonical forms are equal, so equivalence is symmetric and transitive.
 
+mod bundle_signature;
 mod cargo_manifest_encoding;
 mod directory_entries;
 mod engine;
@@ -71,8 +72,21 @@ const TARS: &[ArtifactFormat] = &[
     ArtifactFormat::Sdist,
     ArtifactFormat::Crate,
 ];
-const ZIPS: &[ArtifactFormat] = &[ArtifactFormat::Wheel, ArtifactFormat::SdistZip];
+const ZIPS: &[ArtifactFormat] = &[
+    ArtifactFormat::Wheel,
+    ArtifactFormat::SdistZip,
+    ArtifactFormat::Mcpb,
+];
 const SDISTS: &[ArtifactFormat] = &[ArtifactFormat::Sdist, ArtifactFormat::SdistZip];
+/// What `mcpb pack` writes anew on every run is erased from bundles too; nothing else is.
+const ALL_AND_BUNDLES: &[ArtifactFormat] = &[
+    ArtifactFormat::NpmTarball,
+    ArtifactFormat::Wheel,
+    ArtifactFormat::Sdist,
+    ArtifactFormat::SdistZip,
+    ArtifactFormat::Mcpb,
+];
+const BUNDLES: &[ArtifactFormat] = &[ArtifactFormat::Mcpb];
 const WHEELS: &[ArtifactFormat] = &[ArtifactFormat::Wheel];
 const NPM: &[ArtifactFormat] = &[ArtifactFormat::NpmTarball];
 const CRATES: &[ArtifactFormat] = &[ArtifactFormat::Crate];
@@ -95,6 +109,7 @@ pub static ALL: &[Normaliser] = &[
     tar_header_encoding::NORMALISER,
     zip_metadata::NORMALISER,
     gzip_encoding::NORMALISER,
+    bundle_signature::NORMALISER,
     wheel_record::NORMALISER,
     wheel_generator::NORMALISER,
     setuptools_sdist_metadata::NORMALISER,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::iter::Peekable;
 
-use remint_model::{ArtifactFormat, EntryPath, GzipHeader};
+use remint_model::{ArtifactFormat, EntryPath, GzipHeader, Sha256, SignatureBlock};
 
 use crate::archive::{Entry, Kind, Listing, by_place, is_below};
 
@@ -25,6 +25,7 @@ impl Facets {
     pub(crate) const DIRECTORIES: Self = Self(1 << 9);
     pub(crate) const TOP_FOLDER: Self = Self(1 << 10);
     pub(crate) const GZIP: Self = Self(1 << 11);
+    pub(crate) const SIGNATURE: Self = Self(1 << 12);
 
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
@@ -102,6 +103,8 @@ pub(crate) struct Wrapping {
     pub(crate) implied_directories: Vec<EntryPath>,
     pub(crate) top_folder: Option<String>,
     pub(crate) gzip: Option<GzipHeader>,
+    /// Of a bundle: the digest of its signature.
+    pub(crate) signature: Option<Sha256>,
 }
 
 /// Two archives side by side.
@@ -177,6 +180,7 @@ impl Pairs {
             )
             .with(Facets::TOP_FOLDER, one.top_folder != other.top_folder)
             .with(Facets::GZIP, one.gzip != other.gzip)
+            .with(Facets::SIGNATURE, one.signature != other.signature)
     }
 }
 
@@ -211,6 +215,10 @@ fn lay_out(listing: Listing) -> (Wrapping, HashSet<EntryPath>, Vec<Entry>) {
         implied_directories: Vec::new(),
         top_folder: listing.top_folder,
         gzip: listing.gzip,
+        signature: match &listing.signature {
+            SignatureBlock::Present(signature) => Some(Sha256::of(&signature.pkcs7)),
+            SignatureBlock::Absent | SignatureBlock::Malformed(_) => None,
+        },
     };
     (wrapping, implied, entries)
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use remint_model::{ArtifactFormat, EntryPath, GzipHeader, Sha256};
+use remint_model::{
+    ArtifactFormat, DetachedSignature, EntryPath, GzipHeader, Sha256, SignatureBlock,
+};
 
-use super::{ALL, ALL_FORMATS, Erasures, File, Pairs, Subject, Wrapping, erase_headers};
+use super::{ALL, ALL_AND_BUNDLES, Erasures, File, Pairs, Subject, Wrapping, erase_headers};
 use crate::archive::{Encoding, Entry, Kind, Listing, Owner, Written};
 
 fn sha256() -> impl Strategy<Value = Sha256> {
@@ -73,7 +75,8 @@ fn gzip() -> impl Strategy<Value = GzipHeader> {
 fn listing() -> impl Strategy<Value = Listing> {
     let entries = prop::collection::vec(entry(), 0..5);
     let top = prop::option::of(prop::sample::select(vec!["package", "x-1"]));
-    (entries, top, prop::option::of(gzip())).prop_map(|(mut entries, top, gzip)| {
+    let gzip = prop::option::of(gzip());
+    (entries, top, gzip, signature()).prop_map(|(mut entries, top, gzip, signature)| {
         for (index, entry) in (0_u32..).zip(&mut entries) {
             entry.index = index;
         }
@@ -83,12 +86,25 @@ fn listing() -> impl Strategy<Value = Listing> {
             top_folder: top.map(str::to_owned),
             gzip,
             framing: Sha256::from_bytes([0; 32]),
+            signature,
         }
     })
 }
 
+fn signature() -> impl Strategy<Value = SignatureBlock> {
+    prop::option::of(prop::collection::vec(any::<u8>(), 1..3)).prop_map(|pkcs7| match pkcs7 {
+        Some(pkcs7) => SignatureBlock::Present(DetachedSignature {
+            pkcs7,
+            signed: 22,
+            counted_at: None,
+            length: 28,
+        }),
+        None => SignatureBlock::Absent,
+    })
+}
+
 fn format() -> impl Strategy<Value = ArtifactFormat> {
-    prop::sample::select(ALL_FORMATS.to_vec())
+    prop::sample::select(ALL_AND_BUNDLES.to_vec())
 }
 
 /// Contents between noise and what a normaliser wants to see.
@@ -152,12 +168,14 @@ proptest! {
         top in prop::option::of("[a-z]{1,8}"),
         order in prop::collection::vec(0_u32..9, 0..5),
         gzip in prop::option::of(gzip()),
+        signature in prop::option::of(any::<[u8; 32]>()),
     ) {
         let wrapping = Wrapping {
             order,
             implied_directories: vec![entry.path.clone()],
             top_folder: top,
             gzip,
+            signature: signature.map(Sha256::from_bytes),
         };
         for normaliser in ALL {
             match normaliser.subject {

@@ -236,6 +236,12 @@ pub(crate) fn zip_with_comment(entries: &[ZipEntry], comment: &[u8]) -> Vec<u8> 
     bytes
 }
 
+/// What `mcpb sign` writes after a bundle.
+pub(crate) fn signature_block(signature: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(signature.len()).unwrap().to_le_bytes();
+    [b"MCPB_SIG_V1", &length[..], signature, b"MCPB_SIG_END"].concat()
+}
+
 pub(crate) const RECORD: &str = "x-1.dist-info/RECORD";
 
 /// The RECORD that tells the truth about these entries.

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use remint_compare::normalise::ALL;
 use remint_compare::{Erasing, Options, compare};
-use remint_model::ArtifactFormat::{self, Crate, NpmTarball, Sdist, Wheel};
+use remint_model::ArtifactFormat::{self, Crate, Mcpb, NpmTarball, Sdist, Wheel};
 use remint_model::Comparison;
 
 use crate::making::*;
@@ -157,6 +157,33 @@ fn equal_pairs() -> Vec<Pair> {
             npm(&[index()]),
         ),
         pair("gzip-encoding", NpmTarball, other_gzip, npm(&[index()])),
+        pair(
+            "bundle-signature",
+            Mcpb,
+            signed(bundle(), b"somebody"),
+            bundle(),
+        ),
+        pair(
+            "bundle-signature",
+            Mcpb,
+            signed(bundle(), b"somebody"),
+            signed(bundle(), b"somebody else"),
+        ),
+        pair(
+            "timestamps",
+            Mcpb,
+            zip(&[ZipEntry {
+                time: 12 << 11,
+                ..stored("manifest.json", b"{}")
+            }]),
+            zip(&[stored("manifest.json", b"{}")]),
+        ),
+        pair(
+            "zip-metadata",
+            Mcpb,
+            zip(&[deflated("manifest.json", b"{}")]),
+            zip(&[stored("manifest.json", b"{}")]),
+        ),
         pair(
             "zip-metadata",
             Wheel,
@@ -327,6 +354,15 @@ fn adversarial_manifests() -> Vec<Pair> {
     pairs
 }
 
+/// A bundle of one file.
+fn bundle() -> Vec<u8> {
+    zip(&[stored("manifest.json", b"{}")])
+}
+
+fn signed(zip: Vec<u8>, signature: &[u8]) -> Vec<u8> {
+    [zip, signature_block(signature)].concat()
+}
+
 fn adversarial_pairs() -> Vec<Pair> {
     let mut pairs = adversarial_manifests();
     pairs.extend(adversarial_archives());
@@ -346,6 +382,47 @@ fn adversarial_archives() -> Vec<Pair> {
             Crate,
             tgz(&[file("x-1/Cargo.lock", b"a").mtime(1)]),
             tgz(&[file("x-1/Cargo.lock", b"b").mtime(1_153_704_088)]),
+        ),
+        // Bytes that no block accounts for, beside one that is well-formed.
+        pair(
+            "bundle-signature",
+            Mcpb,
+            signed([bundle(), b"more".to_vec()].concat(), b"somebody"),
+            bundle(),
+        ),
+        pair(
+            "bundle-signature",
+            Mcpb,
+            signed(signed(bundle(), b"somebody"), b"somebody"),
+            signed(bundle(), b"somebody"),
+        ),
+        pair(
+            "bundle-signature",
+            Wheel,
+            signed(wheel(vec![]), b"somebody"),
+            wheel(vec![]),
+        ),
+        // Nothing else is erased from bundles.
+        pair(
+            "mode-bits",
+            Mcpb,
+            zip(&[ZipEntry {
+                external: 0o100_600 << 16,
+                ..stored("manifest.json", b"{}")
+            }]),
+            bundle(),
+        ),
+        pair(
+            "source-map-paths",
+            Mcpb,
+            zip(&[stored(
+                "a.js.map",
+                br#"{"version":3,"sources":["/home/a/x.ts"]}"#,
+            )]),
+            zip(&[stored(
+                "a.js.map",
+                br#"{"version":3,"sources":["/home/b/x.ts"]}"#,
+            )]),
         ),
         // The last of two entries wins on disk.
         pair(

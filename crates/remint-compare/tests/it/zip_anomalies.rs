@@ -2,7 +2,8 @@
 
 use remint_compare::ArchiveError;
 use remint_model::AnomalyKind::{self, *};
-use remint_model::ArtifactFormat::Wheel;
+use remint_model::ArtifactFormat::{Mcpb, Wheel};
+use remint_model::SignatureBlock;
 
 use crate::making::*;
 
@@ -272,4 +273,53 @@ fn overlapping_entries_are_not_multiplied() {
     end[12] = 100;
     two.extend(end);
     malformed(&two, "more packed bytes than there are");
+}
+
+#[test]
+fn a_signature_after_a_bundle_is_read_as_one_or_is_an_anomaly() {
+    let whole = zip(&honest());
+    let block = signature_block(b"a signature");
+    let check = |bytes: &[u8], anomalies: &[AnomalyKind]| {
+        assert_eq!(kinds(Mcpb, bytes), anomalies);
+        surveyed(Mcpb, bytes).unwrap().signature
+    };
+    let after = |suffix: &[u8]| [&whole[..], suffix].concat();
+    let SignatureBlock::Present(found) = check(&after(&block), &[]) else {
+        panic!("there is a block");
+    };
+    assert_eq!(found.pkcs7, b"a signature");
+    assert_eq!((found.signed, found.counted_at), (whole.len() as u64, None));
+    assert_eq!(check(&whole, &[]), SignatureBlock::Absent);
+    assert_eq!(
+        check(&after(b"more"), &[SuffixBytes]),
+        SignatureBlock::Absent
+    );
+
+    // Newer signers count the block as the comment of the zip.
+    let counted = zip_with_comment(&honest(), &block);
+    let SignatureBlock::Present(found) = check(&counted, &[]) else {
+        panic!("there is a block");
+    };
+    assert_eq!(found.counted_at, Some(whole.len() as u64 - 2));
+
+    for malformed in [
+        &block[..block.len() - 1],
+        &block[1..],
+        &[&block[..], b"more"].concat(),
+        &[&block[..], &block].concat(),
+        &[b"MCPB_SIG_V1\xff\xff\xff\xff", &block[15..]].concat(),
+    ] {
+        let found = check(&after(malformed), &[SuffixBytes]);
+        assert!(matches!(found, SignatureBlock::Malformed(_)), "{found:?}");
+    }
+    // What stands between a zip and a block is part of neither.
+    let found = check(&after(&[b"more", &block[..]].concat()), &[SuffixBytes]);
+    assert!(matches!(found, SignatureBlock::Present(_)), "{found:?}");
+    // A wheel knows no signatures.
+    let signed = [wheel(honest()), block].concat();
+    assert_eq!(kinds(Wheel, &signed), [SuffixBytes]);
+    assert_eq!(
+        surveyed(Wheel, &signed).unwrap().signature,
+        SignatureBlock::Absent
+    );
 }

@@ -123,7 +123,13 @@ impl PythonFile {
         let group = match (self.format, fit) {
             (ArtifactFormat::Wheel, Some(_)) => 0,
             (ArtifactFormat::Sdist, _) => 1,
-            (ArtifactFormat::SdistZip | ArtifactFormat::NpmTarball | ArtifactFormat::Crate, _) => 2,
+            (
+                ArtifactFormat::SdistZip
+                | ArtifactFormat::NpmTarball
+                | ArtifactFormat::Crate
+                | ArtifactFormat::Mcpb,
+                _,
+            ) => 2,
             (ArtifactFormat::Wheel, None) => 3,
         };
         (group, Reverse(fit), Reverse(self.build))

@@ -11,7 +11,7 @@ mod index_html;
 mod interest;
 mod interpreter;
 pub mod locate;
-mod metadata;
+pub(crate) mod metadata;
 pub mod plan;
 mod poetry;
 mod prepared;

@@ -79,7 +79,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                 ArtifactFormat::Sdist
                 | ArtifactFormat::SdistZip
                 | ArtifactFormat::NpmTarball
-                | ArtifactFormat::Crate => ".tar.gz",
+                | ArtifactFormat::Crate
+                | ArtifactFormat::Mcpb => ".tar.gz",
             }
             .to_owned(),
         },
@@ -90,7 +91,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         ArtifactFormat::Sdist
         | ArtifactFormat::SdistZip
         | ArtifactFormat::NpmTarball
-        | ArtifactFormat::Crate => &[Route::Sdist],
+        | ArtifactFormat::Crate
+        | ArtifactFormat::Mcpb => &[Route::Sdist],
     };
     // Steps of the workflow are done again only where the published file holds what the tree does not.
     let replay = if prepared::is_called_for(request, &base.edits) {
@@ -331,7 +333,8 @@ fn has_fixed_time(request: &PlanRequest<'_>, family: Family) -> bool {
             | ArtifactFormat::Sdist
             | ArtifactFormat::SdistZip
             | ArtifactFormat::NpmTarball
-            | ArtifactFormat::Crate,
+            | ArtifactFormat::Crate
+            | ArtifactFormat::Mcpb,
         ) => false,
     }
 }

@@ -113,6 +113,33 @@ impl Registries {
             }
             Ecosystem::Pypi => self.python_release(name, version).await,
             Ecosystem::Cargo => self.cargo_release(name, version).await,
+            Ecosystem::Mcpb => Err(FetchError::NotFound(format!("{ecosystem}:{name}"))),
+        }
+    }
+
+    /// The files of one release, and nothing else that the registry says about it.
+    ///
+    /// # Errors
+    /// No such package or version, no answer, or one that cannot be understood.
+    pub async fn files(
+        &self,
+        ecosystem: Ecosystem,
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<Vec<ReleaseFile>, FetchError> {
+        match ecosystem {
+            Ecosystem::Npm => {
+                let document = self.one_version(name, version.as_str()).await?;
+                npm_ecosystem::locate::release(&document.bytes, Some(version))
+                    .map(|release| release.files)
+                    .map_err(|error| FetchError::metadata(document.url, error))
+            }
+            Ecosystem::Pypi => self.python_files(name, version).await,
+            Ecosystem::Mcpb => Err(FetchError::NotFound(format!("{ecosystem}:{name}"))),
+            Ecosystem::Cargo => self
+                .cargo_release(name, Some(version))
+                .await
+                .map(|release| release.files),
         }
     }
 
@@ -125,15 +152,29 @@ impl Registries {
         file: &ReleaseFile,
         directory: &Path,
     ) -> Result<Artifact<Published>, FetchError> {
+        self.download_up_to(file, directory, FILE_LIMIT).await
+    }
+
+    /// The same, of a file that may have this many bytes.
+    ///
+    /// # Errors
+    /// [`FetchError::TooLarge`] when it has more.
+    pub async fn download_up_to(
+        &self,
+        file: &ReleaseFile,
+        directory: &Path,
+        limit: u64,
+    ) -> Result<Artifact<Published>, FetchError> {
         let url: Url = file
             .url
             .parse()
             .map_err(|error| FetchError::malformed(&file.url, "file URL", &error))?;
         let (client, url) = match file.format {
             ArtifactFormat::NpmTarball => (&self.npm, self.on_configured_registry(url)),
-            ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
-                (&self.python, url)
-            }
+            ArtifactFormat::Wheel
+            | ArtifactFormat::Sdist
+            | ArtifactFormat::SdistZip
+            | ArtifactFormat::Mcpb => (&self.python, url),
             ArtifactFormat::Crate => (&self.cargo, url),
         };
         let stored = self
@@ -141,7 +182,7 @@ impl Registries {
                 client,
                 url: &url,
                 integrity: file.integrity.as_ref(),
-                limit: FILE_LIMIT,
+                limit: limit.min(FILE_LIMIT),
                 tokens: Tokens::AsConfigured,
                 // Without a digest nothing ties what is cached to what the registry serves today.
                 reuse: Reuse::IfDigestKnown,
@@ -198,7 +239,7 @@ impl Registries {
 /// A file that the user names instead of what the registry serves. Its name decides how it is read.
 ///
 /// # Errors
-/// There is no such file, or its name is not that of an npm tarball, a wheel, an sdist or a crate.
+/// There is no such file, or its name is not that of an npm tarball, a wheel, an sdist, a crate or a bundle.
 pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
     let refuse = |reason: String| FetchError::Artifact {
         path: path.to_owned(),
@@ -211,7 +252,10 @@ pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
         .parse()
         .map_err(|error| refuse(format!("{error}")))?;
     let format = ArtifactFormat::of(name.as_str()).ok_or_else(|| {
-        refuse("its name ends in none of `.tgz`, `.whl`, `.tar.gz`, `.zip` and `.crate`".to_owned())
+        refuse(
+            "its name ends in none of `.tgz`, `.whl`, `.tar.gz`, `.zip`, `.crate`, `.mcpb` and `.dxt`"
+                .to_owned(),
+        )
     })?;
     let mut file = fs_err::File::open(path).map_err(|error| refuse(error.to_string()))?;
     let metadata = file.metadata().map_err(|error| refuse(error.to_string()))?;

@@ -38,8 +38,8 @@ impl Registries {
             match target.ecosystem {
                 Ecosystem::Npm => self.npm_attestations(target).await,
                 Ecosystem::Pypi => self.python_provenance(target, file).await,
-                // crates.io keeps to itself which workflow published a file.
-                Ecosystem::Cargo => ProvenanceReply::NoneOffered,
+                // crates.io keeps to itself which workflow published a file, and no registry has bundles.
+                Ecosystem::Cargo | Ecosystem::Mcpb => ProvenanceReply::NoneOffered,
             }
         })
         .await

@@ -1,7 +1,7 @@
 //! Python indexes: a project's page, and what PyPI says beside it.
 
 use remint_ecosystem::pypi::locate;
-use remint_ecosystem::{Release, RepositoryClaim};
+use remint_ecosystem::{Release, ReleaseFile, RepositoryClaim};
 use remint_model::{PackageName, Version};
 use url::Url;
 
@@ -37,6 +37,30 @@ impl Registries {
             }
         }
         Err(absent.unwrap_or_else(|| FetchError::NotFound(name.to_string())))
+    }
+
+    /// The files of a release as its project's page lists them.
+    pub(crate) async fn python_files(
+        &self,
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<Vec<ReleaseFile>, FetchError> {
+        let (url, page) = self.project_page(name, Tokens::AsConfigured).await?;
+        let answer = locate::IndexAnswer {
+            content: &page.bytes,
+            content_type: page.media_type.as_deref().unwrap_or("text/html"),
+            url: url.as_str(),
+        };
+        locate::release(
+            name,
+            &answer,
+            None,
+            Some(version),
+            platform(),
+            self.interpreters(),
+        )
+        .map(|release| release.files)
+        .map_err(|error| FetchError::metadata(page.url.clone(), error))
     }
 
     pub(crate) async fn python_release(

@@ -19,7 +19,7 @@ const BEYOND: &str = "beyond the part of the history that was read";
 /// What the publisher's hint is called.
 pub(super) const fn head_name(ecosystem: Ecosystem) -> &'static str {
     match ecosystem {
-        Ecosystem::Npm | Ecosystem::Pypi => "the registry's `gitHead`",
+        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb => "the registry's `gitHead`",
         Ecosystem::Cargo => "`.cargo_vcs_info.json`",
     }
 }
@@ -35,7 +35,7 @@ impl Climb<'_> {
     /// What a commit is called that was found this way.
     const fn found_by_head(&self) -> FoundBy {
         match self.request.target.ecosystem {
-            Ecosystem::Npm | Ecosystem::Pypi => FoundBy::GitHead,
+            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb => FoundBy::GitHead,
             Ecosystem::Cargo => FoundBy::VcsInfo,
         }
     }

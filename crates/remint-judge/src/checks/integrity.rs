@@ -29,7 +29,11 @@ fn integrity(evidence: &Evidence) -> Vec<Finding> {
         IntegrityCheck::Mismatch { declared, actual } => finding(
             "integrity-mismatch",
             Severity::Critical,
-            "the registry serves a file that has not the digest it declares",
+            if evidence.bundle.is_some() {
+                "the file has not the digest that is declared for it"
+            } else {
+                "the registry serves a file that has not the digest it declares"
+            },
             json!({ "declared": declared.to_string(), "actual": actual }),
         ),
         IntegrityCheck::NotDeclared => finding(

@@ -7,6 +7,10 @@ use crate::evidence::Evidence;
 mod archive_anomaly;
 mod attested_failed;
 mod build_consumes_published;
+mod bundle_runs_remote_code;
+mod bundle_signature;
+mod bundled_file_unattributed;
+mod bundled_package_unlocked;
 mod commit_off_main;
 mod commit_unreachable;
 mod hidden_characters;
@@ -36,6 +40,10 @@ pub const ALL: &[Check] = &[
     archive_anomaly::CHECK,
     attested_failed::CHECK,
     build_consumes_published::CHECK,
+    bundle_runs_remote_code::CHECK,
+    bundle_signature::CHECK,
+    bundled_file_unattributed::CHECK,
+    bundled_package_unlocked::CHECK,
     commit_off_main::CHECK,
     commit_unreachable::CHECK,
     hidden_characters::CHECK,

@@ -262,6 +262,7 @@ async fn registry(builder: &Builder, ecosystem: Ecosystem, package: &str) -> Lin
         Ecosystem::Npm => "npm registry",
         Ecosystem::Pypi => "PyPI",
         Ecosystem::Cargo => "crates.io",
+        Ecosystem::Mcpb => "bundles",
     };
     let answer = match PackageName::parse(ecosystem, package) {
         Ok(name) => builder

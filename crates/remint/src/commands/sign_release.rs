@@ -109,7 +109,7 @@ fn check_artifact(path: &Path) -> anyhow::Result<String> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| usage(&"its name is not UTF-8"))?;
     anyhow::ensure!(
-        ArtifactFormat::of(name).is_some(),
+        ArtifactFormat::of(name).is_some_and(|format| format != ArtifactFormat::Mcpb),
         usage(&"its name ends with none of `.tgz`, `.whl` and `.tar.gz`")
     );
     Ok(name.to_owned())

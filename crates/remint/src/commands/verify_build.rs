@@ -56,6 +56,14 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
         trust: Trusting::resolve(&arguments.trust, &settings)?.map(Arc::new),
         ..request
     };
+    let wish = Wish {
+        server_json: arguments.server_json.clone(),
+        ..wish
+    };
+    anyhow::ensure!(
+        wish.server_json.is_none() || arguments.specs.len() == 1,
+        failure::Usage("`--server-json` goes with one bundle".to_owned())
+    );
     let progress = Progress::new(settings.interactive);
     let cancel = Arc::new(AtomicBool::new(false));
     interrupt::watch(Arc::clone(&cancel));
@@ -125,6 +133,7 @@ pub(crate) fn question(
     }
     let wish = Wish {
         artifact: artifact.cloned(),
+        server_json: None,
         source_given: request.overrides.source.is_some(),
         all_files,
     };

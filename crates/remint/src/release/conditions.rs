@@ -121,7 +121,9 @@ pub(crate) async fn variations(
             Condition::Clock => (
                 "now".to_owned(),
                 match ecosystem {
-                    Ecosystem::Npm => "373 days later, for programs of Node.js".to_owned(),
+                    Ecosystem::Npm | Ecosystem::Mcpb => {
+                        "373 days later, for programs of Node.js".to_owned()
+                    }
                     Ecosystem::Pypi => "373 days later, for programs of Python".to_owned(),
                     // Nothing stands between cargo and the machine's clock.
                     Ecosystem::Cargo => return None,
@@ -238,7 +240,7 @@ pub(crate) fn with_probe(plan: &BuildPlan, ecosystem: Ecosystem) -> BuildPlan {
     let argv = match ecosystem {
         // Its clock is not varied.
         Ecosystem::Cargo => return plan.clone(),
-        Ecosystem::Npm => vec![
+        Ecosystem::Npm | Ecosystem::Mcpb => vec![
             "node".to_owned(),
             "-e".to_owned(),
             format!(
@@ -287,7 +289,7 @@ pub(crate) fn is_probe(command: &str) -> bool {
 /// Node.js brings its own tables of time zones.
 fn zone(ecosystem: Ecosystem) -> &'static str {
     match ecosystem {
-        Ecosystem::Npm => ZONE,
+        Ecosystem::Npm | Ecosystem::Mcpb => ZONE,
         Ecosystem::Pypi if Path::new(ZONES).join(ZONE).exists() => ZONE,
         Ecosystem::Cargo if Path::new(ZONES).join(ZONE).exists() => ZONE,
         Ecosystem::Pypi | Ecosystem::Cargo => ZONE_IN_FULL,

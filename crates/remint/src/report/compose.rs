@@ -2,8 +2,8 @@
 
 use remint_judge::{Evidence, IntegrityCheck, ResultEvidence};
 use remint_model::{
-    Basis, BuildPlan, Content, DependencyKind, GapKind, InconclusiveReason, Judgement, Outcome,
-    Provenance, SourceGap, Target,
+    Basis, BuildPlan, Content, DependencyKind, Ecosystem, GapKind, InconclusiveReason, Judgement,
+    Outcome, Provenance, SourceGap, Target,
 };
 
 use super::{TargetReport, count_words};
@@ -127,6 +127,7 @@ fn mismatch(
         manifests: remint_judge::Manifests::default(),
         build: None,
         consumed_published: false,
+        bundle: None,
         attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared { reason, detail },
     })
@@ -180,7 +181,7 @@ fn next(
     request: &Request,
 ) -> Vec<String> {
     let command = |more: &str| {
-        let spec = evidence.target.short();
+        let spec = spec(report, evidence);
         format!("remint verify-build {spec}{}{more}", repeated(request))
     };
     let overrides = &request.overrides;
@@ -223,6 +224,16 @@ fn next(
             )]
         }
         (Outcome::Inconclusive, _) => Vec::new(),
+    }
+}
+
+/// What to type to mean the same target: a bundle is named by its path, as no registry has it.
+fn spec(report: &TargetReport, evidence: &Evidence) -> String {
+    match &report.published {
+        Some(file) if evidence.target.ecosystem == Ecosystem::Mcpb => {
+            quoted(&file.path.display().to_string())
+        }
+        Some(_) | None => evidence.target.short(),
     }
 }
 

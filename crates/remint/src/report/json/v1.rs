@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use remint_judge::ResultEvidence;
 use remint_judge::checks::{SourceAgreement, source_agreement};
 use remint_model::{
-    Artifact, Assumption, Basis, BuildPlan, Candidate, CommitId, Comparison, Content, Difference,
-    Erasure, Failure, Fetched, Finding, FoundBy, InconclusiveReason, NetworkAttempt,
-    OfferedProvenance, Outcome, ProvenanceAnswer, ProvenanceClaim, ProvenanceStanding,
-    RefusedRequest, Renaming, Sha256, SourcePin, Stamp, VerifiedProvenance,
+    Artifact, Assumption, AttributedPackage, Basis, BuildPlan, BundleSignature, BundleSigner,
+    Candidate, CommitId, Comparison, Content, Difference, Ecosystem, Erasure, Failure, Fetched,
+    Finding, FoundBy, InconclusiveReason, LockDisagreement, NetworkAttempt, OfferedProvenance,
+    Outcome, ProvenanceAnswer, ProvenanceClaim, ProvenanceStanding, RefusedRequest, RemoteCode,
+    Renaming, Sha256, SourcePin, Stamp, UnattributedFile, VerifiedProvenance,
 };
 use serde::Serialize;
 
@@ -42,6 +43,7 @@ struct TargetV1<'a> {
     gzip_encoder: Option<&'static str>,
     differences: &'a [Difference],
     findings: &'a [Finding],
+    bundle: Option<BundleV1<'a>>,
     files: Option<FilesV1>,
     traced: Option<TracedV1>,
     build: Option<BuildV1<'a>>,
@@ -49,6 +51,30 @@ struct TargetV1<'a> {
     notes: &'a [String],
     provenance: Vec<ProvenanceV1<'a>>,
     attestations: Vec<AttestationV1<'a>>,
+}
+
+/// What a bundle is made of.
+#[derive(Serialize)]
+struct BundleV1<'a> {
+    server_type: Option<&'a str>,
+    entry_point: Option<&'a str>,
+    remote: &'a [RemoteCode],
+    tools: &'a [String],
+    signature: SignatureV1<'a>,
+    packages: &'a [AttributedPackage],
+    unattributed: &'a [UnattributedFile],
+    lock_disagreements: &'a [LockDisagreement],
+    unlocked: Option<Ecosystem>,
+    records: usize,
+    own: usize,
+}
+
+/// Who signed a bundle.
+#[derive(Serialize)]
+struct SignatureV1<'a> {
+    state: &'static str,
+    detail: Option<&'a str>,
+    signer: Option<&'a BundleSigner>,
 }
 
 /// What a place answered that was asked for provenance.
@@ -179,6 +205,7 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         gzip_encoder: report.gzip_encoder,
         differences,
         findings: &judgement.findings,
+        bundle: bundle(report),
         files: report.files.map(|(equal, total)| FilesV1 { equal, total }),
         traced: report.traced.map(|traced| TracedV1 {
             executable_bytes: traced.executable_bytes,
@@ -190,6 +217,34 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         provenance: provenance(report),
         attestations: attestations(report),
     }
+}
+
+fn bundle(report: &TargetReport) -> Option<BundleV1<'_>> {
+    let bundle = report.evidence.as_ref()?.bundle.as_ref()?;
+    let (state, detail, signer) = match &bundle.signature {
+        BundleSignature::Absent => ("absent", None, None),
+        BundleSignature::Malformed(why) => ("malformed", Some(why.as_str()), None),
+        BundleSignature::NotVerified(why) => ("not-verified", Some(why.as_str()), None),
+        BundleSignature::Invalid(why) => ("invalid", Some(why.as_str()), None),
+        BundleSignature::Valid(signer) => ("valid", None, Some(signer)),
+    };
+    Some(BundleV1 {
+        server_type: bundle.facts.server_type.as_deref(),
+        entry_point: bundle.facts.entry_point.as_deref(),
+        remote: &bundle.facts.remote,
+        tools: &bundle.facts.tools,
+        signature: SignatureV1 {
+            state,
+            detail,
+            signer,
+        },
+        packages: &bundle.packages,
+        unattributed: &bundle.unattributed,
+        lock_disagreements: &bundle.lock_disagreements,
+        unlocked: bundle.unlocked,
+        records: bundle.records,
+        own: bundle.own,
+    })
 }
 
 fn file<'a, Origin>(file: &'a Artifact<Origin>, origin: Option<&'static str>) -> FileV1<'a> {

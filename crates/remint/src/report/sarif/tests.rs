@@ -94,6 +94,7 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
         manifests: Manifests::default(),
         build: None,
         consumed_published: false,
+        bundle: None,
         attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
             basis: Basis::Rebuild,

@@ -1,0 +1,244 @@
+use proptest::prelude::*;
+use remint_model::{CommitId, SurveyEntry};
+
+use super::*;
+
+fn survey(files: &[(&str, &str)]) -> Survey {
+    let mut survey = Survey::default();
+    for (path, content) in files {
+        let path: EntryPath = path.parse().unwrap();
+        survey.entries.push(SurveyEntry {
+            path: path.clone(),
+            size: content.len() as u64,
+            mode: 0o644,
+            sha256: Sha256::of(content.as_bytes()),
+            blob: CommitId::of_blob(content.as_bytes()),
+        });
+        survey.texts.push((path, content.as_bytes().to_vec()));
+    }
+    survey
+}
+
+fn registry(files: &[(&str, &str)]) -> Answer {
+    let manifest = files.iter().find(|(path, _)| *path == "package.json");
+    Answer::Files(vec![RegistryFile {
+        integrity: None,
+        contents: files
+            .iter()
+            .map(|(path, content)| (path.parse().unwrap(), Sha256::of(content.as_bytes())))
+            .collect(),
+        manifest: manifest.map(|(_, content)| content.as_bytes().to_vec()),
+    }])
+}
+
+/// `path reason` of every file that is not accounted for.
+fn check(files: &[(&str, &str)], answers: &[Answer], expect: &[&str]) -> Attribution {
+    let survey = survey(files);
+    let attribution = bundled(&survey).attribute(&survey, answers);
+    let found: Vec<String> = attribution
+        .unattributed
+        .iter()
+        .map(|file| format!("{} {:?}", file.path, file.reason))
+        .collect();
+    assert_eq!(found, expect);
+    attribution
+}
+
+const A: &str = r#"{"name":"a","version":"1.0.0"}"#;
+const B: &str = r#"{"name":"@s/b","version":"2.0.0"}"#;
+
+#[test]
+fn files_are_the_registrys_byte_for_byte() {
+    let honest = [
+        ("manifest.json", "{}"),
+        ("node_modules/.package-lock.json", "{}"),
+        ("node_modules/@s/b/package.json", B),
+        ("node_modules/a/index.js", "a"),
+        ("node_modules/a/lib/package.json", "{}"),
+        ("node_modules/a/package.json", A),
+        ("server/index.js", "x"),
+    ];
+    let a = registry(&[
+        ("package.json", A),
+        ("index.js", "a"),
+        ("lib/package.json", "{}"),
+        ("x.d.ts", ""),
+        ("y.js", ""),
+    ]);
+    let b = registry(&[("package.json", B)]);
+    let attribution = check(&honest, &[b.clone(), a.clone()], &[]);
+    let own: Vec<&str> = attribution.own.iter().map(EntryPath::as_str).collect();
+    assert_eq!(own, ["manifest.json", "server/index.js"]);
+    assert_eq!(attribution.records, 1);
+    let counts: Vec<(usize, usize)> = attribution
+        .packages
+        .iter()
+        .map(|package| (package.files, package.left_out))
+        .collect();
+    assert_eq!(counts, [(1, 0), (3, 1)]);
+
+    let mut changed = honest;
+    changed[3].1 = "evil";
+    check(
+        &changed,
+        &[b.clone(), a.clone()],
+        &["node_modules/a/index.js Differs"],
+    );
+    let mut added = honest.to_vec();
+    added.push(("node_modules/a/more.js", "evil"));
+    check(
+        &added,
+        &[b.clone(), a.clone()],
+        &["node_modules/a/more.js Extra"],
+    );
+    let unknown = Answer::Unknown("no such package".to_owned());
+    check(
+        &honest,
+        &[unknown, a.clone()],
+        &["node_modules/@s/b/package.json UnknownPackage"],
+    );
+    let silent = Answer::Unreachable("no answer".to_owned());
+    check(
+        &honest,
+        &[silent, a],
+        &["node_modules/@s/b/package.json Unreachable"],
+    );
+}
+
+#[test]
+fn a_folder_of_another_name_is_no_package() {
+    let files = [
+        ("node_modules/wanted/index.js", "a"),
+        ("node_modules/wanted/package.json", A),
+    ];
+    check(
+        &files,
+        &[],
+        &[
+            "node_modules/wanted/index.js UnknownPackage",
+            "node_modules/wanted/package.json UnknownPackage",
+        ],
+    );
+    check(
+        &[
+            ("node_modules/stray.js", "x"),
+            ("x/node_modules/a/y.js", "x"),
+        ],
+        &[],
+        &[
+            "node_modules/stray.js UnknownPackage",
+            "x/node_modules/a/y.js UnknownPackage",
+        ],
+    );
+}
+
+#[test]
+fn nested_packages_are_looked_up_and_bundled_ones_belong_to_the_outer() {
+    let files = [
+        ("node_modules/@s/b/node_modules/a/package.json", A),
+        ("node_modules/@s/b/package.json", B),
+    ];
+    let outer = registry(&[("package.json", B), ("node_modules/a/package.json", A)]);
+    let other = registry(&[("package.json", "{}")]);
+    check(&files, &[outer, other.clone()], &[]);
+    check(
+        &files,
+        &[registry(&[("package.json", B)]), other],
+        &["node_modules/@s/b/node_modules/a/package.json Differs"],
+    );
+}
+
+#[test]
+fn notes_of_old_npm_are_explained_and_nothing_else_is() {
+    let noted = r#"{"_id":"a@1.0.0","version":"1.0.0","name":"a","deprecated":false}"#;
+    let answer = registry(&[("package.json", A)]);
+    check(
+        &[("node_modules/a/package.json", noted)],
+        std::slice::from_ref(&answer),
+        &[],
+    );
+    let tampered = r#"{"_id":"a@1.0.0","version":"1.0.0","name":"a","main":"evil.js"}"#;
+    check(
+        &[("node_modules/a/package.json", tampered)],
+        &[answer],
+        &["node_modules/a/package.json Differs"],
+    );
+}
+
+#[test]
+fn commands_are_copies_of_files_of_packages() {
+    let files = [
+        ("node_modules/a/cli.js", "cli"),
+        ("node_modules/a/package.json", A),
+        ("server/node_modules/.bin/a", "cli"),
+        ("server/node_modules/.bin/b", "evil"),
+    ];
+    let answer = registry(&[("package.json", A), ("cli.js", "cli")]);
+    check(
+        &files,
+        &[answer],
+        &["server/node_modules/.bin/b UnknownPackage"],
+    );
+}
+
+#[test]
+fn python_packages_are_known_by_their_record() {
+    let metadata = "Metadata-Version: 2.1\nName: some-name\nVersion: 1.0\n";
+    let record = "some_name/__init__.py,,\nsome_name-1.0.dist-info/METADATA,,\n../../bin/x,,\n";
+    let honest = [
+        ("server/lib/some_name-1.0.dist-info/METADATA", metadata),
+        ("server/lib/some_name-1.0.dist-info/RECORD", record),
+        (
+            "server/lib/some_name-1.0.dist-info/WHEEL",
+            "Tag: py3-none-any\n",
+        ),
+        ("server/lib/some_name/__init__.py", "x"),
+        ("server/main.py", "own"),
+    ];
+    let wheel = [
+        ("some_name/__init__.py", "x"),
+        ("some_name-1.0.dist-info/METADATA", metadata),
+    ];
+    let other = registry(&[("some_name/__init__.py", "for another platform")]);
+    let (Answer::Files(mut files), Answer::Files(right)) = (other, registry(&wheel)) else {
+        unreachable!("registry files are files");
+    };
+    files.extend(right);
+    let answer = Answer::Files(files);
+    let unlisted = "server/lib/some_name-1.0.dist-info/WHEEL UnknownPackage";
+    check(&honest, std::slice::from_ref(&answer), &[unlisted]);
+    let mut added = honest.to_vec();
+    added.push(("server/lib/some_name/evil.py", "x"));
+    check(
+        &added,
+        &[answer],
+        &[unlisted, "server/lib/some_name/evil.py UnknownPackage"],
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_paths_and_texts_are_read(
+        files in prop::collection::vec(
+            ("((node_modules|@s|a|lib|x\\.dist-info)/){0,4}(package\\.json|METADATA|RECORD|WHEEL|b\\.js)", ".{0,40}"),
+            0..6,
+        ),
+        named: bool,
+    ) {
+        let mut unique = BTreeMap::new();
+        for (path, content) in &files {
+            unique.insert(path.as_str(), if named { A } else { content.as_str() });
+        }
+        let files: Vec<(&str, &str)> = unique.into_iter().collect();
+        let survey = survey(&files);
+        let bundled = bundled(&survey);
+        let answers = vec![registry(&[("package.json", A)]); bundled.packages.len()];
+        let found = bundled.attribute(&survey, &answers);
+        let attributed: usize = found.packages.iter().map(|package| package.files).sum();
+        // Every file is counted once.
+        prop_assert_eq!(
+            attributed + found.unattributed.len() + found.records + found.own.len(),
+            files.len()
+        );
+    }
+}
