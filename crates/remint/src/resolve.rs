@@ -331,9 +331,12 @@ async fn local(
         }
         IntegrityCheck::Mismatch { .. }
         | IntegrityCheck::NotDeclared
-        | IntegrityCheck::GivenByUser => {
-            "the file is yours; no registry was asked for it".to_owned()
-        }
+        | IntegrityCheck::GivenByUser => match ecosystem {
+            Ecosystem::Mcpb => "the file is yours; no registry serves bundles".to_owned(),
+            Ecosystem::Npm | Ecosystem::Pypi => {
+                "the file is yours; no registry was asked for it".to_owned()
+            }
+        },
     }];
     let release = if wish.source_given || ecosystem == Ecosystem::Mcpb {
         None

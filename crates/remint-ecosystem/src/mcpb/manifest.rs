@@ -87,3 +87,62 @@ impl BundleManifest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn parsed(manifest: &Value) -> Result<BundleManifest, MetadataError> {
+        BundleManifest::parse(manifest.to_string().as_bytes())
+    }
+
+    #[test]
+    fn what_it_says_is_read_and_nothing_is_made_up() {
+        let manifest = parsed(&json!({
+            "dxt_version": "0.1", "name": "My Server", "version": "1.2.3",
+            "server": {"type": "python", "entry_point": "server/main.py", "mcp_config": {"command": "python", "args": ["server/main.py"]}},
+            "tools": [{"name": "one"}, {"description": "nameless"}, 7, {"name": "two"}],
+        }))
+        .unwrap();
+        let identity = manifest.identity();
+        assert_eq!(identity.name.unwrap().as_str(), "My Server");
+        assert_eq!(identity.version, StatedVersion::Exact("1.2.3".to_owned()));
+        let facts = manifest.facts(false);
+        assert_eq!(facts.server_type.as_deref(), Some("python"));
+        assert_eq!(facts.entry_point.as_deref(), Some("server/main.py"));
+        assert_eq!(facts.tools, ["one", "two"]);
+        assert_eq!(facts.remote, []);
+    }
+
+    #[test]
+    fn other_manifests_of_that_name_are_none() {
+        for other in [
+            json!({"manifest_version": 3, "name": "An extension", "version": "1.0"}),
+            json!({"name": "x", "server": "node"}),
+            json!([]),
+        ] {
+            assert!(parsed(&other).is_err(), "{other}");
+        }
+        let hostile = json!({"name": "../x", "version": 7, "server": {}});
+        let identity = parsed(&hostile).unwrap().identity();
+        assert_eq!(
+            (identity.name, identity.version),
+            (None, StatedVersion::Absent)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes: Vec<u8>, text: String, number: i64) {
+            assert!(BundleManifest::parse(&bytes).is_err());
+            let odd = json!({
+                "name": text, "version": text, "tools": text,
+                "server": {"type": number, "mcp_config": {"command": text, "args": number, "env": text, "platform_overrides": {"win32": number}}},
+            });
+            parsed(&odd).unwrap().facts(true);
+        }
+    }
+}
