@@ -333,7 +333,7 @@ async fn local(
         | IntegrityCheck::NotDeclared
         | IntegrityCheck::GivenByUser => match ecosystem {
             Ecosystem::Mcpb => "the file is yours; no registry serves bundles".to_owned(),
-            Ecosystem::Npm | Ecosystem::Pypi => {
+            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Cargo => {
                 "the file is yours; no registry was asked for it".to_owned()
             }
         },

@@ -11,6 +11,7 @@ fn survey(files: &[(&str, &str)]) -> Survey {
             path: path.clone(),
             size: content.len() as u64,
             mode: 0o644,
+            modified: 0,
             sha256: Sha256::of(content.as_bytes()),
             blob: CommitId::of_blob(content.as_bytes()),
         });
