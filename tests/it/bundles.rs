@@ -536,3 +536,24 @@ fn a_version_that_is_written_at_release_is_no_difference() {
     let answer = stage.verify(&zip(&files), &[]);
     assert_eq!(answer.outcome(), ("failed", "different"), "{answer:#?}");
 }
+
+#[test]
+fn what_is_no_release_is_neither_attested_nor_signed() {
+    let stage = Stage::new();
+    let bundle = stage.bundle(&zip(&honest()));
+    let bundle = bundle.to_str().unwrap();
+    for command in [
+        ["attest", bundle, "--key", "absent.key"],
+        ["sign-release", bundle, "--key", "absent.key"],
+    ] {
+        let output = stage
+            .world
+            .remint(&[&command[..], &["--output", "out", "--source", "."]].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(
+            told.contains("cannot be attested") || told.contains("cannot be signed"),
+            "{told}"
+        );
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use remint_attest::StatementKind;
-use remint_model::{Content, Outcome};
+use remint_model::{ArtifactFormat, Content, Outcome, Spec};
 
 use super::verify_build::{judge_all, question};
 use crate::attestations::{Filed, Kept, Private, Shelf, Shelved, Store, With, sign};
@@ -39,6 +39,11 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
         return Ok(exit);
     }
     let asked = asked::all(&arguments.specs, &[])?;
+    // A verifier looks for the release that a statement names, and a bundle is none.
+    anyhow::ensure!(
+        !arguments.specs.iter().any(is_bundle),
+        failure::Usage("bundles cannot be attested: no registry has them as releases".to_owned())
+    );
     let (wish, request) = question(
         &arguments.source,
         arguments.artifact.as_ref(),
@@ -113,6 +118,17 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
     } else {
         exit
     })
+}
+
+/// Whether a spec names a bundle.
+fn is_bundle(spec: &Spec) -> bool {
+    match spec {
+        Spec::File(path) => path
+            .to_str()
+            .and_then(ArtifactFormat::of)
+            .is_some_and(|format| format == ArtifactFormat::Mcpb),
+        Spec::Release { .. } => false,
+    }
 }
 
 /// Finds out before the work whether what is signed can be put there.
