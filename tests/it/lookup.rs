@@ -207,7 +207,7 @@ fn what_cannot_be_had_or_believed_is_rebuilt_or_stays_open() {
     assert!(notes.contains("no path of an attestation"), "{notes}");
     let answer = user.verify("shelf", &[]);
     assert_eq!(answer.code, 0, "{answer:?}");
-    assert_eq!(basis(&answer), "rebuild");
+    assert_eq!(basis(&answer), "source-tree");
 
     // What others say of their source answers nothing about the one that the user names.
     fs_err::write(&index, &text).unwrap();

@@ -58,6 +58,8 @@ impl Person {
         if let Self::OrdinaryUser { uid: Some(uid), .. } = self {
             use std::os::unix::process::CommandExt as _;
             command.uid(*uid).gid(*uid);
+            // What cargo sets for whoever runs the test is not his.
+            command.env_remove("CARGO_HOME").env_remove("RUSTUP_HOME");
         }
         command
     }

@@ -84,6 +84,7 @@ const ALL_AND_BUNDLES: &[ArtifactFormat] = &[
     ArtifactFormat::Wheel,
     ArtifactFormat::Sdist,
     ArtifactFormat::SdistZip,
+    ArtifactFormat::Crate,
     ArtifactFormat::Mcpb,
 ];
 const BUNDLES: &[ArtifactFormat] = &[ArtifactFormat::Mcpb];

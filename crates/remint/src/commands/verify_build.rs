@@ -12,7 +12,7 @@ use remint_model::Spec;
 
 use crate::asked::{self, Asked};
 use crate::build::Builder;
-use crate::cli::{ReportFormat, SourceOptions, VerifyBuild};
+use crate::cli::{Rebuild, ReportFormat, SourceOptions, VerifyBuild};
 use crate::exit::Exit;
 use crate::lookup::Trusting;
 use crate::pipeline::{self, Effort, Request};
@@ -47,8 +47,11 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     let request = Request {
         explain: arguments.explain,
         keep: arguments.keep.clone(),
-        // Whoever asks to see plans or a build log wants a build.
-        effort: if arguments.explain || arguments.keep.is_some() {
+        // Whoever asks for a rebuild, its plans or its log wants a build.
+        effort: if arguments.explain
+            || arguments.keep.is_some()
+            || arguments.trust.rebuild == Rebuild::Always
+        {
             Effort::Full
         } else {
             Effort::Least
