@@ -18,6 +18,8 @@ mod elsewhere;
 #[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(target_os = "linux")]
+mod in_a_workflow;
+#[cfg(target_os = "linux")]
 mod interrupted;
 mod intoto;
 mod judges;
