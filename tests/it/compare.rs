@@ -154,3 +154,79 @@ fn what_cannot_be_compared_is_said_and_is_never_equal() {
         assert!(told.contains(words), "{told}");
     }
 }
+
+/// A wheel with this module, and nothing beside it that differs.
+fn wheel(directory: &Path, folder: &str, module: &str) {
+    fs_err::create_dir_all(directory.join(folder)).unwrap();
+    let file = directory.join(folder).join("s-1.0.0-py3-none-any.whl");
+    let mut archive = zip::ZipWriter::new(fs_err::File::create(file).unwrap());
+    for (path, content) in [
+        ("s/server.py", module),
+        (
+            "s-1.0.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: s\nVersion: 1.0.0\n",
+        ),
+        (
+            "s-1.0.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        ),
+    ] {
+        archive
+            .start_file(path, zip::write::SimpleFileOptions::default())
+            .unwrap();
+        archive.write_all(content.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn python_is_explained_by_an_interpreters_own_parser() {
+    let module = "def send(to, text):\n    \"\"\"Sends.\"\"\"\n    return post(to, text)  # once\n";
+    let formatted =
+        "only comments and formatting differ: the same syntax tree, as Python parses it";
+    let documented = "only documentation strings, comments and formatting differ, as Python \
+                      parses it; a program can read the first";
+    let deep = format!("x = {}1{}\n", "(".repeat(5000), ")".repeat(5000));
+    for (other, expect) in [
+        (
+            "def send(\n  to,\n  text,\n):\n  '''Sends.'''\n  return post(to, text)\n",
+            Some(formatted),
+        ),
+        (
+            "def send(to, text):\n    \"\"\"Sends it.\"\"\"\n    return post(to, text)\n",
+            Some(documented),
+        ),
+        (
+            "def send(to, text):\n    return post(to, text)\n",
+            Some(documented),
+        ),
+        // Another tree, a string that is no documentation, no Python, and too much of it.
+        (
+            "def send(to, text):\n    \"\"\"Sends.\"\"\"\n    return post(text, to)\n",
+            None,
+        ),
+        (
+            "def send(to, text):\n    \"\"\"Sends.\"\"\"\n    return post(to, 'text')\n",
+            None,
+        ),
+        ("print('same')\nimport (\n", None),
+        (&deep, None),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        wheel(at, "one", module);
+        wheel(at, "other", other);
+        let file = |folder: &str| format!("{folder}/s-1.0.0-py3-none-any.whl");
+        let (code, report) = report(at, &[&file("one"), &file("other")]);
+        // An explanation excuses nothing.
+        assert_eq!((code, &report["content"]), (1, &"different".into()));
+        let difference = report["differences"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|difference| difference["path"] == "s/server.py")
+            .unwrap();
+        assert_eq!(difference["explanation"].as_str(), expect, "{other}");
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use remint_model::line_ends;
+
 use crate::tamper::{self, Entry};
 use crate::world::World;
 
@@ -123,6 +125,46 @@ fn a_file_more_than_npm_packs_is_found_by_npm_itself() {
     });
     assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
     assert_eq!(answer.target()["basis"], "rebuild");
+}
+
+#[test]
+fn what_was_packed_on_windows_is_verified_and_nothing_else_hides_behind_line_ends() {
+    let release = release(&[]);
+    let on_windows = |entries: &mut Vec<Entry>| {
+        for entry in entries.iter_mut() {
+            if let Some(converted) = line_ends::with_crlf(&entry.content) {
+                entry.content = converted;
+            }
+        }
+    };
+    let answer = release.tampered(on_windows);
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+    let assumed = &answer.target()["build"]["assumptions"];
+    assert!(
+        assumed.to_string().contains("windows-line-ends"),
+        "{assumed}"
+    );
+
+    let answer = release.tampered(|entries| {
+        on_windows(entries);
+        tamper::replace(
+            entries,
+            "package/lib/answer.js",
+            "      notes.push(",
+            "      // canary\r\n      notes.push(",
+        );
+    });
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
+    assert_eq!(
+        answer.differences(),
+        [("lib/answer.js", "changed", "executable")]
+    );
+
+    // Half of the lines: no checkout makes that.
+    let answer = release.tampered(|entries| {
+        tamper::replace(entries, "package/lib/answer.js", "{\n", "{\r\n");
+    });
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How much of a hostile archive is read before it is refused, and how much of a difference is shown.
 
 use crate::known::Known;
+use crate::python::PythonSyntax;
 
 /// Bounds on reading one archive. What exceeds one is an error, never silently cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Default for SideWords {
 }
 
 /// How comparing reads and what it shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Applied to each of the two archives.
     pub limits: Limits,
@@ -78,6 +79,8 @@ pub struct Options {
     pub words: SideWords,
     /// What explanations may name.
     pub known: Known,
+    /// Who knows whether two Python texts are one program.
+    pub python: Option<PythonSyntax>,
 }
 
 impl Default for Options {
@@ -91,6 +94,7 @@ impl Default for Options {
             hunks: 8,
             words: SideWords::default(),
             known: Known::default(),
+            python: None,
         }
     }
 }

@@ -180,6 +180,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                         published: one,
                         text: text.as_ref(),
                         known: &self.options.known,
+                        python: self.options.python.as_ref(),
                         words: self.options.words,
                         effort: &effort,
                         renamed: &renamed,

@@ -45,14 +45,15 @@ pub fn survey<R: Read + Seek>(
         .iter()
         .zip(&listed.blobs)
         .filter(|(entry, _)| entry.kind == Kind::File)
-        .filter_map(|(entry, blob)| {
+        .filter_map(|(entry, blobs)| {
             Some(SurveyEntry {
                 path: entry.path.clone(),
                 size: entry.size,
                 mode: entry.mode,
                 modified: entry.written.mtime.0,
                 sha256: entry.sha256,
-                blob: blob_id(blob)?,
+                blob: blob_id(&blobs.plain)?,
+                lf_blob: blobs.lf.as_ref().and_then(blob_id),
             })
         })
         .collect();

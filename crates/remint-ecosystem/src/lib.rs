@@ -12,6 +12,7 @@ pub mod npm;
 pub mod pypi;
 mod release;
 mod request;
+mod windows;
 mod workflow;
 mod yaml;
 
@@ -31,12 +32,16 @@ use remint_model::{
 /// # Errors
 /// The project is of a kind that cannot be built here, or its manifest cannot be read.
 pub fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
-    match request.target.ecosystem {
+    let mut plans = match request.target.ecosystem {
         Ecosystem::Npm => npm::plan::plan(request),
         Ecosystem::Pypi => pypi::plan::plan(request),
         Ecosystem::Cargo => cargo::plan::plan(request),
         Ecosystem::Mcpb => mcpb::plan::plan(request),
+    }?;
+    for plan in &mut plans {
+        windows::lay_out(plan, request.tree, request.survey);
     }
+    Ok(plans)
 }
 
 /// What the published file's own manifest promises to installers.

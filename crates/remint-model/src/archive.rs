@@ -86,6 +86,16 @@ pub struct SurveyEntry {
     pub sha256: Sha256,
     /// The id that git gives a blob of this content (SHA-1 object format).
     pub blob: CommitId,
+    /// The same for the content with LF for every CRLF: what git stores for a text file that it checked out on
+    /// Windows (gitattributes, "End-of-line conversion"). `None` where a line ends otherwise, and for large files.
+    pub lf_blob: Option<CommitId>,
+}
+
+impl SurveyEntry {
+    /// The blobs that become this entry when they are checked out and copied, here or on Windows.
+    pub fn committed_as(&self) -> impl Iterator<Item = &CommitId> {
+        std::iter::once(&self.blob).chain(&self.lf_blob)
+    }
 }
 
 /// The header of a gzip member (RFC 1952, section 2.3): a fingerprint of the packer.

@@ -11,6 +11,7 @@ mod comparison;
 mod digest;
 mod finding;
 mod judgement;
+pub mod line_ends;
 mod manifest;
 mod path;
 mod plan;

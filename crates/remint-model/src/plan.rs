@@ -25,6 +25,8 @@ pub struct BuildPlan {
     pub clone_shape: CloneShape,
     /// Changes made to the tree before the first step.
     pub edits: Vec<Edit>,
+    /// Text files whose lines end with CRLF in the tree, edits included, as git lays them out on Windows.
+    pub crlf: Vec<EntryPath>,
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// Variables beyond the base environment of the sandbox.
@@ -271,6 +273,8 @@ pub enum AssumptionKind {
     ResolvedAsOf,
     /// The wheel was built from the sdist, or straight from the tree.
     BuildOrder,
+    /// Text files were checked out as git does it on Windows.
+    WindowsLineEnds,
     /// Something of the machine that the weaker isolation could not hide from the build: its paths, its ports.
     HostSurroundings,
 }

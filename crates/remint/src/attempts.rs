@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use remint_compare::normalise::seeded_from_published;
-use remint_compare::{Known, Traced};
+use remint_compare::{Known, PythonSyntax, Traced};
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
@@ -16,6 +16,7 @@ use crate::build::{Builder, Executed};
 use crate::locate::Located;
 use crate::open::{self, Unreadable};
 use crate::progress::Progress;
+use crate::python_syntax;
 use crate::report::{Tried, count_words};
 use crate::resolve::Case;
 use crate::settings::given_size;
@@ -92,8 +93,12 @@ pub(crate) async fn attempt(
     let mut best: Option<Candidate> = None;
     let mut tried = Vec::new();
     let mut compare_seconds = 0.0;
-    let mut failed_installs: Vec<Install> = Vec::new();
+    let mut failed_installs: Vec<FailedInstall> = Vec::new();
     let mut fuller = Fuller::default();
+    let python = {
+        let builder = builder.clone();
+        python_syntax::syntax(move || Ok(builder.clone()))
+    };
     let mut queue: VecDeque<BuildPlan> = plans.iter().cloned().collect();
     while let Some(plan) = queue.pop_front() {
         let built = best.as_ref().is_some_and(|best| best.compared.is_ok());
@@ -101,10 +106,13 @@ pub(crate) async fn attempt(
             continue;
         }
         let install = Install::of(&plan);
-        if failed_installs.contains(&install) {
+        if let Some(why) = failed_installs
+            .iter()
+            .find_map(|failed| failed.rules_out(&install))
+        {
             tried.push(Tried {
                 variant: plan.variant.clone(),
-                result: "not tried: it installs what could not be installed".to_owned(),
+                result: format!("not tried: {why}"),
             });
             continue;
         }
@@ -119,7 +127,8 @@ pub(crate) async fn attempt(
             }
             BuildOutcome::Built(artifact) => {
                 let known = known(case, located, &plan);
-                let (compared, seconds) = compare(case, artifact, known, &seeded(&plan)).await?;
+                let (compared, seconds) =
+                    compare(case, artifact, known, python.clone(), &seeded(&plan)).await?;
                 compare_seconds += seconds;
                 match compared {
                     Ok(matched) => (
@@ -164,7 +173,10 @@ pub(crate) async fn attempt(
         if let BuildOutcome::Failed(failure) = &executed.outcome
             && failure.phase == Some(Phase::Install)
         {
-            failed_installs.push(install);
+            failed_installs.push(FailedInstall {
+                install,
+                reason: failure.reason.clone(),
+            });
             if let Lock::AsOf { time: Some(_) } = plan.lock {
                 // A registry's times can be those of a mirror: what was there on that day seems not to have been.
                 queue.iter_mut().for_each(as_of_today);
@@ -244,6 +256,32 @@ impl Install {
                 .collect(),
             edits: plan.edits.clone(),
             lock: plan.lock.clone(),
+        }
+    }
+}
+
+/// An installation that failed, and why.
+struct FailedInstall {
+    install: Install,
+    reason: FailureReason,
+}
+
+impl FailedInstall {
+    /// Why there is no use in another installation.
+    fn rules_out(&self, other: &Install) -> Option<String> {
+        if self.install == *other {
+            return Some("it installs what could not be installed".to_owned());
+        }
+        // Another version of the tools asks for the same files.
+        match (&self.reason, &other.lock) {
+            (FailureReason::DependencyGone(url), Lock::Locked { .. })
+                if self.install.lock == other.lock && self.install.steps == other.steps =>
+            {
+                Some(format!(
+                    "it is locked to {url} as well, which the registry no longer has"
+                ))
+            }
+            _ => None,
         }
     }
 }
@@ -344,12 +382,14 @@ async fn compare(
     case: &Case,
     rebuilt: &Artifact<Rebuilt>,
     known: Known,
+    python: PythonSyntax,
     seeded: &[String],
 ) -> anyhow::Result<(Compared, f64)> {
     let started = std::time::Instant::now();
     let (published, rebuilt) = (case.artifact.clone(), rebuilt.clone());
     let compared =
-        tokio::task::spawn_blocking(move || open::compare(&published, &rebuilt, known)).await?;
+        tokio::task::spawn_blocking(move || open::compare(&published, &rebuilt, known, python))
+            .await?;
     let seconds = started.elapsed().as_secs_f64();
     match compared {
         Ok(compared) => Ok((

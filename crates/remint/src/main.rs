@@ -25,6 +25,7 @@ mod pipeline;
 mod planning;
 mod progress;
 mod provenance;
+mod python_syntax;
 mod release;
 mod report;
 mod resolve;
@@ -80,13 +81,10 @@ fn run() -> anyhow::Result<Exit> {
     let settings = |build, report| {
         Settings::resolve(&surroundings, &cli.global, build, report).map_err(unusable)
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let ended = match &cli.command {
+    match &cli.command {
         Command::VerifyBuild(arguments) => {
             let settings = settings(Some(&arguments.build), Some(&arguments.report))?;
-            runtime.block_on(commands::verify_build::run(arguments, settings))
+            wait_for(commands::verify_build::run(arguments, settings))
         }
         Command::Attest(arguments) => {
             let report = cli::ReportOptions {
@@ -94,7 +92,7 @@ fn run() -> anyhow::Result<Exit> {
                 output: None,
             };
             let settings = settings(Some(&arguments.build), Some(&report))?;
-            runtime.block_on(commands::attest::run(arguments, settings))
+            wait_for(commands::attest::run(arguments, settings))
         }
         Command::VerifyAttestation(arguments) => {
             let settings = settings(None, None)?;
@@ -102,11 +100,11 @@ fn run() -> anyhow::Result<Exit> {
         }
         Command::Compare(arguments) => {
             let settings = settings(None, None)?;
-            runtime.block_on(commands::compare::run(arguments, settings))
+            wait_for(commands::compare::run(arguments, settings))
         }
         Command::Trust(arguments) => {
             let settings = settings(None, None)?;
-            runtime.block_on(commands::trust::run(&arguments.action, &settings))
+            wait_for(commands::trust::run(&arguments.action, &settings))
         }
         Command::Key(arguments) => {
             let settings = settings(None, None)?;
@@ -115,15 +113,15 @@ fn run() -> anyhow::Result<Exit> {
         Command::Log(arguments) => commands::log::run(&arguments.action),
         Command::SignRelease(arguments) => {
             let settings = settings(Some(&arguments.build), None)?;
-            runtime.block_on(commands::sign_release::run(arguments, settings))
+            wait_for(commands::sign_release::run(arguments, settings))
         }
         Command::Demo(arguments) => {
             let settings = settings(None, Some(&arguments.report))?;
-            runtime.block_on(commands::demo::run(settings))
+            wait_for(commands::demo::run(settings))
         }
         Command::Doctor(arguments) => {
             let settings = settings(None, Some(&arguments.report))?;
-            runtime.block_on(commands::doctor::run(&settings))
+            wait_for(commands::doctor::run(&settings))
         }
         Command::Explain(arguments) => commands::explain::run(arguments),
         Command::Cache(arguments) => {
@@ -132,7 +130,15 @@ fn run() -> anyhow::Result<Exit> {
         }
         Command::Completions(arguments) => commands::completions::run(arguments),
         Command::Conformance(arguments) => commands::conformance::run(&arguments.action),
-    };
+    }
+}
+
+/// Runs a command that waits for others. Those that do not are spared the threads.
+fn wait_for(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(command);
     // After an interruption some work may still be going on that cannot be told to stop.
     runtime.shutdown_timeout(LINGER);
     ended

@@ -1,6 +1,6 @@
 //! Opens an artifact's file for the pure stages, which only see bytes.
 
-use remint_compare::{ArchiveError, Compared, Known, Limits, Options};
+use remint_compare::{ArchiveError, Compared, Known, Limits, Options, PythonSyntax};
 use remint_model::{Artifact, Published, Rebuilt, Survey};
 
 /// What an archive holds.
@@ -19,9 +19,11 @@ pub(crate) fn compare(
     published: &Artifact<Published>,
     rebuilt: &Artifact<Rebuilt>,
     known: Known,
+    python: PythonSyntax,
 ) -> Result<Compared, Unreadable> {
     let options = Options {
         known,
+        python: Some(python),
         ..Options::default()
     };
     hold_against(published, rebuilt, &options)

@@ -77,7 +77,7 @@ impl Fuller {
                 Class::Startup | Class::InstallScript | Class::Native | Class::Executable
             );
             (runs || folders.any(|folder| BUILT.contains(&folder)))
-                && committed.contains(&entry.blob)
+                && entry.committed_as().any(|blob| committed.contains(blob))
         };
         let entries = &at_stake.survey.entries;
         entries.iter().find(is_suspect).map(|entry| {
@@ -101,7 +101,7 @@ impl Fuller {
         let entries = &at_stake.survey.entries;
         entries
             .iter()
-            .find(|entry| self.written.contains(&entry.path) && committed.contains(&entry.blob))
+            .find(|entry| self.written.contains(&entry.path) && entry.committed_as().any(|blob| committed.contains(blob)))
             .map(|entry| {
                 format!(
                     "`{}` is as it was committed, and the steps of the source that it leaves out make something else of it",
@@ -142,6 +142,7 @@ mod tests {
             modified: 0,
             sha256: remint_model::Sha256::of(COMMITTED),
             blob: CommitId::of_blob(COMMITTED),
+            lf_blob: None,
         };
         Survey {
             entries: vec![entry],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
-use remint_model::{AnomalyKind, ArtifactFormat, EntryPath, Sha256};
+use remint_model::{AnomalyKind, ArtifactFormat, EntryPath, Sha256, line_ends};
 use sha2::Digest as _;
 
 use super::links::check_link;
@@ -17,6 +17,9 @@ use super::top_folder::{self, Row};
 use super::{Anomalies, Flow, Seen, record, walk};
 use crate::error::ReadError;
 use crate::limits::Limits;
+
+/// The largest text whose blob id with other line ends is told, in bytes; source files are smaller.
+const LARGEST_CONVERTED: u64 = 1 << 20;
 
 /// What a caller wants to have of contents besides their digests.
 pub(crate) trait Keep {
@@ -31,7 +34,16 @@ pub(crate) trait Keep {
 /// A listing and git's ids of the contents of its entries (by `Entry::index`), if they were wanted.
 pub(crate) struct Listed {
     pub(crate) listing: Listing,
-    pub(crate) blobs: Vec<[u8; 20]>,
+    pub(crate) blobs: Vec<Blobs>,
+}
+
+/// Git's ids of a content.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Blobs {
+    /// As it is.
+    pub(crate) plain: [u8; 20],
+    /// With LF for CRLF, where all of its lines end with CRLF.
+    pub(crate) lf: Option<[u8; 20]>,
 }
 
 /// Reads an archive once and lists it.
@@ -115,7 +127,7 @@ struct Builder<'k> {
     names: u64,
     keep: &'k mut dyn Keep,
     buffer: Vec<u8>,
-    blobs: Vec<[u8; 20]>,
+    blobs: Vec<Blobs>,
     rows: Vec<Row>,
     /// How many files each top folder holds.
     tops: BTreeMap<Arc<str>, usize>,
@@ -221,7 +233,7 @@ impl Builder<'_> {
             );
         }
         if self.keep.blobs() {
-            self.blobs.push(digested.blob);
+            self.blobs.push(digested.blobs);
         }
         self.rows.push(Row {
             top,
@@ -247,11 +259,8 @@ impl Builder<'_> {
     ) -> Result<Digested, ReadError> {
         let mut sha256 = sha2::Sha256::new();
         sha256.update(seen.link);
-        let mut blob = self.keep.blobs().then(|| {
-            let mut hasher = sha1::Sha1::new();
-            hasher.update(format!("blob {}\0", seen.size));
-            hasher
-        });
+        let mut blob = self.keep.blobs().then(|| blob_hasher(seen.size));
+        let mut text = (blob.is_some() && seen.size <= LARGEST_CONVERTED).then(Vec::new);
         let mut kept = keeps.then(Vec::new);
         let mut head = [0; HEAD];
         let mut size = 0_u64;
@@ -272,6 +281,11 @@ impl Builder<'_> {
                 blob.update(piece);
             }
             if size > seen.size {
+                text = None;
+            } else if let Some(text) = &mut text {
+                text.extend_from_slice(piece);
+            }
+            if size > seen.size {
                 kept = None;
             } else if let Some(kept) = &mut kept {
                 kept.extend_from_slice(piece);
@@ -281,17 +295,31 @@ impl Builder<'_> {
             size,
             head,
             sha256: Sha256::from_bytes(sha256.finalize().into()),
-            blob: blob.map(|blob| blob.finalize().into()).unwrap_or_default(),
+            blobs: Blobs {
+                plain: blob.map(|blob| blob.finalize().into()).unwrap_or_default(),
+                lf: text.as_deref().and_then(line_ends::with_lf).map(|lf| {
+                    let mut hasher = blob_hasher(lf.len() as u64);
+                    hasher.update(&lf);
+                    hasher.finalize().into()
+                }),
+            },
             kept,
         })
     }
+}
+
+/// Has taken in what git puts before a content of this size.
+fn blob_hasher(size: u64) -> sha1::Sha1 {
+    let mut hasher = sha1::Sha1::new();
+    hasher.update(format!("blob {size}\0"));
+    hasher
 }
 
 struct Digested {
     size: u64,
     head: [u8; HEAD],
     sha256: Sha256,
-    blob: [u8; 20],
+    blobs: Blobs,
     kept: Option<Vec<u8>>,
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                 build_path: TREE.to_owned(),
                 clone_shape: CloneShape::Tip,
                 edits: edits.clone(),
+                crlf: Vec::new(),
                 steps: steps(request, member, choice),
                 environment: environment(),
                 lock: way.lock.clone(),

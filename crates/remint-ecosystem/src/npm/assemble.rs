@@ -186,6 +186,7 @@ impl Assembler<'_> {
             clone_shape: variant.shape,
             snapshot_inputs: snapshot::inputs(self.project, &installation),
             edits: merged(edits),
+            crlf: Vec::new(),
             steps,
             environment: self.environment(variant),
             lock: installation.lock,

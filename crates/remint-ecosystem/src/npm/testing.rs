@@ -76,6 +76,7 @@ pub(crate) fn survey(files: &[(&str, &str)]) -> Survey {
             modified: 0,
             sha256: remint_model::Sha256::of(text.as_bytes()),
             blob: blob_id(text.as_bytes()),
+            lf_blob: None,
         });
         if path.file_name() == "package.json" {
             survey.texts.push((path, text.as_bytes().to_vec()));

@@ -65,6 +65,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
             CloneShape::Tip
         },
         edits: stamping.edits,
+        crlf: Vec::new(),
         steps: Vec::new(),
         environment: environment(request, &project),
         lock: Lock::AsOf {

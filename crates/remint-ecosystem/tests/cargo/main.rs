@@ -74,6 +74,7 @@ impl Project {
             modified,
             sha256: Sha256::of(content.as_bytes()),
             blob: "b".repeat(40).parse().unwrap(),
+            lf_blob: None,
         });
         self.survey
             .texts

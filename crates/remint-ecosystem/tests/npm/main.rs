@@ -6,5 +6,6 @@ mod hostile;
 mod managers;
 mod project;
 mod stamps;
+mod windows;
 mod workflows;
 mod workspaces;

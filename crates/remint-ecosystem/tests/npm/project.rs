@@ -4,7 +4,7 @@ use remint_ecosystem::{Interpreter, PlanError, PlanRequest, Platform, ToolHints,
 use remint_model::{
     Action, ArtifactFormat, BuildPlan, CommitId, Ecosystem, EntryPath, FoundBy, GzipHeader, Lock,
     OnFailure, PackageName, Renaming, Sha1, Sha256, SourcePin, SourceTree, Stamp, Survey,
-    SurveyEntry, Target, TreeEntry,
+    SurveyEntry, Target, TreeEntry, line_ends,
 };
 
 /// 2026-07-01: node 24 is the newest long-term line.
@@ -80,6 +80,7 @@ impl Project {
                 modified: 0,
                 sha256: Sha256::of(text.as_bytes()),
                 blob: blob_id(text.as_bytes()),
+                lf_blob: line_ends::with_lf(text.as_bytes()).map(|lf| blob_id(&lf)),
             });
             if path.as_str() == "package.json" {
                 self.survey.texts.push((path, text.as_bytes().to_vec()));

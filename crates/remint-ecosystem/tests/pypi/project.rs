@@ -94,6 +94,7 @@ impl Project {
             modified: 0,
             sha256: Sha256::of(content.as_bytes()),
             blob: "b".repeat(40).parse().unwrap(),
+            lf_blob: None,
         });
         if ["METADATA", "WHEEL", "PKG-INFO", "pyproject.toml"]
             .iter()

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use git2::Oid;
 use remint_model::{EntryPath, Survey};
 
-use crate::git::Objects;
+use crate::git::{Objects, commit_id};
 
 /// Git's empty blob: every repository has one.
 const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
@@ -50,6 +50,11 @@ impl<'a> Matcher<'a> {
             {
                 if entry.path.extension() == Some("py") {
                     verbatim.insert(count);
+                }
+                if let Some(lf) = &entry.lf_blob
+                    && let Ok(lf) = Oid::from_str(lf.as_str())
+                {
+                    published.entry(lf).or_insert(count);
                 }
                 count += 1;
             }
@@ -191,7 +196,9 @@ pub(super) fn has_stale_file(
                 .iter()
                 .find_map(|place| objects.at(tree, &format!("{place}{}", entry.path)))
                 .is_some_and(|(kind, id)| {
-                    kind == git2::ObjectType::Blob && id.to_string() != entry.blob.as_str()
+                    kind == git2::ObjectType::Blob
+                        && commit_id(id)
+                            .is_some_and(|blob| entry.committed_as().all(|copied| *copied != blob))
                 })
         })
 }
@@ -220,6 +227,7 @@ mod tests {
                     modified: 0,
                     sha256: Sha256::of(content.as_bytes()),
                     blob: blob.to_string().parse().unwrap(),
+                    lf_blob: None,
                 })
                 .collect(),
             ..Survey::default()

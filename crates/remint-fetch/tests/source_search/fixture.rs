@@ -284,6 +284,7 @@ impl Wanted {
                     .to_string()
                     .parse()
                     .unwrap(),
+                lf_blob: None,
             })
             .collect();
         self

@@ -16,7 +16,7 @@ use crate::settings::Settings;
 const AUTHORITY: &str = "/etc/remint/authority.pem";
 
 /// The isolation level that the settings ask for.
-pub(super) const fn isolation(settings: &Settings) -> Isolation {
+pub(crate) const fn isolation(settings: &Settings) -> Isolation {
     match settings.isolation {
         IsolationLevel::Namespaces => Isolation::Namespaces,
         IsolationLevel::Landlock => Isolation::Landlock,

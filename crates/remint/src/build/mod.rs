@@ -32,6 +32,7 @@ use crate::settings::Settings;
 use crate::unfetched::{self, Unfetched};
 
 pub(crate) use conditions::{Conditions, DirectoryOrder};
+pub(crate) use environment::isolation;
 pub(crate) use workspace::{Scratch, Workspace};
 
 /// What every build of a run shares.
@@ -100,7 +101,7 @@ impl Builder {
 
     /// Whether a build can be run here at all, found out by trying, once.
     async fn try_isolation(&self) -> anyhow::Result<()> {
-        let level = environment::isolation(&self.settings);
+        let level = isolation(&self.settings);
         let place = self.scratch()?;
         let attempt = || async move {
             let attempt = move || remint_sandbox::try_isolation(level, place.path());
@@ -133,7 +134,7 @@ impl Builder {
         room::look(&self.settings.user.cache)?;
         let workspace = Workspace::create(&self.settings.user.cache)?;
         let mut record = BuildRecord {
-            isolation: environment::isolation(&self.settings).to_string(),
+            isolation: isolation(&self.settings).to_string(),
             assumptions: environment::assumptions(plan, &self.settings, &workspace.tree()),
             ..BuildRecord::default()
         };
@@ -183,6 +184,7 @@ impl Builder {
             }
         };
         workspace.apply_edits(&plan.edits)?;
+        workspace.end_lines_with_crlf(&plan.crlf)?;
         workspace.hand_over()?;
 
         let registries_while_building = self.settings.build_network == BuildNetwork::Registries;

@@ -5,9 +5,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use remint_model::{Edit, EntryPath, Sha256};
+use remint_model::{Edit, EntryPath, Sha256, line_ends};
 use remint_sandbox::Owner;
 use sha2::{Digest as _, Sha256 as Hasher};
+
+/// The largest text whose line ends are converted, in bytes.
+const LARGEST_CONVERTED: u64 = 1 << 20;
 
 /// A directory that is removed when dropped. What a killed run leaves is swept at the next start, because its lock is
 /// no longer held.
@@ -169,6 +172,18 @@ impl Workspace {
                 fs_err::create_dir_all(parent)?;
             }
             fs_err::write(&path, &edit.content)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the lines of these files of the tree with CRLF, as git does on Windows. Nothing has run yet.
+    pub(crate) fn end_lines_with_crlf(&self, files: &[EntryPath]) -> anyhow::Result<()> {
+        for file in files {
+            // What could not be laid out is told elsewhere.
+            let content = self.read_committed(file, LARGEST_CONVERTED);
+            if let Some(converted) = content.as_deref().and_then(line_ends::with_crlf) {
+                fs_err::write(self.tree().join(file.as_str()), converted)?;
+            }
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use remint_compare::{Compared, Options};
+use remint_compare::{Compared, Options, PythonSyntax};
 use remint_judge::IntegrityCheck;
 use remint_model::{Artifact, Published, Spec};
 
@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::failure::{self, Usage};
 use crate::open::{self, Unreadable};
 use crate::progress::Progress;
+use crate::python_syntax;
 use crate::resolve::{Wish, given, resolve};
 use crate::settings::Settings;
 use crate::{delivery, interrupt, terminal};
@@ -58,6 +59,10 @@ async fn compare(
     let fetching = specs
         .iter()
         .any(|spec| matches!(spec, Spec::Release { .. }));
+    let python = {
+        let (settings, cancel) = (settings.clone(), Arc::clone(&cancel));
+        python_syntax::syntax(move || Builder::new(settings.clone(), Arc::clone(&cancel)))
+    };
     let registries = if fetching {
         let builder = Builder::new(settings, cancel)?;
         let downloads = [builder.scratch()?, builder.scratch()?];
@@ -77,7 +82,7 @@ async fn compare(
     notes.extend(second.notes);
     let stage = progress.begin("compare", "entry by entry");
     let compared = match (&first.artifact, &second.artifact) {
-        (Ok(one), Ok(other)) => hold(one.clone(), other.clone()).await?,
+        (Ok(one), Ok(other)) => hold(one.clone(), other.clone(), python).await?,
         (Err(why), _) => Err(format!("{}: {why}", arguments.first)),
         (_, Err(why)) => Err(format!("{}: {why}", arguments.second)),
     };
@@ -159,6 +164,7 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
 async fn hold(
     first: Artifact<Published>,
     second: Artifact<Published>,
+    python: PythonSyntax,
 ) -> anyhow::Result<Result<Compared, String>> {
     anyhow::ensure!(
         first.format == second.format,
@@ -169,6 +175,7 @@ async fn hold(
     );
     let options = Options {
         words: comparison::WORDS,
+        python: Some(python),
         ..Options::default()
     };
     let compared =

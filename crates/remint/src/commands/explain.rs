@@ -129,6 +129,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("version-stamped"),
     page!("wheel-generator"),
     page!("wheel-record"),
+    page!("windows-line-ends"),
     page!("workflow-step"),
     page!("zip-metadata"),
 ];

@@ -307,6 +307,9 @@ pub(crate) fn plan_words(plans: &[BuildPlan]) -> String {
         for edit in &plan.edits {
             lines.push(format!("   edit   {}  ({})", edit.path, edit.because));
         }
+        for path in &plan.crlf {
+            lines.push(format!("   crlf   {path}  (it was published so)"));
+        }
         for step in &plan.steps {
             let what = match &step.action {
                 remint_model::Action::Run { argv } => argv.join(" "),

@@ -9,6 +9,7 @@ mod javascript;
 mod json;
 mod line_ends;
 mod native;
+mod python;
 mod renamed;
 mod source_map;
 mod white_space;
@@ -20,6 +21,7 @@ use remint_model::EntryPath;
 use super::hunks::TextDifference;
 use crate::known::Known;
 use crate::limits::SideWords;
+use crate::python::PythonSyntax;
 pub(crate) use javascript::EFFORT;
 pub(crate) use renamed::{Lone, Renamed, has_hashed_name, pair_up};
 
@@ -32,6 +34,8 @@ pub(crate) struct ChangedFile<'a> {
     /// How the two differ line by line; `None` where they are no text.
     pub(crate) text: Option<&'a TextDifference>,
     pub(crate) known: &'a Known,
+    /// Who can parse Python.
+    pub(crate) python: Option<&'a PythonSyntax>,
     /// How the sides are named.
     pub(crate) words: SideWords,
     /// What parsing programs may still cost.
@@ -76,6 +80,7 @@ const ALL: &[Explainer] = &[
     text(line_ends::explain),
     text(cargo_vcs_info::explain),
     text(javascript::explain),
+    text(python::explain),
     text(json::explain),
     text(source_map::explain),
     text(white_space::explain),

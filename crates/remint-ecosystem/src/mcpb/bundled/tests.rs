@@ -14,6 +14,7 @@ fn survey(files: &[(&str, &str)]) -> Survey {
             modified: 0,
             sha256: Sha256::of(content.as_bytes()),
             blob: CommitId::of_blob(content.as_bytes()),
+            lf_blob: None,
         });
         survey.texts.push((path, content.as_bytes().to_vec()));
     }
