@@ -50,7 +50,7 @@ pub use finished::{Ending, Finished, NetworkAttempt, Protocol};
 pub use obstacle::Obstacle;
 pub use owner::{Owner, remove_tree};
 pub use probe::{Probe, probe, try_isolation};
-pub use room::{DISK_RESERVE, free_space};
+pub use room::{DISK_RESERVE, free_memory, free_space};
 
 #[cfg(target_os = "linux")]
 pub use helper::become_helper_if_asked;

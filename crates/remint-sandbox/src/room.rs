@@ -1,4 +1,4 @@
-//! How much room a disk has left.
+//! How much room this machine has left, on a disk and in memory.
 
 use std::io;
 use std::path::Path;
@@ -26,6 +26,21 @@ pub fn free_space(path: &Path) -> io::Result<u64> {
 #[cfg(not(target_os = "linux"))]
 pub fn free_space(_path: &Path) -> io::Result<u64> {
     Ok(u64::MAX)
+}
+
+/// The bytes of memory that programs could use without swapping; `None` where the kernel does not say.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn free_memory() -> Option<u64> {
+    let memory = fs_err::read_to_string("/proc/meminfo").ok()?;
+    crate::helper::available(&memory)
+}
+
+/// Nothing is built here.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn free_memory() -> Option<u64> {
+    None
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -216,7 +216,7 @@ pub(crate) struct BuildOptions {
     #[arg(long, value_name = "SIZE", value_parser = crate::settings::parse_room)]
     pub(crate) disk: Option<u64>,
 
-    /// How many targets are worked on at once
+    /// How many targets are worked on at once, as far as there is memory for their builds
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<usize>,
 }

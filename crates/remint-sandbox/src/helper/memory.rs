@@ -80,7 +80,13 @@ fn is_machine_in_danger() -> bool {
     let memory = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
     let all = sum_of(&memory, &["MemTotal:"]);
     // Absent from kernels older than any that is supported, and then no reason to stop.
-    memory.contains("MemAvailable:") && sum_of(&memory, &["MemAvailable:"]) < all / RESERVE
+    available(&memory).is_some_and(|available| available < all / RESERVE)
+}
+
+/// What `/proc/meminfo` says could be used without swapping, in bytes.
+pub(crate) fn available(memory: &str) -> Option<u64> {
+    const NAME: &str = "MemAvailable:";
+    memory.contains(NAME).then(|| sum_of(memory, &[NAME]))
 }
 
 fn scratch_in_use() -> u64 {

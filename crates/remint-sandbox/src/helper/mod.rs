@@ -25,6 +25,8 @@ mod warden;
 #[cfg(fuzzing)]
 pub(crate) use packets::check_packet;
 
+pub(crate) use memory::available;
+
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ mod conditions;
 mod environment;
 mod snapshot;
 mod steps;
+mod turns;
 mod workspace;
 
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub(crate) struct Builder {
     conditions: Conditions,
     /// Set once it is known that builds can be isolated as the settings ask.
     isolation_tried: Arc<tokio::sync::OnceCell<()>>,
+    turns: Arc<turns::Turns>,
 }
 
 /// What came of a plan, and what happened on the way.
@@ -88,6 +90,7 @@ impl Builder {
             cancel,
             conditions: Conditions::default(),
             isolation_tried: Arc::default(),
+            turns: Arc::default(),
         })
     }
 
@@ -129,6 +132,12 @@ impl Builder {
     ) -> anyhow::Result<Executed> {
         let placed = self.conditions.place(plan);
         let plan = placed.as_ref().unwrap_or(plan);
+        let _turn = self
+            .turns
+            .take(self.settings.limits.memory, &self.cancel, || {
+                stage.doing("waiting for memory that other builds have");
+            })
+            .await;
         // Both before anything is fetched for a build that could not be run.
         self.try_isolation().await?;
         room::look(&self.settings.user.cache)?;
@@ -139,13 +148,20 @@ impl Builder {
             ..BuildRecord::default()
         };
 
-        stage.doing("fetching tools");
+        // Side by side: neither needs the other.
+        stage.doing("fetching tools, laying out the source");
+        let tree = workspace.tree();
+        let checkout = source.checkout.clone();
+        let shape = plan.clone_shape;
+        let target = tree.clone();
+        let laying_out = tokio::task::spawn_blocking(move || checkout.materialise(shape, &target));
         let mut tools: Vec<ProvidedTool> = Vec::new();
         let provided = plan
             .tools
             .iter()
             .map(|tool| self.tools.provide(tool, self.platform));
-        for (tool, provided) in plan.tools.iter().zip(join_all(provided).await) {
+        let (provided, laid_out) = tokio::join!(join_all(provided), laying_out);
+        for (tool, provided) in plan.tools.iter().zip(provided) {
             match provided {
                 Ok(provided) => {
                     record
@@ -161,16 +177,7 @@ impl Builder {
             }
         }
 
-        stage.doing("laying out the source");
-        let tree = workspace.tree();
-        let checkout = source.checkout.clone();
-        let shape = plan.clone_shape;
-        let target = tree.clone();
-        record.gaps = match tokio::task::spawn_blocking(move || {
-            checkout.materialise(shape, &target)
-        })
-        .await?
-        {
+        record.gaps = match laid_out? {
             Ok(gaps) => gaps,
             Err(error) if error.is_machine_fault() => return Err(error.into()),
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use remint_compare::{Compared, Options, PythonSyntax};
+use remint_compare::{Compared, Known, Options};
 use remint_judge::IntegrityCheck;
 use remint_model::{Artifact, Published, Spec};
 
@@ -82,7 +82,18 @@ async fn compare(
     notes.extend(second.notes);
     let stage = progress.begin("compare", "entry by entry");
     let compared = match (&first.artifact, &second.artifact) {
-        (Ok(one), Ok(other)) => hold(one.clone(), other.clone(), python).await?,
+        (Ok(one), Ok(other)) => {
+            let options = Options {
+                words: comparison::WORDS,
+                known: Known {
+                    versions: Vec::from_iter(second.version),
+                    ..Known::default()
+                },
+                python: Some(python),
+                ..Options::default()
+            };
+            hold(one.clone(), other.clone(), options).await?
+        }
         (Err(why), _) => Err(format!("{}: {why}", arguments.first)),
         (_, Err(why)) => Err(format!("{}: {why}", arguments.second)),
     };
@@ -105,12 +116,15 @@ async fn compare(
 /// One of the two files, or why it cannot be had.
 struct Had {
     artifact: Result<Artifact<Published>, String>,
+    /// Of a release.
+    version: Option<String>,
     notes: Vec<String>,
 }
 
 async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::Result<Had> {
     let unheard = |why: String| Had {
         artifact: Err(why),
+        version: None,
         notes: Vec::new(),
     };
     let (builder, downloads) = match (spec, registries) {
@@ -118,6 +132,7 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
             return Ok(match given(path)? {
                 Ok(artifact) => Had {
                     artifact: Ok(artifact),
+                    version: None,
                     notes: Vec::new(),
                 },
                 Err(unresolved) => unheard(unresolved.detail),
@@ -150,6 +165,7 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
             }
             Ok(Had {
                 artifact: Ok(case.artifact),
+                version: Some(case.target.version.as_str().to_owned()),
                 notes,
             })
         }
@@ -164,7 +180,7 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
 async fn hold(
     first: Artifact<Published>,
     second: Artifact<Published>,
-    python: PythonSyntax,
+    options: Options,
 ) -> anyhow::Result<Result<Compared, String>> {
     anyhow::ensure!(
         first.format == second.format,
@@ -173,11 +189,6 @@ async fn hold(
             first.name, second.name
         ))
     );
-    let options = Options {
-        words: comparison::WORDS,
-        python: Some(python),
-        ..Options::default()
-    };
     let compared =
         tokio::task::spawn_blocking(move || open::hold_against(&second, &first, &options)).await?;
     match compared {
