@@ -210,6 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_of_windows_launder_nothing() {
+        let mut package = published("server/core.js");
+        for entry in &mut package.entries {
+            entry.lf_blob = Some(std::mem::replace(
+                &mut entry.blob,
+                CommitId::of_blob(b"with CRLF"),
+            ));
+        }
+        let changed = different("server/core.js", Change::Changed, Class::Executable);
+        let committed = tree("server/core.js", COMMITTED);
+        assert!(!counts(&changed, &package, &committed));
+        let other = tree("server/core.js", b"other");
+        assert!(counts(&changed, &package, &other));
+    }
+
+    #[test]
     fn a_shortcut_counts_where_nothing_committed_is_at_stake() {
         let package = published("server/core.js");
         let changed = different("server/core.js", Change::Changed, Class::Executable);
