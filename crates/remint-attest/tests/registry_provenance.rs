@@ -115,7 +115,7 @@ impl Offered {
         match self.target.ecosystem {
             Ecosystem::Npm => &mut self.answer["attestations"][0]["bundle"],
             Ecosystem::Pypi => &mut self.answer["attestation_bundles"][0]["attestations"][0],
-            Ecosystem::Cargo | Ecosystem::Mcpb => unreachable!("nobody offers any"),
+            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => unreachable!("nobody offers any"),
         }
     }
 
@@ -124,7 +124,7 @@ impl Offered {
         let path = match self.target.ecosystem {
             Ecosystem::Npm => bundle,
             Ecosystem::Pypi => pep_740,
-            Ecosystem::Cargo | Ecosystem::Mcpb => unreachable!("nobody offers any"),
+            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => unreachable!("nobody offers any"),
         };
         self.attestation().pointer_mut(path).unwrap()
     }
@@ -149,7 +149,7 @@ impl Offered {
         let origin = match self.target.ecosystem {
             Ecosystem::Npm => ProvenanceOrigin::Npm,
             Ecosystem::Pypi => ProvenanceOrigin::Pypi,
-            Ecosystem::Cargo | Ecosystem::Mcpb => unreachable!("nobody offers any"),
+            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => unreachable!("nobody offers any"),
         };
         let offer = Offer::parse(origin, text.as_bytes()).unwrap();
         let trusted = Trusted { root, keys };
@@ -338,7 +338,7 @@ fn whatever_is_changed_is_refused_for_its_reason() {
                 let (ecosystem, package) =
                     (offered.target.ecosystem, offered.target.name.to_string());
                 let file = match ecosystem {
-                    Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb => None,
+                    Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => None,
                     Ecosystem::Pypi => Some("other-9.9.9.tar.gz"),
                 };
                 offered.target = target(ecosystem, &package, "9.9.9", file);

@@ -375,7 +375,8 @@ impl Keep for KeepInstallScripts {
             ArtifactFormat::Wheel
             | ArtifactFormat::Sdist
             | ArtifactFormat::SdistZip
-            | ArtifactFormat::Mcpb => {
+            | ArtifactFormat::Mcpb
+            | ArtifactFormat::GoModule => {
                 return false;
             }
         };

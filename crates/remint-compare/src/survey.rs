@@ -63,7 +63,8 @@ pub fn survey<R: Read + Seek>(
         | ArtifactFormat::Wheel
         | ArtifactFormat::Sdist
         | ArtifactFormat::SdistZip
-        | ArtifactFormat::Crate => BTreeMap::new(),
+        | ArtifactFormat::Crate
+        | ArtifactFormat::GoModule => BTreeMap::new(),
     };
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     kept.texts.sort();
@@ -74,6 +75,7 @@ pub fn survey<R: Read + Seek>(
         texts: kept.texts,
         build_paths: kept.build_paths.finish(),
         newest_entry,
+        top_folder: listed.listing.top_folder,
         signature: listed.listing.signature,
         classes,
     })
@@ -158,6 +160,7 @@ fn is_manifest(format: ArtifactFormat, path: &EntryPath) -> bool {
                 "Cargo.toml" | "Cargo.lock" | ".cargo_vcs_info.json"
             )
         }
+        ArtifactFormat::GoModule => top_level == "go.mod",
         // Those of the packages inside say what the bundle is made of.
         ArtifactFormat::Mcpb => {
             matches!(top_level, "manifest.json" | "pyproject.toml" | "uv.lock")

@@ -7,6 +7,8 @@
 pub mod cargo;
 pub mod client_config;
 pub mod command_line;
+pub mod golang;
+mod html;
 pub mod mcpb;
 pub mod npm;
 pub mod pypi;
@@ -37,6 +39,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
         Ecosystem::Pypi => pypi::plan::plan(request),
         Ecosystem::Cargo => cargo::plan::plan(request),
         Ecosystem::Mcpb => mcpb::plan::plan(request),
+        Ecosystem::Golang => golang::plan::plan(request),
     }?;
     for plan in &mut plans {
         windows::lay_out(plan, request.tree, request.survey);
@@ -57,6 +60,7 @@ pub fn published_facts(
         Ecosystem::Pypi => pypi::locate::published_facts(survey),
         Ecosystem::Cargo => cargo::locate::published_facts(survey),
         Ecosystem::Mcpb => mcpb::locate::published_facts(survey),
+        Ecosystem::Golang => golang::locate::published_facts(survey),
     }
 }
 
@@ -75,6 +79,7 @@ pub fn source_facts(
         Ecosystem::Pypi => pypi::locate::source_facts(tree, pin),
         Ecosystem::Cargo => cargo::locate::source_facts(tree, pin),
         Ecosystem::Mcpb => mcpb::locate::source_facts(tree, pin),
+        Ecosystem::Golang => golang::locate::source_facts(tree, pin),
     }
 }
 
@@ -86,6 +91,7 @@ pub fn published_claims(ecosystem: Ecosystem, survey: &Survey) -> Vec<Repository
         Ecosystem::Pypi => pypi::locate::published_claims(survey),
         Ecosystem::Cargo => cargo::locate::published_claims(survey),
         Ecosystem::Mcpb => mcpb::locate::published_claims(survey),
+        Ecosystem::Golang => golang::locate::published_claims(survey),
     }
 }
 
@@ -104,8 +110,8 @@ pub fn registry_disagreements(
     match ecosystem {
         Ecosystem::Npm => npm::locate::registry_disagreements(document, survey),
         Ecosystem::Cargo => cargo::locate::registry_disagreements(document, survey),
-        // Its registry serves the file's own metadata; bundles have none.
-        Ecosystem::Pypi | Ecosystem::Mcpb => Ok(Vec::new()),
+        // Its registry serves the file's own metadata; bundles have none; the checksum database knows a `go.mod`.
+        Ecosystem::Pypi | Ecosystem::Mcpb | Ecosystem::Golang => Ok(Vec::new()),
     }
 }
 
@@ -117,7 +123,9 @@ pub fn publisher_commit(
     survey: &Survey,
 ) -> Option<CommitId> {
     match ecosystem {
-        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb => release?.git_head.clone(),
+        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb | Ecosystem::Golang => {
+            release?.git_head.clone()
+        }
         Ecosystem::Cargo => cargo::locate::publisher_commit(survey),
     }
 }
@@ -127,7 +135,7 @@ pub fn publisher_commit(
 #[must_use]
 pub fn version_files(ecosystem: Ecosystem, path: &EntryPath, content: &[u8]) -> Vec<EntryPath> {
     match ecosystem {
-        Ecosystem::Npm | Ecosystem::Mcpb => Vec::new(),
+        Ecosystem::Npm | Ecosystem::Mcpb | Ecosystem::Golang => Vec::new(),
         Ecosystem::Pypi => pypi::locate::version_files(path, content),
         Ecosystem::Cargo => cargo::locate::version_files(path, content),
     }
@@ -137,7 +145,7 @@ pub fn version_files(ecosystem: Ecosystem, path: &EntryPath, content: &[u8]) -> 
 #[must_use]
 pub fn version_in_file(ecosystem: Ecosystem, content: &[u8]) -> Option<String> {
     match ecosystem {
-        Ecosystem::Npm | Ecosystem::Mcpb => None,
+        Ecosystem::Npm | Ecosystem::Mcpb | Ecosystem::Golang => None,
         Ecosystem::Pypi => pypi::locate::version_in_file(content),
         Ecosystem::Cargo => cargo::locate::version_in_file(content),
     }
@@ -156,6 +164,7 @@ pub fn published_identity(
         Ecosystem::Pypi => pypi::locate::published_identity(survey),
         Ecosystem::Cargo => cargo::locate::published_identity(survey),
         Ecosystem::Mcpb => mcpb::locate::published_identity(survey),
+        Ecosystem::Golang => golang::locate::published_identity(survey),
     }
 }
 
@@ -167,6 +176,7 @@ pub fn is_manifest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
         Ecosystem::Pypi => pypi::locate::is_manifest(path),
         Ecosystem::Cargo => cargo::locate::is_manifest(path),
         Ecosystem::Mcpb => mcpb::locate::is_manifest(path),
+        Ecosystem::Golang => golang::locate::is_manifest(path),
     }
 }
 
@@ -184,6 +194,7 @@ pub fn manifest_identity(
         Ecosystem::Pypi => pypi::locate::manifest_identity(path, content),
         Ecosystem::Cargo => cargo::locate::manifest_identity(path, content),
         Ecosystem::Mcpb => mcpb::locate::manifest_identity(path, content),
+        Ecosystem::Golang => golang::locate::manifest_identity(content),
     }
 }
 
@@ -196,6 +207,7 @@ pub fn same_version(ecosystem: Ecosystem, one: &str, other: &str) -> bool {
         Ecosystem::Pypi => pypi::locate::same_version(one, other),
         Ecosystem::Cargo => cargo::locate::same_version(one, other),
         Ecosystem::Mcpb => mcpb::locate::same_version(one, other),
+        Ecosystem::Golang => golang::locate::same_version(one, other),
     }
 }
 
@@ -208,5 +220,6 @@ pub fn is_of_interest(ecosystem: Ecosystem, path: &EntryPath) -> bool {
         Ecosystem::Pypi => pypi::plan::is_of_interest(path),
         Ecosystem::Cargo => cargo::plan::is_of_interest(path),
         Ecosystem::Mcpb => mcpb::plan::is_of_interest(path),
+        Ecosystem::Golang => golang::plan::is_of_interest(path),
     }
 }

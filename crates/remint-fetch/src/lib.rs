@@ -26,6 +26,6 @@ pub use client::Tokens;
 pub use configuration::UserConfiguration;
 pub use error::FetchError;
 pub use proxy::{Proxy, ProxyRecord, ProxyRules, Withheld};
-pub use registry::{ProvenanceReply, Registries, local_artifact, platform};
+pub use registry::{ChecksumDatabase, ProvenanceReply, Registries, local_artifact, platform};
 pub use services::{ServiceAnswer, ServiceClient, ServicePost};
 pub use tools::{ProvidedTool, ToolStore};

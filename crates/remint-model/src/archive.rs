@@ -21,13 +21,15 @@ pub struct Survey {
     pub anomalies: Vec<Anomaly>,
     /// The gzip header of a gzipped tar.
     pub gzip: Option<GzipHeader>,
-    /// `package.json`, `METADATA`/`PKG-INFO`, `WHEEL`, `pyproject.toml`, `Cargo.toml`, `Cargo.lock`: path below the
+    /// `package.json`, `METADATA`/`PKG-INFO`, `WHEEL`, `pyproject.toml`, `Cargo.toml`, `Cargo.lock`, `go.mod`: path below the
     /// top folder and content, each at most 1 MiB.
     pub texts: Vec<(EntryPath, Vec<u8>)>,
     /// Absolute directories named by source maps, most frequent first; hostile text.
     pub build_paths: Vec<String>,
     /// The latest modification time of any entry, in seconds since 1970 (zip times are read as UTC).
     pub newest_entry: Option<i64>,
+    /// The one folder that all lies in, where the format has such: `package`, `name-1.2.3`, `module@version`.
+    pub top_folder: Option<String>,
     /// What stands after the end of a bundle.
     pub signature: SignatureBlock,
     /// What the files of a bundle are for, their first bytes considered; empty for other formats.

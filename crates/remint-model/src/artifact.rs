@@ -70,6 +70,8 @@ pub enum ArtifactFormat {
     Crate,
     /// An MCP bundle: a zip without a top folder, perhaps with a signature after its end.
     Mcpb,
+    /// A Go module zip: files below `module@version/` (Go modules reference, "Module zip files").
+    GoModule,
 }
 
 impl ArtifactFormat {
@@ -96,6 +98,6 @@ impl ArtifactFormat {
     /// Whether it is a zip archive; otherwise it is a gzipped tar.
     #[must_use]
     pub const fn is_zip(self) -> bool {
-        matches!(self, Self::Wheel | Self::SdistZip | Self::Mcpb)
+        matches!(self, Self::Wheel | Self::SdistZip | Self::Mcpb | Self::GoModule)
     }
 }

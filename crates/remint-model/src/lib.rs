@@ -13,6 +13,7 @@ mod finding;
 mod judgement;
 pub mod line_ends;
 mod manifest;
+mod module_path;
 mod path;
 mod plan;
 mod provenance;

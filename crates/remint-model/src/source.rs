@@ -212,6 +212,8 @@ pub enum FoundBy {
     GitHead,
     /// The commit in a crate's `.cargo_vcs_info.json`, chosen by the publisher.
     VcsInfo,
+    /// The commit that a Go module proxy says it made a module from (`Origin` in `.info`).
+    Origin,
     /// The commit that set the version in the manifest.
     VersionCommit,
     /// A commit shortly after or before one of the above, whose files fit better.

@@ -31,13 +31,13 @@ pub enum Spec {
 pub enum SpecError {
     /// Neither a package URL, nor `ecosystem:name@version`, nor a path.
     #[error(
-        "`{given}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, a package URL (`pkg:…`) or a path (`./FILE`){meant}",
+        "`{given}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, `go:MODULE@VERSION`, a package URL (`pkg:…`) or a path (`./FILE`){meant}",
         given = .0,
         meant = meant(.0)
     )]
     Shape(String),
     /// The part before the colon names no ecosystem that can be judged.
-    #[error("`{ecosystem}` is not an ecosystem that can be judged: expected `npm`, `pypi` or `cargo`{}", hint(.near))]
+    #[error("`{ecosystem}` is not an ecosystem that can be judged: expected `npm`, `pypi`, `cargo` or `go`{}", hint(.near))]
     Ecosystem {
         /// What was given.
         ecosystem: String,
@@ -92,7 +92,7 @@ impl FromStr for Spec {
         let name = name.ok_or_else(shape)?;
         let name = match ecosystem {
             Ecosystem::Pypi => name.strip_suffix("==").unwrap_or(name),
-            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb => name,
+            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => name,
         };
         Ok(Self::Release {
             ecosystem,
@@ -115,13 +115,14 @@ fn parse_ecosystem(text: &str) -> Result<Ecosystem, SpecError> {
     Ecosystem::ALL
         .iter()
         .copied()
-        .find(|ecosystem| ecosystem.name() == text)
+        .find(|ecosystem| ecosystem.name() == text || ecosystem.purl_type() == text)
         .ok_or_else(|| SpecError::Ecosystem {
             ecosystem: text.chars().take(40).collect(),
             near: match text.to_ascii_lowercase().as_str() {
                 "npx" | "node" | "nodejs" | "npmjs" | "js" | "nmp" | "npm" => Some("npm"),
                 "pip" | "python" | "py" | "uvx" | "uv" | "pipy" | "pipi" | "pypi" => Some("pypi"),
                 "crate" | "crates" | "crates.io" | "rust" | "rustup" | "cargo" => Some("cargo"),
+                "gomod" | "gopkg" | "module" | "goproxy" => Some("go"),
                 _ => None,
             },
         })
@@ -191,6 +192,12 @@ mod tests {
         check("cargo:tool_x@1.2.3", "cargo:tool_x@1.2.3");
         check("pkg:cargo/tool-x@1.2.3", "cargo:tool-x@1.2.3");
         check("x-1.0.0.crate", "x-1.0.0.crate");
+        check("go:example.org/Some/x/v2@v2.0.1", "go:example.org/Some/x/v2@v2.0.1");
+        check("golang:example.org/x", "go:example.org/x");
+        check(
+            "pkg:golang/example.org/o/x@v2.0.0%2Bincompatible",
+            "go:example.org/o/x@v2.0.0+incompatible",
+        );
         check("./x.tgz", "./x.tgz");
         check("x-1.0-py3-none-any.whl", "x-1.0-py3-none-any.whl");
     }
@@ -203,6 +210,7 @@ mod tests {
         assert!(error("crates.io:name@1.2.3").contains("did you mean `cargo`?"));
         assert!(error("cargo:@scope/x@1").contains("not a valid cargo package name"));
         assert!(error("npm:../x@1").contains("not a valid npm package name"));
+        assert!(error("go:nodots/x@v1.0.0").contains("not a valid go package name"));
         assert!(error("npm:x@").contains("is not a version"));
         assert!(error("npm:x@1 2").contains("is not a version"));
         assert!(error("pkg:").contains("not a package URL"));
@@ -213,7 +221,7 @@ mod tests {
         #[test]
         fn specs_are_read_back_as_shown(
             any: String,
-            shaped in "(npm:|pypi:|cargo:|pkg:npm/|pkg:pypi/|pkg:cargo/|pkg:|\\.|/)?(@|%40|%2F|==|[a-z0-9A-Z._/-]|\\?file_name=|#){0,14}(\\.tgz)?",
+            shaped in "(npm:|pypi:|cargo:|go:|golang:|pkg:golang/|pkg:npm/|pkg:pypi/|pkg:cargo/|pkg:|\\.|/)?(@|%40|%2F|==|[a-z0-9A-Z._/-]|\\?file_name=|#){0,14}(\\.tgz)?",
         ) {
             for text in [any, shaped] {
                 let Ok(spec) = text.parse::<Spec>() else {

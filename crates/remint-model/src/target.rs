@@ -6,6 +6,8 @@ use std::str::FromStr;
 use purl::GenericPurl;
 use serde::{Deserialize, Serialize};
 
+use crate::module_path;
+
 /// A package ecosystem whose releases remint can judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -18,12 +20,14 @@ pub enum Ecosystem {
     Cargo,
     /// MCP bundles (`.mcpb`, `.dxt`), which no registry serves: a bundle is a file that somebody has.
     Mcpb,
+    /// Go modules, as a module proxy (GOPROXY protocol) serves them.
+    Golang,
 }
 
 impl Ecosystem {
     /// Every ecosystem with a registry, in the order in which they are listed to people. A spec names a release of one
     /// of these; a bundle is named by its path.
-    pub const ALL: &'static [Self] = &[Self::Npm, Self::Pypi, Self::Cargo];
+    pub const ALL: &'static [Self] = &[Self::Npm, Self::Pypi, Self::Cargo, Self::Golang];
 
     /// The prefix of the short form.
     #[must_use]
@@ -33,14 +37,16 @@ impl Ecosystem {
             Self::Pypi => "pypi",
             Self::Cargo => "cargo",
             Self::Mcpb => "mcpb",
+            Self::Golang => "go",
         }
     }
 
     /// The package URL type. Bundles have none of their own, and `generic` is what the specification keeps for that.
-    const fn purl_type(self) -> &'static str {
+    pub(crate) const fn purl_type(self) -> &'static str {
         match self {
             Self::Npm | Self::Pypi | Self::Cargo => self.name(),
             Self::Mcpb => "generic",
+            Self::Golang => "golang",
         }
     }
 }
@@ -74,6 +80,7 @@ pub enum TargetError {
 ///
 /// npm: `validate-npm-package-name`'s rules for old packages (upper case occurs), with an optional `@scope/`.
 /// PyPI: PEP 508 names, normalised as in PEP 503.
+/// Go: module paths, by the rules of the Go modules reference ("Module paths").
 /// Cargo: crates.io's names, which keep their case and do not tell `-` from `_` except in spelling.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -90,6 +97,7 @@ impl PackageName {
             Ecosystem::Pypi => parse_pypi(name),
             Ecosystem::Cargo => parse_cargo(name),
             Ecosystem::Mcpb => parse_mcpb(name),
+            Ecosystem::Golang => module_path::is_valid(name).then(|| name.to_owned()),
         };
         parsed.map(Self).ok_or_else(|| TargetError::Name {
             name: name.chars().take(230).collect(),
@@ -294,7 +302,7 @@ impl From<FileName> for String {
     }
 }
 
-/// One published file of one release. A release of npm or cargo has a single file; a PyPI release has one target a file.
+/// One published file of one release. A release of npm, cargo or Go has a single file; a PyPI release has one target a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
     /// Whose rules apply.
@@ -317,12 +325,20 @@ impl Target {
     /// The package URL (purl specification, `pkg:type/namespace/name@version?qualifiers`).
     #[must_use]
     pub fn purl(&self) -> String {
-        let mut builder = GenericPurl::builder(
-            self.ecosystem.purl_type().to_owned(),
-            self.name.unscoped().to_owned(),
-        )
-        .with_version(self.version.as_str().to_owned());
-        if let Some(scope) = self.name.scope() {
+        let (scope, name) = match self.ecosystem {
+            // The last element is the name, all before it the namespace (purl specification, type `golang`).
+            Ecosystem::Golang => match self.name.as_str().rsplit_once('/') {
+                Some((scope, name)) => (Some(scope), name),
+                None => (None, self.name.as_str()),
+            },
+            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb => {
+                (self.name.scope(), self.name.unscoped())
+            }
+        };
+        let mut builder =
+            GenericPurl::builder(self.ecosystem.purl_type().to_owned(), name.to_owned())
+                .with_version(self.version.as_str().to_owned());
+        if let Some(scope) = scope {
             builder = builder.with_namespace(scope.to_owned());
         }
         if let Some(file) = &self.file

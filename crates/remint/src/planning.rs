@@ -34,11 +34,11 @@ pub(crate) fn request<'a>(
         platform: builder.platform,
         // Finding them starts every one of them.
         interpreters: match case.target.ecosystem {
-            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb => &[],
+            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => &[],
             Ecosystem::Pypi => builder.registries.interpreters(),
         },
         toolchains: match case.target.ecosystem {
-            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb => &[],
+            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb | Ecosystem::Golang => &[],
             Ecosystem::Cargo => builder.registries.toolchains(),
         },
     }

@@ -117,7 +117,7 @@ pub(crate) async fn resolve(
                     name: name.clone(),
                     version: release.version.clone(),
                     file: match ecosystem {
-                        Ecosystem::Npm | Ecosystem::Cargo => None,
+                        Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Golang => None,
                         Ecosystem::Pypi | Ecosystem::Mcpb => Some(file.name.clone()),
                     },
                 };
@@ -321,7 +321,7 @@ async fn local(
         name,
         version,
         file: match ecosystem {
-            Ecosystem::Npm | Ecosystem::Cargo => None,
+            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Golang => None,
             Ecosystem::Pypi | Ecosystem::Mcpb => Some(artifact.name.clone()),
         },
     };
@@ -333,7 +333,7 @@ async fn local(
         | IntegrityCheck::NotDeclared
         | IntegrityCheck::GivenByUser => match ecosystem {
             Ecosystem::Mcpb => "the file is yours; no registry serves bundles".to_owned(),
-            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Cargo => {
+            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Golang => {
                 "the file is yours; no registry was asked for it".to_owned()
             }
         },
@@ -399,6 +399,7 @@ const fn ecosystem_of(format: ArtifactFormat) -> Ecosystem {
     match format {
         ArtifactFormat::NpmTarball => Ecosystem::Npm,
         ArtifactFormat::Crate => Ecosystem::Cargo,
+        ArtifactFormat::GoModule => Ecosystem::Golang,
         ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => Ecosystem::Pypi,
         ArtifactFormat::Mcpb => Ecosystem::Mcpb,
     }

@@ -89,7 +89,8 @@ pub(crate) fn list<R: Read + Seek>(
             | ArtifactFormat::SdistZip
             | ArtifactFormat::Wheel
             | ArtifactFormat::NpmTarball
-            | ArtifactFormat::Mcpb => top_folder::is_folder_of(top, project),
+            | ArtifactFormat::Mcpb
+            | ArtifactFormat::GoModule => top_folder::is_folder_of(top, project),
         }
     {
         anomalies.add(

@@ -21,6 +21,7 @@ pub(super) fn place(format: ArtifactFormat, name: &[u8], anomalies: &mut Anomali
     let text = readable(name, anomalies);
     match format {
         ArtifactFormat::NpmTarball => below_npm_folder(&text, name, anomalies),
+        ArtifactFormat::GoModule => below_module_folder(&text, name, anomalies),
         ArtifactFormat::Sdist | ArtifactFormat::SdistZip | ArtifactFormat::Crate => {
             let Some(path) = contained(&text, name, anomalies) else {
                 return Place {
@@ -42,6 +43,31 @@ pub(super) fn place(format: ArtifactFormat, name: &[u8], anomalies: &mut Anomali
         ArtifactFormat::Wheel | ArtifactFormat::Mcpb => Place {
             top: None,
             path: contained(&text, name, anomalies),
+        },
+    }
+}
+
+/// The folder of a module zip is `module@version`, and a module path has slashes of its own. A name without such a
+/// folder belongs to no module.
+fn below_module_folder(text: &str, name: &[u8], anomalies: &mut Anomalies) -> Place {
+    let Some(path) = contained(text, name, anomalies) else {
+        return Place {
+            top: None,
+            path: None,
+        };
+    };
+    let whole = path.as_str();
+    let cut = whole
+        .find('@')
+        .and_then(|at| whole.get(at..)?.find('/').map(|slash| at + slash));
+    match cut.map(|at| whole.split_at(at)) {
+        Some((top, rest)) => Place {
+            top: Some(top.to_owned()),
+            path: rest.get(1..).and_then(|rest| rest.parse().ok()),
+        },
+        None => Place {
+            top: Some(String::new()),
+            path: Some(path),
         },
     }
 }
@@ -186,7 +212,14 @@ mod tests {
 
     #[test]
     fn the_top_folder_is_cut_as_installers_cut_it() {
-        use ArtifactFormat::{Crate, NpmTarball, Sdist, Wheel};
+        use ArtifactFormat::{Crate, GoModule, NpmTarball, Sdist, Wheel};
+        check(
+            GoModule,
+            "example.org/o/x@v1.0.0/a/b@c/d",
+            Some("example.org/o/x@v1.0.0"),
+            Some("a/b@c/d"),
+        );
+        check(GoModule, "stray/a", Some(""), Some("stray/a"));
         check(Crate, "x-1.0.0/a/b", Some("x-1.0.0"), Some("a/b"));
         check(NpmTarball, "package/a/b", Some("package"), Some("a/b"));
         check(NpmTarball, "other/a", Some("other"), Some("a"));

@@ -28,7 +28,8 @@ pub(super) fn settle(
         | ArtifactFormat::Sdist
         | ArtifactFormat::SdistZip
         | ArtifactFormat::Crate
-        | ArtifactFormat::Mcpb => None,
+        | ArtifactFormat::Mcpb
+        | ArtifactFormat::GoModule => None,
     };
     let own = expected
         .filter(|expected| tops.contains_key(*expected))

@@ -77,6 +77,10 @@ impl FileFacts<'_> {
         )
     }
 
+    fn is_go_module(&self) -> bool {
+        self.format == ArtifactFormat::GoModule
+    }
+
     fn is_crate(&self) -> bool {
         self.format == ArtifactFormat::Crate
     }
@@ -92,7 +96,7 @@ impl FileFacts<'_> {
                     || self.directory().ends_with(".data/data")
             }
             ArtifactFormat::Sdist | ArtifactFormat::SdistZip => true,
-            ArtifactFormat::NpmTarball | ArtifactFormat::Crate => false,
+            ArtifactFormat::NpmTarball | ArtifactFormat::Crate | ArtifactFormat::GoModule => false,
             ArtifactFormat::Mcpb => matches!(
                 self.directory().rsplit('/').next(),
                 Some("site-packages" | "lib" | "libs")
@@ -149,6 +153,7 @@ impl FileFacts<'_> {
                 | "pylock.toml"
                 | "pipfile.lock"
                 | "cargo.lock"
+                | "go.sum"
         ) || (self.name() == "requires.txt" && self.directory().ends_with(".egg-info"))
             || (self.name().starts_with("requirements") && self.extension() == "txt")
     }
@@ -157,6 +162,7 @@ impl FileFacts<'_> {
     fn is_manifest(&self) -> bool {
         match self.format {
             ArtifactFormat::NpmTarball => self.name() == "package.json",
+            ArtifactFormat::GoModule => self.path == "go.mod",
             ArtifactFormat::Crate => matches!(&*self.path, "cargo.toml" | "cargo.toml.orig"),
             ArtifactFormat::Mcpb => {
                 self.path == "manifest.json"
@@ -218,6 +224,11 @@ impl FileFacts<'_> {
             // Compiled on installing.
             || (self.is_crate()
                 && matches!(self.extension(), "rs" | "c" | "cc" | "cpp" | "h" | "s" | "asm"))
+            || (self.is_go_module()
+                && matches!(
+                    self.extension(),
+                    "go" | "c" | "cc" | "cpp" | "cxx" | "m" | "h" | "hh" | "hpp" | "s" | "syso" | "swig"
+                ))
             || matches!(
                 self.extension(),
                 "js" | "mjs"

@@ -76,9 +76,11 @@ const ZIPS: &[ArtifactFormat] = &[
     ArtifactFormat::Wheel,
     ArtifactFormat::SdistZip,
     ArtifactFormat::Mcpb,
+    ArtifactFormat::GoModule,
 ];
 const SDISTS: &[ArtifactFormat] = &[ArtifactFormat::Sdist, ArtifactFormat::SdistZip];
-/// What `mcpb pack` writes anew on every run is erased from bundles too; nothing else is.
+/// What `mcpb pack` writes anew on every run is erased from bundles too; nothing else is. Of a Go module zip the `h1:`
+/// digest covers names and contents alone, and go ignores all else when it unpacks one.
 const ALL_AND_BUNDLES: &[ArtifactFormat] = &[
     ArtifactFormat::NpmTarball,
     ArtifactFormat::Wheel,
@@ -86,6 +88,7 @@ const ALL_AND_BUNDLES: &[ArtifactFormat] = &[
     ArtifactFormat::SdistZip,
     ArtifactFormat::Crate,
     ArtifactFormat::Mcpb,
+    ArtifactFormat::GoModule,
 ];
 const BUNDLES: &[ArtifactFormat] = &[ArtifactFormat::Mcpb];
 const WHEELS: &[ArtifactFormat] = &[ArtifactFormat::Wheel];

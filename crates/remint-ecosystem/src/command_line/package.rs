@@ -24,7 +24,7 @@ pub(super) fn read(runner: &Runner, text: &str) -> Result<Wanted, Beyond> {
         Ecosystem::Npm => npm(text),
         Ecosystem::Pypi => pypi(text, runner.at_is_version),
         // No runner fetches a crate or a bundle and starts it.
-        Ecosystem::Cargo | Ecosystem::Mcpb => None,
+        Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => None,
     }
     .ok_or(Beyond::NotAName(runner.name))?;
     let version = match version {
@@ -103,7 +103,7 @@ fn origin(text: &str, ecosystem: Ecosystem) -> Option<Origin> {
     match ecosystem {
         // `owner/name`, npm's short form for GitHub.
         Ecosystem::Npm => (name.matches('/').count() == 1).then_some(Origin::Git),
-        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb => {
+        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => {
             name.contains('/').then_some(Origin::Path)
         }
     }

@@ -76,7 +76,7 @@ pub(super) fn by(variables: &[&str], ecosystem: Ecosystem) -> Option<&'static st
                 None => NPM.iter().find(|known| **known == name).copied(),
             },
             Ecosystem::Pypi => PYPI.iter().find(|known| **known == name).copied(),
-            Ecosystem::Cargo | Ecosystem::Mcpb => None,
+            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => None,
         }
     })
 }

@@ -80,7 +80,7 @@ pub fn in_source(
                     let (content, path) = text("uv.lock")?;
                     Some((python_pins(content)?, path))
                 }
-                Ecosystem::Cargo | Ecosystem::Mcpb => None,
+                Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => None,
             }
         });
         let Some((pins, path)) = pins else {

@@ -127,7 +127,8 @@ impl PythonFile {
                 ArtifactFormat::SdistZip
                 | ArtifactFormat::NpmTarball
                 | ArtifactFormat::Crate
-                | ArtifactFormat::Mcpb,
+                | ArtifactFormat::Mcpb
+                | ArtifactFormat::GoModule,
                 _,
             ) => 2,
             (ArtifactFormat::Wheel, None) => 3,

@@ -4,11 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::html::{Tag, tag, unescape};
 use crate::pypi::index::{IndexFile, Page};
 use crate::release::MetadataError;
-
-/// Attributes beyond these are no anchor's of an index.
-const MOST_ATTRIBUTES: usize = 32;
 
 pub(super) fn page(content: &[u8]) -> Result<Page, MetadataError> {
     let text = std::str::from_utf8(content).map_err(|error| MetadataError::Malformed {
@@ -69,117 +67,6 @@ fn file(tag: &Tag, label: &str) -> Option<IndexFile> {
         yanked: tag.attribute("data-yanked").map(str::to_owned),
         provenance: tag.attribute("data-provenance").map(str::to_owned),
     })
-}
-
-struct Tag {
-    /// In lower case.
-    name: String,
-    attributes: Vec<(String, String)>,
-}
-
-impl Tag {
-    /// The first of that name, as browsers and pip's parser take it.
-    fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    }
-}
-
-/// The tag at the start of `text`, which starts with `<`, and what follows it.
-fn tag(text: &str) -> Option<(Tag, &str)> {
-    let mut rest = text.strip_prefix('<')?;
-    let name = take_while(&mut rest, |c| c.is_ascii_alphanumeric());
-    if name.is_empty() {
-        return None;
-    }
-    let mut tag = Tag {
-        name: name.to_ascii_lowercase(),
-        attributes: Vec::new(),
-    };
-    loop {
-        take_while(&mut rest, |c| c.is_ascii_whitespace() || c == '/');
-        if let Some(after) = rest.strip_prefix('>') {
-            return Some((tag, after));
-        }
-        let key = take_while(&mut rest, |c| {
-            !c.is_ascii_whitespace() && !matches!(c, '=' | '>' | '/')
-        });
-        if key.is_empty() && !rest.starts_with('=') {
-            return None;
-        }
-        take_while(&mut rest, |c| c.is_ascii_whitespace());
-        let mut value = "";
-        if let Some(after) = rest.strip_prefix('=') {
-            rest = after;
-            take_while(&mut rest, |c| c.is_ascii_whitespace());
-            value = match rest.chars().next() {
-                Some(quote @ ('"' | '\'')) => {
-                    let (value, after) = rest.get(1..)?.split_once(quote)?;
-                    rest = after;
-                    value
-                }
-                _ => take_while(&mut rest, |c| !c.is_ascii_whitespace() && c != '>'),
-            };
-        }
-        if tag.attributes.len() >= MOST_ATTRIBUTES {
-            return None;
-        }
-        tag.attributes
-            .push((key.to_ascii_lowercase(), unescape(value)));
-    }
-}
-
-fn take_while<'a>(rest: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str {
-    let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
-    let (taken, after) = rest.split_at(end);
-    *rest = after;
-    taken
-}
-
-/// Resolves the character references that occur in attributes; others stay as they are.
-fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        plain.push_str(before);
-        let reference = after
-            .char_indices()
-            .take(10)
-            .find(|(_, c)| *c == ';')
-            .and_then(|(end, _)| Some((after.get(..end)?, after.get(end.checked_add(1)?..)?)));
-        match reference.and_then(|(name, after)| Some((character(name)?, after))) {
-            Some((character, after)) => {
-                plain.push(character);
-                rest = after;
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
-        }
-    }
-    plain.push_str(rest);
-    plain
-}
-
-fn character(reference: &str) -> Option<char> {
-    match reference {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = reference.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
-    }
 }
 
 /// Decodes `%2B` and the like; `None` where the result is no UTF-8 or an escape is broken.

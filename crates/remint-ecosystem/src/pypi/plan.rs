@@ -81,7 +81,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                 | ArtifactFormat::SdistZip
                 | ArtifactFormat::NpmTarball
                 | ArtifactFormat::Crate
-                | ArtifactFormat::Mcpb => ".tar.gz",
+                | ArtifactFormat::Mcpb
+                | ArtifactFormat::GoModule => ".tar.gz",
             }
             .to_owned(),
         },
@@ -93,7 +94,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         | ArtifactFormat::SdistZip
         | ArtifactFormat::NpmTarball
         | ArtifactFormat::Crate
-        | ArtifactFormat::Mcpb => &[Route::Sdist],
+        | ArtifactFormat::Mcpb
+        | ArtifactFormat::GoModule => &[Route::Sdist],
     };
     // Steps of the workflow are done again only where the published file holds what the tree does not.
     let replay = if prepared::is_called_for(request, &base.edits) {
@@ -335,7 +337,8 @@ fn has_fixed_time(request: &PlanRequest<'_>, family: Family) -> bool {
             | ArtifactFormat::SdistZip
             | ArtifactFormat::NpmTarball
             | ArtifactFormat::Crate
-            | ArtifactFormat::Mcpb,
+            | ArtifactFormat::Mcpb
+            | ArtifactFormat::GoModule,
         ) => false,
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod cargo;
 pub(crate) mod credentials;
 mod files;
+pub(crate) mod golang;
 pub(crate) mod npmrc;
 pub(crate) mod python;
 pub(crate) mod transport;

@@ -127,7 +127,7 @@ pub(super) fn asked(url: &Url, known: &[Known]) -> Asked {
         {
             python(path)
         }
-        Some((Ecosystem::Mcpb, ..)) | None => Asked::Elsewhere,
+        Some((Ecosystem::Mcpb | Ecosystem::Golang, ..)) | None => Asked::Elsewhere,
     }
 }
 

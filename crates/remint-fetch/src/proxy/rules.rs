@@ -243,8 +243,8 @@ impl Rules {
                 Ecosystem::Npm => same_npm,
                 Ecosystem::Pypi => same_python,
                 Ecosystem::Cargo => same_cargo,
-                // No registry serves a bundle, so none can hand it to its own build.
-                Ecosystem::Mcpb => return false,
+                // No registry serves a bundle, so none can hand it to its own build; a module is not built from its zip.
+                Ecosystem::Mcpb | Ecosystem::Golang => return false,
             };
             target.ecosystem == ecosystem
                 && key(ecosystem, target.name.as_str()) == key(ecosystem, name.as_str())
@@ -321,7 +321,7 @@ impl Locked {
         }
         let name = PackageName::parse(self.ecosystem, &fetch.name).ok()?;
         match self.ecosystem {
-            Ecosystem::Mcpb => None,
+            Ecosystem::Mcpb | Ecosystem::Golang => None,
             Ecosystem::Npm => {
                 let file = format!("{}-{}.tgz", name.unscoped(), fetch.version);
                 Some(Asked::Tarball(name, file))
@@ -403,7 +403,7 @@ fn ecosystem_of(file: &EntryPath) -> Ecosystem {
 /// The name by which a lockfile's packages are looked up: the addresses of cargo's index have lower case alone.
 fn key(ecosystem: Ecosystem, name: &str) -> Cow<'_, str> {
     match ecosystem {
-        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb => Cow::Borrowed(name),
+        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb | Ecosystem::Golang => Cow::Borrowed(name),
         Ecosystem::Cargo => Cow::Owned(name.to_ascii_lowercase()),
     }
 }

@@ -1,6 +1,7 @@
 //! The registries that the user has configured: what they say about releases, and the files they serve.
 
 mod cargo;
+mod golang;
 pub(crate) mod npm;
 mod provenance;
 pub(crate) mod python;
@@ -8,6 +9,7 @@ pub(crate) mod simple;
 mod simple_html;
 mod store;
 
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +25,7 @@ use crate::cache::Cache;
 use crate::client::{Client, Pace, Tokens};
 use crate::configuration::UserConfiguration;
 use crate::configuration::cargo::CargoIndex;
+use crate::configuration::golang::{GoSettings, Way};
 use crate::configuration::npmrc::{NpmRegistries, Npmrc};
 use crate::configuration::python::PythonIndexes;
 use crate::configuration::transport::Transport;
@@ -30,11 +33,14 @@ use crate::digests::{Digests, Hashing};
 use crate::error::FetchError;
 use crate::tools::{interpreters, toolchains};
 
+pub use golang::ChecksumDatabase;
 pub use provenance::ProvenanceReply;
 pub(crate) use store::{FileRequest, Reuse, Stored};
 
 /// A metadata document may be as large as this: the largest known are around 100 MB.
 pub(crate) const DOCUMENT_LIMIT: u64 = 192 << 20;
+/// The longest name of an entry, and the header before it.
+const LONGEST_ENTRY_START: u64 = 30 + (1 << 16);
 /// A file of a release may be as large as this.
 pub(crate) const FILE_LIMIT: u64 = 2 << 30;
 
@@ -47,6 +53,8 @@ pub struct Registries {
     pub(crate) indexes: PythonIndexes,
     pub(crate) cargo: Client,
     pub(crate) cargo_index: CargoIndex,
+    pub(crate) golang: Client,
+    pub(crate) go: GoSettings,
     pub(crate) cache: Arc<Cache>,
     pub(crate) offline: bool,
     store: store::InFlight,
@@ -71,6 +79,7 @@ impl Registries {
             crate::configuration::python::read(user)?;
         let (cargo_index, cargo_credentials, cargo_transport) =
             crate::configuration::cargo::read(user)?;
+        let (go, go_credentials) = crate::configuration::golang::read(user)?;
         Ok(Self {
             npm: Client::new(&Transport::npm(user, &npmrc)?, npm_credentials, pace)?,
             npm_registries,
@@ -86,6 +95,8 @@ impl Registries {
                 pace,
             )?,
             cargo_index,
+            golang: Client::new(&Transport::web(user)?, go_credentials, pace)?,
+            go,
             cache: Arc::new(Cache::open(&user.cache)?),
             offline: user.offline,
             store: store::InFlight::default(),
@@ -113,6 +124,7 @@ impl Registries {
             }
             Ecosystem::Pypi => self.python_release(name, version).await,
             Ecosystem::Cargo => self.cargo_release(name, version).await,
+            Ecosystem::Golang => self.module_release(name, version).await,
             Ecosystem::Mcpb => Err(FetchError::NotFound(format!("{ecosystem}:{name}"))),
         }
     }
@@ -138,6 +150,10 @@ impl Registries {
             Ecosystem::Mcpb => Err(FetchError::NotFound(format!("{ecosystem}:{name}"))),
             Ecosystem::Cargo => self
                 .cargo_release(name, Some(version))
+                .await
+                .map(|release| release.files),
+            Ecosystem::Golang => self
+                .module_release(name, Some(version))
                 .await
                 .map(|release| release.files),
         }
@@ -176,6 +192,7 @@ impl Registries {
             | ArtifactFormat::SdistZip
             | ArtifactFormat::Mcpb => (&self.python, url),
             ArtifactFormat::Crate => (&self.cargo, url),
+            ArtifactFormat::GoModule => (&self.golang, url),
         };
         let stored = self
             .file(FileRequest {
@@ -229,8 +246,13 @@ impl Registries {
             CargoIndex::Sparse(url) => Some((Ecosystem::Cargo, url)),
             CargoIndex::Unusable(_) => None,
         };
+        let golang = self.go.proxies.iter().filter_map(|step| match &step.way {
+            Way::Proxy(url) => Some((Ecosystem::Golang, url)),
+            Way::Direct | Way::Off | Way::Unusable(_) => None,
+        });
         npm.chain(python)
             .chain(cargo)
+            .chain(golang)
             .map(|(ecosystem, url)| (ecosystem, url.to_string()))
             .collect()
     }
@@ -251,7 +273,7 @@ pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
         .ok_or_else(|| refuse("it has no readable name".to_owned()))?
         .parse()
         .map_err(|error| refuse(format!("{error}")))?;
-    let format = ArtifactFormat::of(name.as_str()).ok_or_else(|| {
+    let mut format = ArtifactFormat::of(name.as_str()).ok_or_else(|| {
         refuse(
             "its name ends in none of `.tgz`, `.whl`, `.tar.gz`, `.zip`, `.crate`, `.mcpb` and `.dxt`"
                 .to_owned(),
@@ -266,7 +288,29 @@ pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
         return Err(refuse(format!("it is larger than {FILE_LIMIT} bytes")));
     }
     let digests = Hashing::read(&mut file).map_err(|error| refuse(error.to_string()))?;
+    if format == ArtifactFormat::SdistZip
+        && is_module_zip(&mut file).map_err(|error| refuse(error.to_string()))?
+    {
+        format = ArtifactFormat::GoModule;
+    }
     Ok(artifact(name, format, path.to_owned(), &digests))
+}
+
+/// Whether the first entry of a zip lies in a folder `module@v…`, as all of a Go module zip do; a source archive in Python's
+/// old form lies in `name-version`.
+fn is_module_zip(file: &mut fs_err::File) -> std::io::Result<bool> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut start = Vec::new();
+    file.take(LONGEST_ENTRY_START).read_to_end(&mut start)?;
+    let length = match (start.first_chunk::<4>(), start.get(26..28)) {
+        (Some(b"PK\x03\x04"), Some(&[low, high])) => usize::from(u16::from_le_bytes([low, high])),
+        _ => return Ok(false),
+    };
+    let name = start.get(30..30 + length).unwrap_or_default();
+    let name = String::from_utf8_lossy(name);
+    Ok(name
+        .split_once("@v")
+        .is_some_and(|(path, rest)| path.contains('.') && rest.contains('/')))
 }
 
 /// This machine in npm's words.

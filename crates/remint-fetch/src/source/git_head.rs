@@ -21,6 +21,7 @@ pub(super) const fn head_name(ecosystem: Ecosystem) -> &'static str {
     match ecosystem {
         Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb => "the registry's `gitHead`",
         Ecosystem::Cargo => "`.cargo_vcs_info.json`",
+        Ecosystem::Golang => "the proxy's `Origin`",
     }
 }
 
@@ -37,6 +38,7 @@ impl Climb<'_> {
         match self.request.target.ecosystem {
             Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb => FoundBy::GitHead,
             Ecosystem::Cargo => FoundBy::VcsInfo,
+            Ecosystem::Golang => FoundBy::Origin,
         }
     }
 

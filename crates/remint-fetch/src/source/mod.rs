@@ -10,6 +10,7 @@ mod history;
 mod ladder;
 mod manifest;
 mod mentions;
+mod modules;
 mod neighbours;
 mod overrides;
 mod pin;
@@ -23,7 +24,7 @@ mod tags;
 mod tree;
 
 use remint_ecosystem::{Release, RepositoryClaim};
-use remint_model::{SourcePin, SourceTree, Survey, Target};
+use remint_model::{Ecosystem, SourcePin, SourceTree, Survey, Target};
 
 pub use error::{LookedAt, SourceError};
 
@@ -89,6 +90,7 @@ pub fn find_source(
     repository::each(request, user, |opened, settings| {
         let found = match &request.overrides.reference {
             Some(reference) => overrides::pin(request, &opened, reference),
+            None if request.target.ecosystem == Ecosystem::Golang => modules::pin(request, &opened),
             None => ladder::climb(request, &opened)
                 .or_else(|refused| renamed::climb(request, &opened, refused)),
         };

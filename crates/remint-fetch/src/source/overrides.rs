@@ -1,7 +1,7 @@
 //! The commit that the user names with `--ref`: a tag, a branch, `HEAD`, or a commit id.
 
 use git2::Oid;
-use remint_model::{EntryPath, FoundBy, Reach, Stamp};
+use remint_model::{Ecosystem, EntryPath, FoundBy, Reach, Stamp};
 
 use super::history::History;
 use super::manifest::{self, Agreement, Located, Place};
@@ -204,6 +204,10 @@ fn stamp(
     reference: &str,
     agreement: &Agreement,
 ) -> Option<Stamp> {
+    // No file of a module states its version.
+    if request.target.ecosystem == Ecosystem::Golang {
+        return None;
+    }
     let names_it = tags::score(request.target, hint, reference).is_some();
     let because = if names_it {
         format!("`{reference}` names it")

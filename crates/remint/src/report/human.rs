@@ -286,6 +286,7 @@ fn source_words(pin: &SourcePin) -> String {
         FoundBy::Provenance => "found by provenance",
         FoundBy::GitHead => "found by the registry's gitHead",
         FoundBy::VcsInfo => "found by .cargo_vcs_info.json",
+        FoundBy::Origin => "found by the proxy's Origin",
         FoundBy::VersionCommit => "the commit that set the version",
         FoundBy::Neighbour => "a commit next to a tag or to the one that set the version",
         FoundBy::Blobs => "found by matching the published files",
@@ -297,6 +298,7 @@ fn source_words(pin: &SourcePin) -> String {
         .filter_map(|candidate| match candidate.found_by {
             FoundBy::GitHead => Some("gitHead"),
             FoundBy::VcsInfo => Some(".cargo_vcs_info.json"),
+            FoundBy::Origin => Some("the proxy's Origin"),
             FoundBy::Provenance => Some("provenance"),
             FoundBy::Tag => Some("a tag"),
             FoundBy::User | FoundBy::VersionCommit | FoundBy::Neighbour | FoundBy::Blobs => None,
