@@ -2,7 +2,7 @@
 
 use remint_model::{
     Anomaly, Basis, BuildRecord, Bundle, Comparison, InconclusiveReason, Integrity, ManifestFacts,
-    Provenance, RegistryDisagreement, SourcePin, Target,
+    ModuleChecksums, Provenance, RegistryDisagreement, SourcePin, Target,
 };
 
 /// What was learnt about one target. Whatever could not be learnt is said so, never left out.
@@ -34,6 +34,8 @@ pub struct Evidence {
     pub consumed_published: bool,
     /// What is in it, where it is a bundle of a server with its dependencies.
     pub bundle: Option<Bundle>,
+    /// The digests of a Go module, and what the checksum database has.
+    pub checksums: Option<ModuleChecksums>,
     /// Rebuilders whom the user trusts and who found that this release failed.
     pub attested_failures: Vec<AttestedFailure>,
     /// The comparison, or why there is none.

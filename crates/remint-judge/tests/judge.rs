@@ -76,6 +76,7 @@ fn sound() -> Evidence {
         build: Some(BuildRecord::default()),
         consumed_published: false,
         bundle: None,
+        checksums: None,
         attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
             basis: Basis::Rebuild,

@@ -13,6 +13,7 @@ mod finding;
 mod judgement;
 pub mod line_ends;
 mod manifest;
+mod module;
 mod module_path;
 mod path;
 mod plan;
@@ -40,6 +41,7 @@ pub use judgement::{Basis, Content, InconclusiveReason, Judgement, Outcome};
 pub use manifest::{
     Dependency, DependencyKind, InstallHook, ManifestFacts, ManifestPart, RegistryDisagreement,
 };
+pub use module::{DatabaseAnswer, ModuleChecksums};
 pub use path::{EntryPath, PathError};
 pub use plan::{
     Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, OnFailure,

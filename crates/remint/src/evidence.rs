@@ -31,6 +31,7 @@ pub(crate) fn begin(case: &Case) -> Evidence {
         build: None,
         consumed_published: false,
         bundle: None,
+        checksums: None,
         attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared {
             reason: InconclusiveReason::NotBuilt,

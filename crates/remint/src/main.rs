@@ -20,6 +20,7 @@ mod keep;
 mod keys;
 mod locate;
 mod lookup;
+mod module;
 mod open;
 mod pipeline;
 mod planning;

@@ -10,13 +10,13 @@ use remint_model::{Artifact, ArtifactFormat, Basis, BuildOutcome, BuildPlan, Com
 
 use crate::attempts::attempt;
 use crate::build::{Builder, Workspace};
-use crate::locate::locate;
+use crate::locate::{Located, locate};
 use crate::lookup::{self, Consulted, Trusting};
 use crate::open::{self, Unreadable};
 use crate::progress::Progress;
 use crate::report::{TargetReport, gap_notes, plan_words};
 use crate::resolve::Case;
-use crate::{bundle, evidence, keep, planning, provenance, source_tree};
+use crate::{bundle, evidence, keep, module, planning, provenance, source_tree};
 
 /// What steers one verification beside the settings.
 #[derive(Debug, Clone, Default)]
@@ -136,6 +136,13 @@ async fn rebuild(
     };
     evidence::add_published(&mut gathered, case, &survey);
 
+    if case.artifact.format == ArtifactFormat::GoModule
+        && let Some((checksums, seconds)) =
+            module::checksums(case, &survey, builder, progress).await?
+    {
+        report.seconds.push(("checksums", seconds));
+        gathered.checksums = Some(checksums);
+    }
     let mut examined = None;
     if case.artifact.format == ArtifactFormat::Mcpb {
         let found = bundle::examine(case, &survey, builder, progress).await?;
@@ -171,6 +178,9 @@ async fn rebuild(
     report.notes.extend(located.notes.iter().cloned());
     evidence::add_source(&mut gathered, case, &located.found);
 
+    if case.artifact.format == ArtifactFormat::GoModule {
+        return hold_module(case, located, request, report, gathered, builder, progress).await;
+    }
     if let Some(mut examined) = examined {
         let held = bundle::hold(&mut examined, &survey, &located.found);
         report.files = Some(held.files);
@@ -279,5 +289,62 @@ async fn rebuild(
         unkept,
         rebuild,
         ..finish(report, gathered, Some(found))?
+    })
+}
+
+/// A module is packed from its source, not built: from the commit of its tag, or where that does not explain it, from
+/// the one that its proxy says it used.
+async fn hold_module(
+    case: &Case,
+    located: Located,
+    request: &Request,
+    mut report: TargetReport,
+    mut gathered: Evidence,
+    builder: &Builder,
+    progress: &Progress,
+) -> anyhow::Result<Rebuilding> {
+    let mut held = module::hold(case, &located, builder, progress).await?;
+    let mut found = located.found.clone();
+    if !held.is_match()
+        && let Some(otherwise) = located.otherwise()
+    {
+        let again = module::hold(case, &otherwise, builder, progress).await?;
+        if again.is_match() {
+            // It explains the file; that the tag leads elsewhere is a finding.
+            report.notes.push(format!(
+                "{} does not explain it, commit {} does",
+                located.words(),
+                otherwise.found.pin.commit.short()
+            ));
+            found.clone_from(&otherwise.found);
+            evidence::add_source(&mut gathered, case, &otherwise.found);
+            held = again;
+        }
+    }
+    report.seconds.push(("pack", held.seconds));
+    let mut unkept = None;
+    if let Some(made) = &held.made {
+        if let Some(directory) = &request.keep {
+            unkept = keep::keep_packed(case, &made.artifact, directory).err();
+        }
+        if let Some(checksums) = &mut gathered.checksums {
+            checksums.source.clone_from(&made.digest);
+        }
+        evidence::add_rebuilt(&mut gathered, case, &made.artifact);
+        gathered.rebuilt_anomalies.clone_from(&made.anomalies);
+        report.rebuilt = Some(made.artifact.clone());
+        report.files = Some(made.files);
+        report.traced = Some(made.traced);
+    }
+    if let Some(checksums) = &gathered.checksums {
+        report.notes.extend(module::notes(checksums));
+    }
+    gathered.result = held.result;
+    Ok(Rebuilding {
+        report,
+        gathered,
+        found: Some(found),
+        rebuild: None,
+        unkept,
     })
 }

@@ -128,6 +128,7 @@ fn mismatch(
         build: None,
         consumed_published: false,
         bundle: None,
+        checksums: None,
         attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared { reason, detail },
     })

@@ -95,6 +95,7 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
         build: None,
         consumed_published: false,
         bundle: None,
+        checksums: None,
         attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
             basis: Basis::Rebuild,
