@@ -4,11 +4,11 @@ use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
 use remint_compare::{Limits, Options, compare, survey};
-use remint_model::ArtifactFormat::{Mcpb, SdistZip, Wheel};
+use remint_model::ArtifactFormat::{GoModule, Mcpb, SdistZip, Wheel};
 use remint_model::Comparison;
 
 fuzz_target!(|bytes: &[u8]| {
-    for format in [Wheel, SdistZip, Mcpb] {
+    for format in [Wheel, SdistZip, Mcpb, GoModule] {
         if survey(format, &mut Cursor::new(bytes), &Limits::default()).is_ok() {
             let same = compare(
                 format,

@@ -105,6 +105,7 @@ impl Project {
             Ecosystem::Mcpb => (ArtifactFormat::Mcpb, "x.mcpb"),
             Ecosystem::Pypi => (ArtifactFormat::Wheel, "x-1.2.3-py3-none-any.whl"),
             Ecosystem::Cargo => (ArtifactFormat::Crate, "x-1.2.3.crate"),
+            Ecosystem::Golang => (ArtifactFormat::GoModule, "x@v1.2.3.zip"),
         };
         let _ = published_facts(ecosystem, &self.survey);
         let _ = published_identity(ecosystem, &self.survey);

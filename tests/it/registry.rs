@@ -94,6 +94,18 @@ impl Registry {
         Self { url }
     }
 
+    /// The same for files that are no text.
+    pub(crate) fn of_bytes(files: BTreeMap<String, Vec<u8>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let files = files
+            .into_iter()
+            .map(|(path, content)| (format!("/{path}"), content))
+            .collect();
+        serve(listener, files);
+        Self { url }
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

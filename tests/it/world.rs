@@ -141,6 +141,13 @@ impl World {
             .env("REMINT_CACHE_DIR", self.cache())
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_DATA_HOME")
+            // Of go's settings those of the home count, where a test puts them.
+            .env_remove("GOENV")
+            .env_remove("GOPROXY")
+            .env_remove("GONOPROXY")
+            .env_remove("GOPRIVATE")
+            .env_remove("GOSUMDB")
+            .env_remove("GONOSUMDB")
             .current_dir(self.home.path());
         program
     }

@@ -87,8 +87,8 @@ impl ChecksumRecord {
 
         let verifier =
             StandardVerifier::new(key).map_err(|error| ChecksumsError::Key(error.to_string()))?;
-        let note = Note::from_bytes(note)
-            .map_err(|error| ChecksumsError::NotSigned(error.to_string()))?;
+        let note =
+            Note::from_bytes(note).map_err(|error| ChecksumsError::NotSigned(error.to_string()))?;
         note.verify(&VerifierList::new(vec![Box::new(verifier)]))
             .map_err(|error| ChecksumsError::NotSigned(error.to_string()))?;
         let head = Checkpoint::from_bytes(note.text())
@@ -373,13 +373,14 @@ mod tests {
         let key = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
         let answer = format!("7\nexample.org/x v1.0.0 {ZIP}\n\n{head}");
         let record = ChecksumRecord::open(answer.as_bytes(), key).unwrap();
-        let Inclusion::Needs(paths) = record
-            .prove(MODULE, "v1.0.0", &BTreeMap::new())
-            .unwrap()
+        let Inclusion::Needs(paths) = record.prove(MODULE, "v1.0.0", &BTreeMap::new()).unwrap()
         else {
             panic!("nothing proves it");
         };
-        assert!(paths.iter().all(|path| path.starts_with("tile/8/")), "{paths:?}");
+        assert!(
+            paths.iter().all(|path| path.starts_with("tile/8/")),
+            "{paths:?}"
+        );
     }
 
     proptest! {

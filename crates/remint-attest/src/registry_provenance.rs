@@ -453,7 +453,9 @@ fn check_subject(subject: &Subject, target: &Target) -> Result<(), Refusal> {
             bare(&subject.name) == bare(file.as_str())
         }
         // Neither crates.io nor whoever has a bundle offers any.
-        (Ecosystem::Pypi, None) | (Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang, _) => false,
+        (Ecosystem::Pypi, None) | (Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang, _) => {
+            false
+        }
     };
     if same {
         return Ok(());

@@ -115,7 +115,9 @@ impl Offered {
         match self.target.ecosystem {
             Ecosystem::Npm => &mut self.answer["attestations"][0]["bundle"],
             Ecosystem::Pypi => &mut self.answer["attestation_bundles"][0]["attestations"][0],
-            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => unreachable!("nobody offers any"),
+            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => {
+                unreachable!("nobody offers any")
+            }
         }
     }
 
@@ -124,7 +126,9 @@ impl Offered {
         let path = match self.target.ecosystem {
             Ecosystem::Npm => bundle,
             Ecosystem::Pypi => pep_740,
-            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => unreachable!("nobody offers any"),
+            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => {
+                unreachable!("nobody offers any")
+            }
         };
         self.attestation().pointer_mut(path).unwrap()
     }
@@ -149,7 +153,9 @@ impl Offered {
         let origin = match self.target.ecosystem {
             Ecosystem::Npm => ProvenanceOrigin::Npm,
             Ecosystem::Pypi => ProvenanceOrigin::Pypi,
-            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => unreachable!("nobody offers any"),
+            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => {
+                unreachable!("nobody offers any")
+            }
         };
         let offer = Offer::parse(origin, text.as_bytes()).unwrap();
         let trusted = Trusted { root, keys };

@@ -98,6 +98,9 @@ impl ArtifactFormat {
     /// Whether it is a zip archive; otherwise it is a gzipped tar.
     #[must_use]
     pub const fn is_zip(self) -> bool {
-        matches!(self, Self::Wheel | Self::SdistZip | Self::Mcpb | Self::GoModule)
+        matches!(
+            self,
+            Self::Wheel | Self::SdistZip | Self::Mcpb | Self::GoModule
+        )
     }
 }

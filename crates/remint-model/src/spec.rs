@@ -192,7 +192,10 @@ mod tests {
         check("cargo:tool_x@1.2.3", "cargo:tool_x@1.2.3");
         check("pkg:cargo/tool-x@1.2.3", "cargo:tool-x@1.2.3");
         check("x-1.0.0.crate", "x-1.0.0.crate");
-        check("go:example.org/Some/x/v2@v2.0.1", "go:example.org/Some/x/v2@v2.0.1");
+        check(
+            "go:example.org/Some/x/v2@v2.0.1",
+            "go:example.org/Some/x/v2@v2.0.1",
+        );
         check("golang:example.org/x", "go:example.org/x");
         check(
             "pkg:golang/example.org/o/x@v2.0.0%2Bincompatible",

@@ -21,6 +21,7 @@ const STYLES: Styles = Styles::styled()
 ///   remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10
 ///   remint verify-build pypi:mcp-server-git@2026.7.10 --format json
 ///   remint verify-build cargo:cratesio-mcp@0.4.1
+///   remint verify-build go:github.com/mark3labs/mcp-go@v0.43.0
 ///   remint demo
 #[derive(Debug, Parser)]
 #[command(version, styles = STYLES, max_term_width = 110, verbatim_doc_comment, propagate_version = true)]
@@ -83,7 +84,7 @@ pub(crate) enum Command {
 ///
 /// Finds the source of each SPEC, builds it in a sandbox, compares the result with what the registry serves, and reports what differs. Needs no setup.
 ///
-/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file (`./NAME-VERSION.tgz`, `./NAME.mcpb`). Without a version the latest is taken and named in the report.
+/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, `go:MODULE@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file (`./NAME-VERSION.tgz`, `./NAME.mcpb`). Without a version the latest is taken and named in the report.
 ///
 /// With --config, every server that an MCP client's configuration starts is verified (Claude, Cursor, Windsurf, VS Code, Zed); what it starts otherwise is reported as inconclusive.
 ///
@@ -93,6 +94,7 @@ pub(crate) enum Command {
 ///   remint verify-build npm:@modelcontextprotocol/server-filesystem@2026.7.10
 ///   remint verify-build pypi:mcp-server-git@2026.7.10 --all-files
 ///   remint verify-build cargo:rust-mcp-filesystem@0.4.1
+///   remint verify-build go:github.com/mark3labs/mcp-go@v0.43.0
 ///   remint verify-build npm:my-server@1.4.0 --artifact ./my-server-1.4.0.tgz --source . --ref v1.4.0
 ///   remint verify-build npm:my-server@1.4.0 --trust trust.toml --attestations git+https://example.org/attestations
 ///   remint verify-build ./my-server.mcpb --server-json server.json

@@ -59,7 +59,9 @@ impl Asking {
         let origin = match self.target.ecosystem {
             Ecosystem::Npm => ProvenanceOrigin::Npm,
             Ecosystem::Pypi => ProvenanceOrigin::Pypi,
-            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => return Ok(Provenance::default()),
+            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => {
+                return Ok(Provenance::default());
+            }
         };
         let answer = match offer(reply, origin) {
             Ok(offer) => {

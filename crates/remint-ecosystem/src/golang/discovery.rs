@@ -106,7 +106,9 @@ fn is_below(path: &str, prefix: &str) -> bool {
 /// Where the module lies in the repository, its major version suffix aside.
 fn folder(path: &str, import: &Import) -> Option<EntryPath> {
     let prefix = super::module::Split::of(path).prefix;
-    let below = prefix.strip_prefix(import.prefix.as_str()).unwrap_or_default();
+    let below = prefix
+        .strip_prefix(import.prefix.as_str())
+        .unwrap_or_default();
     let whole = match &import.subdirectory {
         Some(subdirectory) => format!("{subdirectory}{below}"),
         None => below.trim_start_matches('/').to_owned(),
@@ -140,7 +142,8 @@ mod tests {
 
     #[test]
     fn the_tag_for_the_path_counts() {
-        let own = r#"<meta name="go-import" content="example.org/x git https://git.example.org/x.git">"#;
+        let own =
+            r#"<meta name="go-import" content="example.org/x git https://git.example.org/x.git">"#;
         let url = "https://git.example.org/x";
         check(own, "example.org/x", Some((url, None)));
         check(own, "example.org/x/v2", Some((url, None)));
@@ -153,7 +156,9 @@ mod tests {
             Some((url, Some("deep/er/sub"))),
         );
         check(
-            &format!(r#"<meta name="go-import" content="example.org/x mod https://p.example.org">{own}"#),
+            &format!(
+                r#"<meta name="go-import" content="example.org/x mod https://p.example.org">{own}"#
+            ),
             "example.org/x",
             Some((url, None)),
         );
@@ -167,9 +172,16 @@ mod tests {
         check(&format!("</head>{one}"), "example.org/x", None);
         check(&format!("<body>{one}"), "example.org/x", None);
         check(&format!("<!-- {one} -->"), "example.org/x", None);
-        check(&one.replace("go-import", "go-source"), "example.org/x", None);
+        check(
+            &one.replace("go-import", "go-source"),
+            "example.org/x",
+            None,
+        );
         assert_eq!(
-            discovered(page(&one.replace(" git ", " hg ")).as_bytes(), "example.org/x"),
+            discovered(
+                page(&one.replace(" git ", " hg ")).as_bytes(),
+                "example.org/x"
+            ),
             Discovered::Other("hg".to_owned())
         );
         let hostile = one.replace("https://a.example.org/x", "ext::sh");

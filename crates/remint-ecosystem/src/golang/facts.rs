@@ -1,8 +1,6 @@
 //! What `go.mod` makes installers fetch, in the published zip and in the source.
 
-use remint_model::{
-    Dependency, DependencyKind, ManifestFacts, SourcePin, SourceTree, Survey,
-};
+use remint_model::{Dependency, DependencyKind, ManifestFacts, SourcePin, SourceTree, Survey};
 
 use crate::golang::go_mod::GoMod;
 use crate::release::MetadataError;

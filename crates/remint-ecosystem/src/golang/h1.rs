@@ -86,20 +86,35 @@ mod tests {
     #[test]
     fn names_and_contents_count_and_their_order_does_not() {
         let of = |files: &[(&str, &str)]| of_survey(&survey(files)).unwrap();
-        let own = of(&[("go.mod", "module example.org/x\n"), ("x.go", "package x\n")]);
+        let own = of(&[
+            ("go.mod", "module example.org/x\n"),
+            ("x.go", "package x\n"),
+        ]);
         assert_eq!(
             own,
-            of(&[("x.go", "package x\n"), ("go.mod", "module example.org/x\n")])
+            of(&[
+                ("x.go", "package x\n"),
+                ("go.mod", "module example.org/x\n")
+            ])
         );
         // As `Hash1` of golang.org/x/mod computes it.
         assert_eq!(own, "h1:tGCawCfIbFCLSm7yTxaqvElURlz88rXnJcwo+RClrJ8=");
         for other in [
-            [("go.mod", "module example.org/x\n"), ("y.go", "package x\n")],
-            [("go.mod", "module example.org/x\n"), ("x.go", "package y\n")],
+            [
+                ("go.mod", "module example.org/x\n"),
+                ("y.go", "package x\n"),
+            ],
+            [
+                ("go.mod", "module example.org/x\n"),
+                ("x.go", "package y\n"),
+            ],
         ] {
             assert_ne!(own, of(&other));
         }
-        let mut elsewhere = survey(&[("go.mod", "module example.org/x\n"), ("x.go", "package x\n")]);
+        let mut elsewhere = survey(&[
+            ("go.mod", "module example.org/x\n"),
+            ("x.go", "package x\n"),
+        ]);
         elsewhere.top_folder = Some("example.org/x@v1.0.1".to_owned());
         assert_ne!(Some(own), of_survey(&elsewhere));
         elsewhere.top_folder = None;
@@ -109,7 +124,13 @@ mod tests {
     #[test]
     fn what_is_no_digest_is_told() {
         assert!(is_digest("h1:I/5z698sn9Ka8TeJc9MKroUUfqBBauWjQqLJ2OPfmY0="));
-        for text in ["", "h1:", "h2:I/5z698sn9Ka8TeJc9MKroUUfqBBauWjQqLJ2OPfmY0=", "h1:zzz", "sha256-x"] {
+        for text in [
+            "",
+            "h1:",
+            "h2:I/5z698sn9Ka8TeJc9MKroUUfqBBauWjQqLJ2OPfmY0=",
+            "h1:zzz",
+            "sha256-x",
+        ] {
             assert!(!is_digest(text), "{text}");
         }
     }

@@ -6,10 +6,10 @@ use remint_model::{
 };
 use serde::Deserialize;
 
+use crate::golang::facts;
 use crate::golang::go_mod::GoMod;
 use crate::golang::module::{self, escaped_path, escaped_version};
 use crate::golang::version::{self, INCOMPATIBLE};
-use crate::golang::facts;
 use crate::release::{
     Identity, MetadataError, Release, ReleaseFile, RepositoryClaim, StatedVersion, ToolHints,
 };
@@ -169,12 +169,13 @@ pub fn release(
     url: String,
     versions: Vec<Version>,
 ) -> Result<Release, MetadataError> {
-    let file = file_name(name, &info.version)
-        .parse()
-        .map_err(|error| MetadataError::Malformed {
-            what: ".info".to_owned(),
-            reason: format!("{error}"),
-        })?;
+    let file =
+        file_name(name, &info.version)
+            .parse()
+            .map_err(|error| MetadataError::Malformed {
+                what: ".info".to_owned(),
+                reason: format!("{error}"),
+            })?;
     let mut claims: Vec<RepositoryClaim> = module::of_path(name.as_str()).into_iter().collect();
     let origin = info.origin.as_ref();
     if let Some(url) = origin.and_then(|origin| origin.url.as_ref()) {
@@ -268,9 +269,8 @@ pub(crate) fn manifest_identity(content: &[u8]) -> Result<Identity, MetadataErro
 
 /// A tag leaves `+incompatible` out.
 pub(crate) fn same_version(one: &str, other: &str) -> bool {
-    let plain = |text: &str| -> String {
-        text.strip_suffix(INCOMPATIBLE).unwrap_or(text).to_owned()
-    };
+    let plain =
+        |text: &str| -> String { text.strip_suffix(INCOMPATIBLE).unwrap_or(text).to_owned() };
     one == other || plain(one) == plain(other)
 }
 
@@ -321,7 +321,12 @@ mod tests {
         assert_eq!(release.files[0].name.as_str(), "sub@v1.2.3.zip");
         let fields: Vec<&str> = release.claims.iter().map(|it| it.field.as_str()).collect();
         assert_eq!(fields, ["module path", "Origin"]);
-        assert!(release.claims.iter().all(|it| it.directory == "sub".parse().ok()));
+        assert!(
+            release
+                .claims
+                .iter()
+                .all(|it| it.directory == "sub".parse().ok())
+        );
 
         let old = info(br#"{"Version":"v1.2.3"}"#).unwrap();
         assert_eq!(old.origin, None);
@@ -352,7 +357,12 @@ mod tests {
         let identity = of(Some("github.com/o/n@v1.2.3")).unwrap();
         assert_eq!(identity.name, Some(name("github.com/o/n")));
         assert_eq!(identity.version, StatedVersion::Exact("v1.2.3".to_owned()));
-        for top in [None, Some("x-1.0"), Some("x@v1.2.3"), Some("github.com/o/n@main")] {
+        for top in [
+            None,
+            Some("x-1.0"),
+            Some("x@v1.2.3"),
+            Some("github.com/o/n@main"),
+        ] {
             assert!(of(top).is_err(), "{top:?}");
         }
     }

@@ -77,17 +77,15 @@ pub(crate) fn of_path(path: &str) -> Option<RepositoryClaim> {
             Some((owner, name)) => (owner.to_owned(), name),
             None => (format!("go-{package}"), package),
         };
-        return (!major.is_empty()).then(|| claim(&format!("https://github.com/{owner}/{name}"), None));
+        return (!major.is_empty())
+            .then(|| claim(&format!("https://github.com/{owner}/{name}"), None));
     }
     let elements: Vec<&str> = prefix.split('/').collect();
     let host = elements.first()?;
     let (_, count) = HOSTS.iter().find(|(known, _)| known == host)?;
     let repository = elements.get(..*count)?.join("/");
     let folder = elements.get(*count..)?.join("/");
-    Some(claim(
-        &format!("https://{repository}"),
-        folder.parse().ok(),
-    ))
+    Some(claim(&format!("https://{repository}"), folder.parse().ok()))
 }
 
 fn claim(url: &str, directory: Option<EntryPath>) -> RepositoryClaim {
@@ -131,7 +129,11 @@ mod tests {
         for (path, url, folder) in [
             ("github.com/o/n", "https://github.com/o/n", None),
             ("github.com/o/n/v2", "https://github.com/o/n", None),
-            ("github.com/o/n/a/b/v3", "https://github.com/o/n", Some("a/b")),
+            (
+                "github.com/o/n/a/b/v3",
+                "https://github.com/o/n",
+                Some("a/b"),
+            ),
             ("gopkg.in/yaml.v3", "https://github.com/go-yaml/yaml", None),
             ("gopkg.in/o/n.v1", "https://github.com/o/n", None),
             ("codeberg.org/o/n", "https://codeberg.org/o/n", None),

@@ -231,12 +231,8 @@ mod tests {
         go: &str,
     ) -> Result<Vec<String>, Unpackable> {
         let directory = directory.map(|directory| directory.parse().unwrap());
-        file_set(&tree(files, go), directory.as_ref()).map(|packed| {
-            packed
-                .iter()
-                .map(|file| file.path.to_string())
-                .collect()
-        })
+        file_set(&tree(files, go), directory.as_ref())
+            .map(|packed| packed.iter().map(|file| file.path.to_string()).collect())
     }
 
     #[test]
@@ -291,7 +287,12 @@ mod tests {
         );
         assert_eq!(
             names(&files, None, "1.24").unwrap(),
-            ["go.mod", "p/vendor/x.go", "pkg/vendor/vendor.go", "vendors/a/a.go"]
+            [
+                "go.mod",
+                "p/vendor/x.go",
+                "pkg/vendor/vendor.go",
+                "vendors/a/a.go"
+            ]
         );
     }
 

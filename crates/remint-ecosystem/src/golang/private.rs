@@ -31,9 +31,21 @@ mod tests {
         let check = |patterns: &str, path: &str, expect: bool| {
             assert_eq!(matches_any(patterns, path), expect, "{patterns} {path}");
         };
-        check("*.corp.example.com,rsc.io/private", "git.corp.example.com/xyzzy", true);
-        check("*.corp.example.com,rsc.io/private", "rsc.io/private/quux", true);
-        check("*.corp.example.com,rsc.io/private", "rsc.io/privateer", false);
+        check(
+            "*.corp.example.com,rsc.io/private",
+            "git.corp.example.com/xyzzy",
+            true,
+        );
+        check(
+            "*.corp.example.com,rsc.io/private",
+            "rsc.io/private/quux",
+            true,
+        );
+        check(
+            "*.corp.example.com,rsc.io/private",
+            "rsc.io/privateer",
+            false,
+        );
         check("*.corp.example.com", "corp.example.com/x", false);
         check("example.org/*/x", "example.org/a/x/y", true);
         check("example.org/*", "example.org", false);

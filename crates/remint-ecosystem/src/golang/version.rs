@@ -178,7 +178,10 @@ pub(crate) fn fits(path: &str, version: &str) -> bool {
     // An old go gave untagged commits of gopkg.in's v1 packages this number.
     let old = suffix == ".v1" && version.starts_with("v0.0.0-");
     !version.ends_with(INCOMPATIBLE)
-        && (old || suffix.get(1..).is_some_and(|suffix| suffix.strip_suffix("-unstable").unwrap_or(suffix) == major))
+        && (old
+            || suffix
+                .get(1..)
+                .is_some_and(|suffix| suffix.strip_suffix("-unstable").unwrap_or(suffix) == major))
 }
 
 #[cfg(test)]
@@ -199,8 +202,17 @@ mod tests {
             assert!(is_canonical(version), "{version}");
         }
         for version in [
-            "1.2.3", "v1", "v1.2", "v01.2.3", "v1.2.3-", "v1.2.3-01", "v1.2.3+meta", "v1.2.3-a..b",
-            "latest", "", "v1.2.3/..",
+            "1.2.3",
+            "v1",
+            "v1.2",
+            "v01.2.3",
+            "v1.2.3-",
+            "v1.2.3-01",
+            "v1.2.3+meta",
+            "v1.2.3-a..b",
+            "latest",
+            "",
+            "v1.2.3/..",
         ] {
             assert!(!is_canonical(version), "{version}");
         }
@@ -259,10 +271,7 @@ mod tests {
             tags("v1.2.3", Some(&folder)).as_deref(),
             Some("sub/x/v1.2.3")
         );
-        assert_eq!(
-            tags("v2.0.0+incompatible", None).as_deref(),
-            Some("v2.0.0")
-        );
+        assert_eq!(tags("v2.0.0+incompatible", None).as_deref(), Some("v2.0.0"));
         assert_eq!(tags("v0.0.0-20191109021931-daa7c04131f5", None), None);
         assert_eq!(tags("main", None), None);
     }

@@ -17,8 +17,7 @@ use crate::error::FetchError;
 const PROXIES: &str = "https://proxy.golang.org,direct";
 const DATABASE: &str = "sum.golang.org";
 /// The key of the public database, which go has built in.
-const DATABASE_KEY: &str =
-    "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+const DATABASE_KEY: &str = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
 /// Another address of the same database.
 const DATABASE_ALIAS: &str = "sum.golang.google.cn";
 /// Nobody lists more proxies.
@@ -307,7 +306,10 @@ mod tests {
 
     #[test]
     fn what_follows_direct_is_never_asked_and_files_are_not() {
-        let settings = settings(&[("GOPROXY", "file:///srv/go,direct,https://a.example")], None);
+        let settings = settings(
+            &[("GOPROXY", "file:///srv/go,direct,https://a.example")],
+            None,
+        );
         assert_eq!(
             shown(&settings, "example.org/x"),
             ["a proxy by `file:` is not asked", "direct"]

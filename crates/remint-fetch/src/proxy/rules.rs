@@ -403,7 +403,9 @@ fn ecosystem_of(file: &EntryPath) -> Ecosystem {
 /// The name by which a lockfile's packages are looked up: the addresses of cargo's index have lower case alone.
 fn key(ecosystem: Ecosystem, name: &str) -> Cow<'_, str> {
     match ecosystem {
-        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb | Ecosystem::Golang => Cow::Borrowed(name),
+        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb | Ecosystem::Golang => {
+            Cow::Borrowed(name)
+        }
         Ecosystem::Cargo => Cow::Owned(name.to_ascii_lowercase()),
     }
 }

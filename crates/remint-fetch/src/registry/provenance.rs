@@ -39,7 +39,9 @@ impl Registries {
                 Ecosystem::Npm => self.npm_attestations(target).await,
                 Ecosystem::Pypi => self.python_provenance(target, file).await,
                 // crates.io keeps to itself which workflow published a file, and no registry has bundles.
-                Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => ProvenanceReply::NoneOffered,
+                Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => {
+                    ProvenanceReply::NoneOffered
+                }
             }
         })
         .await

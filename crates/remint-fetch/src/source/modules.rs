@@ -139,7 +139,8 @@ impl Search<'_> {
                 meant_for: MeantFor::ThisRelease,
             });
         }
-        let mut found = self.conclude(facts, FoundBy::Tag, Some(name), home, Reach::DefaultOrTag)?;
+        let mut found =
+            self.conclude(facts, FoundBy::Tag, Some(name), home, Reach::DefaultOrTag)?;
         if let Some(origin) = otherwise {
             self.candidates = kept;
             let commit = found.pin.commit.clone();

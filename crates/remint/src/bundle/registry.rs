@@ -153,7 +153,9 @@ async fn ask(
 /// The files that the bundle's copy can come from.
 fn candidates(asked: &Asked<'_>, files: Vec<ReleaseFile>) -> Vec<ReleaseFile> {
     match asked.ecosystem {
-        Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => files.into_iter().take(1).collect(),
+        Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => {
+            files.into_iter().take(1).collect()
+        }
         Ecosystem::Pypi => files
             .into_iter()
             .filter(|file| file.format == ArtifactFormat::Wheel)

@@ -40,6 +40,8 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("certificate-expired"),
     page!("certificate-invalid"),
     page!("checkpoint-invalid"),
+    page!("checksum-database-invalid"),
+    page!("checksum-unconfirmed"),
     page!("claims-disagree"),
     page!("clock-disagrees"),
     page!("commit-off-main"),

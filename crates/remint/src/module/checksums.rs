@@ -127,7 +127,9 @@ async fn prove(
         match record.prove(module, version, &tiles)? {
             Inclusion::Proven(logged) => return Ok(logged),
             Inclusion::Needs(paths) => {
-                let fetched = paths.iter().map(|path| registries.checksums(database, path));
+                let fetched = paths
+                    .iter()
+                    .map(|path| registries.checksums(database, path));
                 let fetched = futures_util::future::try_join_all(fetched).await?;
                 tiles.extend(paths.iter().cloned().zip(fetched));
             }
@@ -164,7 +166,9 @@ pub(crate) fn notes(checksums: &ModuleChecksums) -> Vec<String> {
             format!("the module and what go packs from its source have one digest, {zip}{logged}")
         }
         Some(source) => {
-            format!("the module has the digest {zip}{logged}; what go packs from its source has {source}")
+            format!(
+                "the module has the digest {zip}{logged}; what go packs from its source has {source}"
+            )
         }
         None => format!("the module has the digest {zip}{logged}"),
     }]

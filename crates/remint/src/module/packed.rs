@@ -192,7 +192,11 @@ impl Work {
     fn missing<'a>(&self, gaps: &'a [SourceGap]) -> Option<&'a SourceGap> {
         gaps.iter()
             .filter(|gap| gap.kind == GapKind::AbsentFile)
-            .find(|gap| self.files.iter().any(|file| file.source.as_str() == gap.path))
+            .find(|gap| {
+                self.files
+                    .iter()
+                    .any(|file| file.source.as_str() == gap.path)
+            })
     }
 
     /// Writes the zip; an answer that go would write none is the inner error.

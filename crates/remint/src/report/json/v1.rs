@@ -7,10 +7,11 @@ use remint_judge::ResultEvidence;
 use remint_judge::checks::{SourceAgreement, source_agreement};
 use remint_model::{
     Artifact, Assumption, AttributedPackage, Basis, BuildPlan, BundleSignature, BundleSigner,
-    Candidate, CommitId, Comparison, Content, Difference, Ecosystem, Erasure, Failure, Fetched,
-    Finding, FoundBy, InconclusiveReason, LockDisagreement, NetworkAttempt, OfferedProvenance,
-    Outcome, ProvenanceAnswer, ProvenanceClaim, ProvenanceStanding, RefusedRequest, RemoteCode,
-    Renaming, Sha256, SourcePin, Stamp, UnattributedFile, VerifiedProvenance,
+    Candidate, CommitId, Comparison, Content, DatabaseAnswer, Difference, Ecosystem, Erasure,
+    Failure, Fetched, Finding, FoundBy, InconclusiveReason, LockDisagreement, NetworkAttempt,
+    OfferedProvenance, Outcome, ProvenanceAnswer, ProvenanceClaim, ProvenanceStanding,
+    RefusedRequest, RemoteCode, Renaming, Sha256, SourcePin, Stamp, UnattributedFile,
+    VerifiedProvenance,
 };
 use serde::Serialize;
 
@@ -44,6 +45,7 @@ struct TargetV1<'a> {
     differences: &'a [Difference],
     findings: &'a [Finding],
     bundle: Option<BundleV1<'a>>,
+    checksums: Option<ChecksumsV1<'a>>,
     files: Option<FilesV1>,
     traced: Option<TracedV1>,
     build: Option<BuildV1<'a>>,
@@ -51,6 +53,25 @@ struct TargetV1<'a> {
     notes: &'a [String],
     provenance: Vec<ProvenanceV1<'a>>,
     attestations: Vec<AttestationV1<'a>>,
+}
+
+/// The digests of a Go module.
+#[derive(Serialize)]
+struct ChecksumsV1<'a> {
+    zip: &'a str,
+    go_mod: Option<&'a str>,
+    source: Option<&'a str>,
+    database: DatabaseV1<'a>,
+}
+
+/// What the checksum database has.
+#[derive(Serialize)]
+struct DatabaseV1<'a> {
+    name: Option<&'a str>,
+    answer: &'static str,
+    detail: Option<&'a str>,
+    zip: Option<&'a str>,
+    go_mod: Option<&'a str>,
 }
 
 /// What a bundle is made of.
@@ -171,6 +192,38 @@ pub(crate) fn render(report: &RunReport) -> String {
     text
 }
 
+fn checksums(report: &TargetReport) -> Option<ChecksumsV1<'_>> {
+    let found = report.evidence.as_ref()?.checksums.as_ref()?;
+    let database = |name, answer, detail| DatabaseV1 {
+        name,
+        answer,
+        detail,
+        zip: None,
+        go_mod: None,
+    };
+    let database = match &found.database {
+        DatabaseAnswer::Same { name } => database(Some(&**name), "same", None),
+        DatabaseAnswer::Other { name, zip, go_mod } => DatabaseV1 {
+            zip: Some(zip),
+            go_mod: Some(go_mod),
+            ..database(Some(&**name), "other", None)
+        },
+        DatabaseAnswer::Unavailable { name, reason } => {
+            database(Some(&**name), "unavailable", Some(&**reason))
+        }
+        DatabaseAnswer::Untrusted { name, reason } => {
+            database(Some(&**name), "untrusted", Some(&**reason))
+        }
+        DatabaseAnswer::NotAsked(reason) => database(None, "not-asked", Some(&**reason)),
+    };
+    Some(ChecksumsV1 {
+        zip: &found.zip,
+        go_mod: found.go_mod.as_deref(),
+        source: found.source.as_deref(),
+        database,
+    })
+}
+
 fn target(report: &TargetReport) -> TargetV1<'_> {
     let judgement = &report.judgement;
     let (erasures, differences): (&[Erasure], &[Difference]) =
@@ -206,6 +259,7 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         differences,
         findings: &judgement.findings,
         bundle: bundle(report),
+        checksums: checksums(report),
         files: report.files.map(|(equal, total)| FilesV1 { equal, total }),
         traced: report.traced.map(|traced| TracedV1 {
             executable_bytes: traced.executable_bytes,
