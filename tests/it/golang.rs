@@ -364,7 +364,7 @@ fn a_database_counts_only_with_its_signature_and_a_proof() {
     };
     check(spoilt(&lookup, &signature), 1, invalid, "untrusted");
     let tile = |tile: &mut Vec<u8>| tile[0] ^= 1;
-    check(spoilt("tile/8/0/000", &tile), 1, invalid, "untrusted");
+    check(spoilt("tile/8/0/001.p/45", &tile), 1, invalid, "untrusted");
 
     let mut unknown = logged();
     unknown.database.as_mut().unwrap().1.remove(&lookup);
