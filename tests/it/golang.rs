@@ -78,7 +78,7 @@ impl Module {
     }
 
     /// What remint says of the module when the proxy serves this.
-    fn verify(&self, served: Served) -> Answer {
+    fn verify(&self, served: &Served) -> Answer {
         let spec = format!("go:{MODULE}@{}", served.version);
         let registry = Registry::of_bytes(served.paths());
         let settings = format!(
@@ -254,7 +254,7 @@ fn a_served_module_is_what_go_packs_from_its_tag() {
     let files = module.files();
     let mut served = Served::new(files.clone()).logged(&files);
     served.origin = Some(module.head());
-    let answer = module.verify(served);
+    let answer = module.verify(&served);
     assert_eq!(answer.code, 0, "{answer:?}");
     assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
     assert!(answer.findings().is_empty(), "{answer:?}");
@@ -284,7 +284,7 @@ fn a_tampered_module_fails_for_what_was_done_to_it() {
     let check = |change: &dyn Fn(&mut Files), expect: &[(&str, &str, &str)]| {
         let mut files = honest.clone();
         change(&mut files);
-        let answer = module.verify(Served::new(files).logged(&honest));
+        let answer = module.verify(&Served::new(files).logged(&honest));
         assert_eq!(answer.code, 1, "{answer:?}");
         assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
         assert_eq!(answer.differences(), expect);
@@ -326,7 +326,7 @@ fn a_zip_of_another_module_is_no_module_of_this_name() {
     let module = Module::new();
     let mut served = Served::new(module.files());
     served.top = format!("{MODULE}@v1.0.1");
-    let answer = module.verify(served);
+    let answer = module.verify(&served);
     assert_eq!(answer.outcome().0, "failed", "{answer:?}");
     assert_eq!(answer.findings()["identity-mismatch"], "high", "{answer:?}");
 }
@@ -336,7 +336,7 @@ fn a_database_counts_only_with_its_signature_and_a_proof() {
     let module = Module::new();
     let files = module.files();
     let check = |served: Served, code: i32, finding: (&str, &str), answered: &str| {
-        let answer = module.verify(served);
+        let answer = module.verify(&served);
         assert_eq!(answer.code, code, "{answer:?}");
         assert_eq!(answer.target()["content"], "equivalent", "{answer:?}");
         assert_eq!(
@@ -380,13 +380,13 @@ fn a_moved_tag_is_seen() {
     module.go_on(true);
 
     // Nobody says which commit the module was made from.
-    let silent = module.verify(Served::new(files.clone()).logged(&files));
+    let silent = module.verify(&Served::new(files.clone()).logged(&files));
     assert_eq!(silent.outcome(), ("failed", "different"), "{silent:?}");
     assert_eq!(silent.differences(), [("main.go", "changed", "executable")]);
 
     let mut served = Served::new(files.clone()).logged(&files);
     served.origin = Some(before.clone());
-    let told = module.verify(served);
+    let told = module.verify(&served);
     assert_eq!(told.outcome(), ("verified", "equivalent"), "{told:?}");
     assert_eq!(told.findings()["source-hints-disagree"], "medium");
     assert_eq!(told.target()["source"]["commit"], before.as_str());
@@ -413,11 +413,11 @@ fn a_pseudo_version_names_its_commit() {
         served
     };
     // What the fixture's commits are dated: 1780000000.
-    let answer = module.verify(serve("20260528202640"));
+    let answer = module.verify(&serve("20260528202640"));
     assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
     assert_eq!(answer.target()["source"]["commit"], commit.as_str());
 
-    let answer = module.verify(serve("20260528202641"));
+    let answer = module.verify(&serve("20260528202641"));
     assert_eq!(answer.target()["outcome"], "inconclusive", "{answer:?}");
     assert_eq!(answer.target()["reason"], "no-source");
 }

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use remint_compare::Known;
+use remint_compare::{Known, Options};
 use remint_ecosystem::golang::h1;
 use remint_ecosystem::golang::packing::{self, LARGEST_MODULE, LARGEST_SINGLE, PackedFile};
 use remint_fetch::local_artifact;
@@ -94,10 +94,13 @@ pub(crate) async fn hold(
         tree: place.path().join("tree"),
         zip: place.path().join(case.artifact.name.as_str()),
         files,
-        known: Known {
-            versions: vec![case.target.version.as_str().to_owned()],
-            commits: vec![pin.commit.as_str().to_owned()],
-            build_paths: Vec::new(),
+        options: Options {
+            known: Known {
+                versions: vec![case.target.version.as_str().to_owned()],
+                commits: vec![pin.commit.as_str().to_owned()],
+                build_paths: Vec::new(),
+            },
+            ..Options::default()
         },
     };
     let (result, made) = match tokio::task::spawn_blocking(move || work.run()).await?? {
@@ -133,7 +136,7 @@ struct Work {
     tree: PathBuf,
     zip: PathBuf,
     files: Vec<PackedFile>,
-    known: Known,
+    options: Options,
 }
 
 impl Work {
@@ -166,7 +169,7 @@ impl Work {
             Ok(survey) => h1::of_survey(&survey),
             Err(error) => return Err(error.into()),
         };
-        let compared = match open::compare(&self.published, &artifact, self.known) {
+        let compared = match open::hold_against(&self.published, &artifact, &self.options) {
             Ok(compared) => compared,
             Err(Unreadable::Archive(error)) => {
                 return Ok(Err((InconclusiveReason::Malformed, error.to_string())));
