@@ -77,6 +77,7 @@ mod tests {
                     modified: 0,
                     sha256: Sha256::of(content.as_bytes()),
                     blob: CommitId::of_blob(content.as_bytes()),
+                    lf_blob: None,
                 })
                 .collect(),
             ..Survey::default()
