@@ -115,7 +115,9 @@ impl Project {
         }
         let target = Target {
             ecosystem,
-            name: PackageName::parse(ecosystem, "x").expect("a name"),
+            name: PackageName::parse(ecosystem, "x")
+                .or_else(|_| PackageName::parse(ecosystem, "example.org/x"))
+                .expect("a name"),
             version: "1.2.3".parse().expect("a version"),
             file: None,
         };

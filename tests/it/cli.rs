@@ -154,6 +154,7 @@ fn the_doctor_says_when_no_registry_answers_and_names_the_proxy() {
         .env("npm_config_registry", nowhere)
         .env("PIP_INDEX_URL", nowhere)
         .env("CARGO_HOME", home.path())
+        .env("GOPROXY", nowhere)
         .env("http_proxy", "http://user:secret@127.0.0.1:9")
         .env("no_proxy", "");
     let (code, stdout, _) = run(&mut doctor);

@@ -347,6 +347,13 @@ impl Search<'_> {
     }
 
     fn nothing(&self) -> SourceError {
+        let version = self.request.target.version.as_str();
+        let missing = golang_tags(version, self.directory.as_ref())
+            .filter(|name| {
+                let mut tags = self.opened.advertised.tags.iter();
+                !tags.any(|tag| tag.name == *name)
+            })
+            .map(|name| format!("there is no tag `{name}`"));
         let passed_over = self
             .candidates
             .iter()
@@ -359,6 +366,7 @@ impl Search<'_> {
                 };
                 Some(format!("{what}: {note}"))
             })
+            .chain(missing)
             .collect();
         SourceError::NoSource {
             url: self.opened.store.canonical().to_owned(),
