@@ -6,8 +6,8 @@ use remint_model::EntryPath;
 use crate::html::tag;
 use crate::release::RepositoryClaim;
 
-/// What is read of a page; the tags stand in its head.
-const LARGEST: usize = 256 << 10;
+/// What is read of a page: the tags stand in its head, and reading on past what is never closed costs its square.
+const LARGEST: usize = 64 << 10;
 /// Pages of whole organisations list some hundreds of packages.
 const MOST_IMPORTS: usize = 4096;
 
