@@ -9,6 +9,7 @@ pub mod client_config;
 pub mod command_line;
 pub mod mcpb;
 pub mod npm;
+pub mod oci;
 pub mod pypi;
 mod release;
 mod request;
