@@ -14,8 +14,8 @@ use url::Url;
 use crate::cache::{Cache, Location};
 use crate::client::{cause, unsent};
 use crate::configuration::credentials::Credential;
-use crate::configuration::{UserConfiguration, docker};
 use crate::configuration::transport::Transport;
+use crate::configuration::{UserConfiguration, docker};
 use crate::digests::Hashing;
 use crate::error::FetchError;
 use crate::oci::parameter;
@@ -360,12 +360,11 @@ impl ImageRepository {
 }
 
 fn secret(value: &str) -> Result<reqwest::header::HeaderValue, FetchError> {
-    let mut value = reqwest::header::HeaderValue::from_str(value).map_err(|_| {
-        FetchError::Configuration {
+    let mut value =
+        reqwest::header::HeaderValue::from_str(value).map_err(|_| FetchError::Configuration {
             origin: "the credential of a container registry".to_owned(),
             reason: "it holds characters that no HTTP header may hold".to_owned(),
-        }
-    })?;
+        })?;
     value.set_sensitive(true);
     Ok(value)
 }

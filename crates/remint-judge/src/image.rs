@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use remint_model::{
-    AnomalyWeight, Axis, BaseImage, Content, FileOrigin, Finding, Image, ImageFile, ImageSource,
-    InconclusiveReason, Judgement, Outcome, Pinned, RemoteCode, Severity,
+    AnomalyWeight, Axis, BaseImage, Content, FileOrigin, Finding, Image, ImageFile, ImageMismatch,
+    ImageSource, InconclusiveReason, Judgement, Outcome, Pinned, RemoteCode, Severity,
 };
 use serde_json::{Value, json};
 
@@ -62,7 +62,9 @@ fn unsupported(image: &Image) -> String {
     let how = match &image.source {
         ImageSource::Found { dockerfiles, .. } if !dockerfiles.is_empty() => {
             let file = dockerfiles.first().map_or("Dockerfile", String::as_str);
-            format!("its source has a recipe for it (`{file}`), and no builder of images exists here")
+            format!(
+                "its source has a recipe for it (`{file}`), and no builder of images exists here"
+            )
         }
         ImageSource::Found { .. } => {
             "its source has no Dockerfile, and no builder of images exists here".to_owned()
@@ -91,17 +93,11 @@ fn finding(
 }
 
 fn mismatches(image: &Image) -> Vec<Finding> {
-    let found = image.mismatches.iter().take(SHOWN);
-    found
-        .map(|mismatch| {
-            finding(
-                "integrity-mismatch",
-                Axis::Packaging,
-                Severity::Critical,
-                format!("{} has not the digest that is declared for it", mismatch.what),
-                json!({ "what": mismatch.what, "declared": mismatch.declared, "actual": mismatch.actual }),
-            )
-        })
+    image
+        .mismatches
+        .iter()
+        .take(SHOWN)
+        .map(mismatched)
         .collect()
 }
 
@@ -301,4 +297,33 @@ fn and_more(count: usize) -> String {
         0 | 1 => String::new(),
         n => format!(", and {} more", n - 1),
     }
+}
+
+/// Judges an image of which something that was served has not the digest that names it: nothing of it is looked at.
+#[must_use]
+pub fn judge_mismatch(mismatch: &ImageMismatch) -> Judgement {
+    Judgement {
+        outcome: Outcome::Failed,
+        content: Content::Inconclusive,
+        basis: None,
+        reason: Some(InconclusiveReason::Malformed),
+        detail: Some(format!(
+            "{} has not the digest that is declared for it",
+            mismatch.what
+        )),
+        findings: vec![mismatched(mismatch)],
+    }
+}
+
+fn mismatched(mismatch: &ImageMismatch) -> Finding {
+    finding(
+        "integrity-mismatch",
+        Axis::Packaging,
+        Severity::Critical,
+        format!(
+            "{} has not the digest that is declared for it",
+            mismatch.what
+        ),
+        json!({ "what": mismatch.what, "declared": mismatch.declared, "actual": mismatch.actual }),
+    )
 }

@@ -12,5 +12,5 @@ mod outcome;
 pub use evidence::{
     AttestedFailure, Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity,
 };
-pub use image::{IMAGE_FINDINGS, judge_image};
+pub use image::{IMAGE_FINDINGS, judge_image, judge_mismatch};
 pub use outcome::judge;

@@ -241,9 +241,7 @@ mod tests {
         let reference: ImageReference = "ghcr.io/owner/server:v1".parse().unwrap();
         assert_eq!(
             reference.purl(HEX.parse().unwrap()),
-            format!(
-                "pkg:oci/server@sha256:{HEX}?repository_url=ghcr.io/owner/server&tag=v1"
-            )
+            format!("pkg:oci/server@sha256:{HEX}?repository_url=ghcr.io/owner/server&tag=v1")
         );
     }
 

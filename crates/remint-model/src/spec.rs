@@ -164,9 +164,10 @@ fn parse_image_purl(purl: &GenericPurl<String>, text: &str) -> Result<Spec, Spec
         .version()
         .map_or_else(String::new, |digest| format!("@{digest}"));
     // Written as a host, an address without one would be docker.io's.
-    if !address.split_once('/').is_some_and(|(host, _)| {
-        host.contains(['.', ':']) || host == "localhost"
-    }) {
+    if !address
+        .split_once('/')
+        .is_some_and(|(host, _)| host.contains(['.', ':']) || host == "localhost")
+    {
         return Err(refuse("`repository_url` names no host and repository"));
     }
     let reference = format!("{address}{tag}{digest}").parse()?;

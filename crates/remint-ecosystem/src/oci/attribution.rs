@@ -113,11 +113,18 @@ impl Installed {
                         found.package.clone(),
                         Some(found.detail.clone()),
                     ),
-                    Unattributed::Extra | Unattributed::UnknownPackage if is_byte_code(&file.path) => (
-                        FileOrigin::Unattributed,
-                        found.package.clone(),
-                        Some("byte code, which an installer makes and no registry has".to_owned()),
-                    ),
+                    Unattributed::Extra | Unattributed::UnknownPackage
+                        if is_byte_code(&file.path) =>
+                    {
+                        (
+                            FileOrigin::Unattributed,
+                            found.package.clone(),
+                            Some(
+                                "byte code, which an installer makes and no registry has"
+                                    .to_owned(),
+                            ),
+                        )
+                    }
                     Unattributed::Differs | Unattributed::Extra => (
                         FileOrigin::PackageDiffers,
                         found.package.clone(),
@@ -200,9 +207,7 @@ fn is_code(path: &str, content: &Content) -> bool {
     ];
     let name = path.rsplit('/').next().unwrap_or(path);
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    content.runs
-        || ending.is_some_and(|ending| ENDINGS.contains(&ending))
-        || name.contains(".so.")
+    content.runs || ending.is_some_and(|ending| ENDINGS.contains(&ending)) || name.contains(".so.")
 }
 
 fn is_byte_code(path: &str) -> bool {

@@ -337,7 +337,8 @@ fn remote(facts: &ImageConfig) -> Vec<RemoteCode> {
     let mut commands = vec![whole.as_slice()];
     let passes_on = whole.first().is_some_and(|program| {
         let name = program.rsplit('/').next().unwrap_or_default();
-        matches!(name, "tini" | "dumb-init" | "catatonit" | "init") || name.ends_with("entrypoint.sh")
+        matches!(name, "tini" | "dumb-init" | "catatonit" | "init")
+            || name.ends_with("entrypoint.sh")
     });
     if passes_on {
         let rest = whole.get(1..).unwrap_or_default();
@@ -478,7 +479,11 @@ mod tests {
 
     #[test]
     fn a_configuration_tells_how_the_image_runs() {
-        let read = config(&[], &["node", "index.js"], &["PATH=/bin", "API_TOKEN=x", "B_TOKEN="]);
+        let read = config(
+            &[],
+            &["node", "index.js"],
+            &["PATH=/bin", "API_TOKEN=x", "B_TOKEN="],
+        );
         assert_eq!(read.platform, "linux/amd64");
         assert_eq!(read.created_by, [Some("COPY . .".to_owned())]);
         assert_eq!(read.facts.environment, ["PATH", "API_TOKEN", "B_TOKEN"]);

@@ -219,7 +219,11 @@ impl Filesystem {
         let kind = match entry.makes {
             Makes::Directory => {
                 // Replaces what is no directory, and leaves what is one.
-                if self.nodes.remove(&path).is_some_and(|old| old.layer == self.layer) {
+                if self
+                    .nodes
+                    .remove(&path)
+                    .is_some_and(|old| old.layer == self.layer)
+                {
                     self.clash(&path);
                 }
                 return Ok(());
@@ -254,11 +258,10 @@ impl Filesystem {
 
     /// The path inside of the file system, or `None` where it leads out.
     fn inside(&mut self, name: &[u8], what: &str) -> Option<Vec<u8>> {
-        let mut note =
-            |weight, detail: &str| {
-                let detail = format!("{what} {detail}");
-                self.note(weight, AnomalyKind::PathTraversal, &shown(name), &detail);
-            };
+        let mut note = |weight, detail: &str| {
+            let detail = format!("{what} {detail}");
+            self.note(weight, AnomalyKind::PathTraversal, &shown(name), &detail);
+        };
         match clean(name) {
             Ok((path, oddity)) => {
                 match oddity {
@@ -394,7 +397,11 @@ impl Filesystem {
         // What was a directory is none any more.
         self.remove_below(path.clone(), |_| true)?;
         let shown_path = shown(&path);
-        if self.nodes.insert(path, node).is_some_and(|old| old.layer == layer) {
+        if self
+            .nodes
+            .insert(path, node)
+            .is_some_and(|old| old.layer == layer)
+        {
             self.note(
                 AnomalyWeight::Ambiguous,
                 AnomalyKind::DuplicateEntry,
@@ -418,7 +425,10 @@ impl Filesystem {
                 let from = node.layer;
                 note(
                     AnomalyWeight::Odd,
-                    format!("a hard link to `{}`, which is of layer {from}", shown(&target)),
+                    format!(
+                        "a hard link to `{}`, which is of layer {from}",
+                        shown(&target)
+                    ),
                 );
                 Some(Node { layer, ..node })
             }

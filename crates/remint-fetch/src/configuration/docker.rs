@@ -94,7 +94,10 @@ fn read(content: &[u8], registry: &str) -> Result<Option<Credential>, String> {
         .filter(|text| text.contains(':'))
         .ok_or_else(|| format!("its credential for `{registry}` is no user and password"))?;
     let (name, password) = decoded.split_once(':').unwrap_or((&decoded, ""));
-    Ok(Some(Credential::basic(name, password.trim_end_matches('\0'))))
+    Ok(Some(Credential::basic(
+        name,
+        password.trim_end_matches('\0'),
+    )))
 }
 
 #[cfg(test)]

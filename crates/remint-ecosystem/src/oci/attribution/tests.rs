@@ -9,7 +9,10 @@ use crate::oci::filesystem::{Entry, ImageLimits, Makes};
 
 fn blob(text: &str) -> CommitId {
     let mut bytes = [0; 20];
-    for (to, from) in bytes.iter_mut().zip(Sha256::of(text.as_bytes()).to_string().bytes()) {
+    for (to, from) in bytes
+        .iter_mut()
+        .zip(Sha256::of(text.as_bytes()).to_string().bytes())
+    {
         *to = from;
     }
     Sha1::from_bytes(bytes).to_string().parse().unwrap()
@@ -64,7 +67,11 @@ fn registry(index: &str) -> Answer {
 fn origins(answer: Answer, base: usize, source: &[&str]) -> Vec<(String, FileOrigin)> {
     let filesystem = image();
     let installed = Installed::of(&filesystem, base);
-    let labels: Vec<String> = installed.packages().iter().map(BundledPackage::label).collect();
+    let labels: Vec<String> = installed
+        .packages()
+        .iter()
+        .map(BundledPackage::label)
+        .collect();
     assert_eq!(labels, ["left-pad@1.3.0"]);
     let source = source.iter().map(|text| blob(text)).collect();
     installed
@@ -80,8 +87,10 @@ fn origins(answer: Answer, base: usize, source: &[&str]) -> Vec<(String, FileOri
 
 fn check(answer: Answer, base: usize, source: &[&str], expect: &[(&str, FileOrigin)]) {
     let found = origins(answer, base, source);
-    let found: Vec<(&str, FileOrigin)> =
-        found.iter().map(|(name, origin)| (&**name, *origin)).collect();
+    let found: Vec<(&str, FileOrigin)> = found
+        .iter()
+        .map(|(name, origin)| (&**name, *origin))
+        .collect();
     assert_eq!(found, expect);
 }
 

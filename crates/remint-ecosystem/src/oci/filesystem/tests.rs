@@ -100,11 +100,7 @@ fn opaque_directories_hide_what_is_below_them() {
         &["d/b 1", "x 0"],
         &[],
     );
-    check(
-        &[&["d/a"], &["d/b", "d/.wh..wh..opq"]],
-        &["d/b 1"],
-        &[],
-    );
+    check(&[&["d/a"], &["d/b", "d/.wh..wh..opq"]], &["d/b 1"], &[]);
     check(&[&["a", "b"], &[".wh..wh..opq", "c"]], &["c 1"], &[]);
 }
 
@@ -122,7 +118,11 @@ fn whiteouts_cannot_reach_further() {
         &["a 0"],
         &[(Escapes, PathTraversal)],
     );
-    check(&[&["a"], &[".wh..wh.plnk"]], &["a 0"], &[(Odd, SpecialFile)]);
+    check(
+        &[&["a"], &[".wh..wh.plnk"]],
+        &["a 0"],
+        &[(Odd, SpecialFile)],
+    );
 }
 
 #[test]
@@ -169,15 +169,19 @@ fn what_no_builder_writes_is_noted() {
         &["etc/passwd 0"],
         &[(Odd, PathTraversal)],
     );
-    check(
-        &[&["x/../y"]],
-        &["y 0"],
-        &[(Ambiguous, PathTraversal)],
-    );
+    check(&[&["x/../y"]], &["y 0"], &[(Ambiguous, PathTraversal)]);
     check(&[&["../y"]], &[], &[(Escapes, PathTraversal)]);
     check(&[&["a", "a"]], &["a 0"], &[(Ambiguous, DuplicateEntry)]);
-    check(&[&["a", "a/b"]], &["a/b 0"], &[(Ambiguous, FileDirectoryClash)]);
-    check(&[&["dev/sda !"]], &["dev/sda 0"], &[(Ambiguous, SpecialFile)]);
+    check(
+        &[&["a", "a/b"]],
+        &["a/b 0"],
+        &[(Ambiguous, FileDirectoryClash)],
+    );
+    check(
+        &[&["dev/sda !"]],
+        &["dev/sda 0"],
+        &[(Ambiguous, SpecialFile)],
+    );
 }
 
 #[test]
@@ -191,10 +195,7 @@ fn more_than_the_limits_is_refused() {
     for name in ["a", "b", "c"] {
         filesystem.apply(entry(name)).unwrap();
     }
-    assert_eq!(
-        filesystem.apply(entry("d")),
-        Err(BeyondLimits("entries"))
-    );
+    assert_eq!(filesystem.apply(entry("d")), Err(BeyondLimits("entries")));
     let mut filesystem = Filesystem::new(ImageLimits {
         entries: 1_000_000,
         ..limits

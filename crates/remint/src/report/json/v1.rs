@@ -8,9 +8,10 @@ use remint_judge::checks::{SourceAgreement, source_agreement};
 use remint_model::{
     Artifact, Assumption, AttributedPackage, Basis, BuildPlan, BundleSignature, BundleSigner,
     Candidate, CommitId, Comparison, Content, Difference, Ecosystem, Erasure, Failure, Fetched,
-    Finding, FoundBy, InconclusiveReason, LockDisagreement, NetworkAttempt, OfferedProvenance,
-    Outcome, ProvenanceAnswer, ProvenanceClaim, ProvenanceStanding, RefusedRequest, RemoteCode,
-    Renaming, Sha256, SourcePin, Stamp, UnattributedFile, VerifiedProvenance,
+    Finding, FoundBy, Image, InconclusiveReason, LockDisagreement, NetworkAttempt,
+    OfferedProvenance, Outcome, ProvenanceAnswer, ProvenanceClaim, ProvenanceStanding,
+    RefusedRequest, RemoteCode, Renaming, Sha256, SourcePin, Stamp, UnattributedFile,
+    VerifiedProvenance,
 };
 use serde::Serialize;
 
@@ -44,6 +45,7 @@ struct TargetV1<'a> {
     differences: &'a [Difference],
     findings: &'a [Finding],
     bundle: Option<BundleV1<'a>>,
+    image: Option<&'a Image>,
     files: Option<FilesV1>,
     traced: Option<TracedV1>,
     build: Option<BuildV1<'a>>,
@@ -189,7 +191,9 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         target: report
             .target
             .as_ref()
-            .map_or_else(|| report.label.clone(), |target| target.purl()),
+            .map(|target| target.purl())
+            .or_else(|| report.image_purl.clone())
+            .unwrap_or_else(|| report.label.clone()),
         outcome: judgement.outcome,
         content: judgement.content,
         basis: judgement.basis,
@@ -198,7 +202,8 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         published: report
             .published
             .as_ref()
-            .map(|artifact| file(artifact, report.origin)),
+            .map(|artifact| file(artifact, report.origin))
+            .or_else(|| report.image.as_deref().map(manifest_file)),
         rebuilt: report.rebuilt.as_ref().map(|artifact| file(artifact, None)),
         source: source(report),
         erasures,
@@ -206,6 +211,7 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         differences,
         findings: &judgement.findings,
         bundle: bundle(report),
+        image: report.image.as_deref(),
         files: report.files.map(|(equal, total)| FilesV1 { equal, total }),
         traced: report.traced.map(|traced| TracedV1 {
             executable_bytes: traced.executable_bytes,
@@ -245,6 +251,16 @@ fn bundle(report: &TargetReport) -> Option<BundleV1<'_>> {
         records: bundle.records,
         own: bundle.own,
     })
+}
+
+/// An image is its manifest: whoever has its digest has all of it.
+fn manifest_file(image: &Image) -> FileV1<'_> {
+    FileV1 {
+        name: &image.asked,
+        sha256: image.manifest,
+        size: image.manifest_size,
+        origin: None,
+    }
 }
 
 fn file<'a, Origin>(file: &'a Artifact<Origin>, origin: Option<&'static str>) -> FileV1<'a> {
