@@ -17,6 +17,7 @@ mod conformance;
 mod elsewhere;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod images;
 #[cfg(target_os = "linux")]
 mod in_a_workflow;
 #[cfg(target_os = "linux")]
