@@ -137,7 +137,11 @@ impl Image {
 fn layers() -> [Vec<u8>; 2] {
     let folder = "app/node_modules/@fixture/dependency";
     [
-        tar(&[("bin/sh", "#!shell"), ("etc/old", "old"), ("etc/kept", "kept")]),
+        tar(&[
+            ("bin/sh", "#!shell"),
+            ("etc/old", "old"),
+            ("etc/kept", "kept"),
+        ]),
         tar(&[
             ("etc/.wh.old", ""),
             (&format!("{folder}/package.json"), &package()),
@@ -174,7 +178,10 @@ fn files(answer: &Answer) -> Vec<(String, String)> {
 fn an_image_is_told_file_by_file_and_never_verified() {
     let world = World::new();
     let mut builder = tar::Builder::new(Vec::new());
-    for (path, content) in [("package/package.json", &*package()), ("package/index.js", CODE)] {
+    for (path, content) in [
+        ("package/package.json", &*package()),
+        ("package/index.js", CODE),
+    ] {
         let mut header = tar::Header::new_ustar();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
@@ -213,17 +220,27 @@ fn an_image_is_told_file_by_file_and_never_verified() {
         "HEAD",
     ];
     let answer = only(&world, &image, &more);
-    assert_eq!(answer.outcome(), ("inconclusive", "inconclusive"), "{answer:#?}");
+    assert_eq!(
+        answer.outcome(),
+        ("inconclusive", "inconclusive"),
+        "{answer:#?}"
+    );
     assert_eq!(answer.code, 3);
     let target = answer.target();
     assert_eq!(target["reason"], "unsupported");
     let detail = target["detail"].as_str().unwrap();
-    assert!(detail.contains("Dockerfile") && detail.contains("no builder"), "{detail}");
+    assert!(
+        detail.contains("Dockerfile") && detail.contains("no builder"),
+        "{detail}"
+    );
     assert!(answer.findings().is_empty(), "{answer:#?}");
     let expect = [
         ("app/link", "link"),
         ("app/node_modules/@fixture/dependency/index.js", "package"),
-        ("app/node_modules/@fixture/dependency/package.json", "package"),
+        (
+            "app/node_modules/@fixture/dependency/package.json",
+            "package",
+        ),
         ("app/server.js", "source"),
         ("bin/sh", "base"),
         ("etc/kept", "base"),
@@ -232,7 +249,10 @@ fn an_image_is_told_file_by_file_and_never_verified() {
     let found: Vec<(&str, &str)> = found.iter().map(|(one, two)| (&**one, &**two)).collect();
     assert_eq!(found, expect);
     let told = &target["image"];
-    assert_eq!(told["manifest"], image.manifest.strip_prefix("sha256:").unwrap());
+    assert_eq!(
+        told["manifest"],
+        image.manifest.strip_prefix("sha256:").unwrap()
+    );
     assert_eq!(told["layers"][1]["created_by"], "STEP 1");
     assert_eq!(told["layers"][0]["of_base"], true);
     assert_eq!(told["other_platforms"], json!(["linux/arm64"]));
@@ -246,17 +266,34 @@ fn an_image_is_told_file_by_file_and_never_verified() {
     builder.append_dir_all(".", &directory).unwrap();
     builder.into_inner().unwrap();
     let answer = world.verify(&[archive.to_str().unwrap()]);
-    assert_eq!(answer.outcome(), ("inconclusive", "inconclusive"), "{answer:#?}");
+    assert_eq!(
+        answer.outcome(),
+        ("inconclusive", "inconclusive"),
+        "{answer:#?}"
+    );
     assert_eq!(answer.findings()["image-file-unattributed"], "low");
     assert!(files(&answer).contains(&("bin/sh".to_owned(), "unattributed".to_owned())));
 
     let output = world.remint(&["verify-build", archive.to_str().unwrap()]);
     let text = String::from_utf8(output.stdout).unwrap();
-    for words in ["? inconclusive", "no builder of images", "layer 1", "STEP 1", "--base"] {
+    for words in [
+        "? inconclusive",
+        "no builder of images",
+        "layer 1",
+        "STEP 1",
+        "--base",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     // Nobody vouches for what was not built.
-    let refused = world.remint(&["attest", archive.to_str().unwrap(), "--key", "x.key", "--output", "out"]);
+    let refused = world.remint(&[
+        "attest",
+        archive.to_str().unwrap(),
+        "--key",
+        "x.key",
+        "--output",
+        "out",
+    ]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("images cannot be attested"));
 }
@@ -272,14 +309,28 @@ fn hostile_layers_are_refused_or_named() {
             "{name}: {answer:#?}"
         );
         let failed = severity == "high";
-        assert_eq!(answer.code, if failed { 1 } else { 3 }, "{name}: {answer:#?}");
+        assert_eq!(
+            answer.code,
+            if failed { 1 } else { 3 },
+            "{name}: {answer:#?}"
+        );
         files(&answer)
     };
     let anomaly = "image-layer-anomaly";
-    let found = check("climbs", &[tar(&[("../../etc/passwd", "x")])], anomaly, "high");
+    let found = check(
+        "climbs",
+        &[tar(&[("../../etc/passwd", "x")])],
+        anomaly,
+        "high",
+    );
     assert!(found.is_empty());
     check("whiteout", &[tar(&[("a/.wh...", "")])], anomaly, "high");
-    check("hard link out", &[tar(&[("a = ../../x", "")])], anomaly, "high");
+    check(
+        "hard link out",
+        &[tar(&[("a = ../../x", "")])],
+        anomaly,
+        "high",
+    );
     let found = check("absolute", &[tar(&[("/etc/passwd", "x")])], anomaly, "low");
     assert_eq!(found[0].0, "etc/passwd");
     let found = check(
@@ -306,14 +357,21 @@ fn hostile_layers_are_refused_or_named() {
         &config(),
     );
     let answer = only(&world, &opaque, &[]);
-    assert_eq!(files(&answer), [("d/b".to_owned(), "unattributed".to_owned())]);
+    assert_eq!(
+        files(&answer),
+        [("d/b".to_owned(), "unattributed".to_owned())]
+    );
     assert!(answer.findings().is_empty(), "{answer:#?}");
 
     let starts = |command: &[&str], severity: &str| {
         let config = json!({"Entrypoint": command, "User": "0", "Env": ["API_TOKEN=x"]});
         let answer = only(&world, &Image::of(&[tar(&[])], &config), &[]);
         let findings = answer.findings();
-        assert_eq!(findings.get("image-runs-remote-code"), Some(&severity), "{answer:#?}");
+        assert_eq!(
+            findings.get("image-runs-remote-code"),
+            Some(&severity),
+            "{answer:#?}"
+        );
         assert_eq!(findings["image-runs-as-root"], "info");
         assert_eq!(findings["image-secret-in-environment"], "medium");
         assert_eq!(answer.code, if severity == "high" { 1 } else { 3 });
@@ -337,7 +395,11 @@ fn what_is_not_what_its_digest_says_is_refused() {
     let failed = |name: &str, image: &Image| {
         let answer = only(&world, image, &[]);
         assert_eq!(answer.code, 1, "{name}: {answer:#?}");
-        assert_eq!(answer.findings()["integrity-mismatch"], "critical", "{name}");
+        assert_eq!(
+            answer.findings()["integrity-mismatch"],
+            "critical",
+            "{name}"
+        );
     };
     let honest = Image::of(&layers(), &config());
     let changed = |at: usize, change: &dyn Fn(&mut Vec<u8>)| {
@@ -438,10 +500,17 @@ fn serve(image: Image) -> String {
             };
             let wanted = path.strip_prefix("/v2/fixture/server/");
             let (status, head, body) = if path.starts_with("/token?") {
-                assert!(path.contains("scope=repository%3Afixture%2Fserver%3Apull"), "{path}");
+                assert!(
+                    path.contains("scope=repository%3Afixture%2Fserver%3Apull"),
+                    "{path}"
+                );
                 let user = "Basic bWU6c2VjcmV0";
                 assert_eq!(shown, user, "the user's own credential");
-                ("200 OK", String::new(), br#"{"token": "one-token"}"#.to_vec())
+                (
+                    "200 OK",
+                    String::new(),
+                    br#"{"token": "one-token"}"#.to_vec(),
+                )
             } else if shown != "Bearer one-token" {
                 let challenge = format!(
                     "WWW-Authenticate: Bearer realm=\"http://{host}/token\",service=\"fixture\"\r\n"
@@ -490,12 +559,16 @@ fn an_image_of_a_registry_is_read_with_a_token_and_then_from_the_cache() {
     // Of its own, for no cache may have it.
     let mut config = config();
     config["Labels"] = json!({"io.modelcontextprotocol.server.name": "io.github.fixture/server"});
-    let image = Image::of(&layers(), &config);
+    let image = Image::of(&[tar(&[("app/server.js", SERVER)])], &config);
     let host = serve(image.clone());
     log_in(&world, &host);
     let spec = format!("oci:{host}/fixture/server:v1");
     let answer = world.verify(&[&spec]);
-    assert_eq!(answer.outcome(), ("inconclusive", "inconclusive"), "{answer:#?}");
+    assert_eq!(
+        answer.outcome(),
+        ("inconclusive", "inconclusive"),
+        "{answer:#?}"
+    );
     let target = answer.target();
     let purl = target["target"].as_str().unwrap();
     assert!(purl.starts_with("pkg:oci/server@sha256"), "{purl}");

@@ -60,7 +60,11 @@ fn read(bytes: &[u8], limits: &Limits) -> Result<(Layer, Vec<String>), ArchiveEr
 #[test]
 fn a_layer_is_the_same_however_it_is_packed() {
     let tar = tar();
-    let skipped = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(&tar)].concat();
+    let skipped = [
+        &[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..],
+        &zstd(&tar),
+    ]
+    .concat();
     let (front, back) = tar.split_at(700);
     for (name, packed) in [
         ("plain", tar.clone()),
@@ -70,7 +74,8 @@ fn a_layer_is_the_same_however_it_is_packed() {
         ("zstd in frames", [zstd(front), zstd(back)].concat()),
         ("zstd after a skipped frame", skipped),
     ] {
-        let (read, seen) = read(&packed, &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (read, seen) =
+            read(&packed, &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(read.diff_id, Sha256::of(&tar), "{name}");
         assert_eq!(read.unpacked, tar.len() as u64, "{name}");
         assert_eq!(read.anomalies, [], "{name}");
@@ -115,7 +120,10 @@ fn what_unpacks_to_too_much_is_refused_in_every_packing() {
         ..Limits::default()
     };
     let error = read(&tar(), &entries).unwrap_err();
-    assert!(matches!(error, ArchiveError::TooManyEntries { .. }), "{error}");
+    assert!(
+        matches!(error, ArchiveError::TooManyEntries { .. }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -124,7 +132,12 @@ fn broken_layers_are_malformed() {
     let mut damaged = zstd(&tar());
     let middle = damaged.len() / 2;
     damaged.truncate(middle);
-    for broken in [&packed[..packed.len() - 9], &damaged, &tar()[..300], b"no layer"] {
+    for broken in [
+        &packed[..packed.len() - 9],
+        &damaged,
+        &tar()[..300],
+        b"no layer",
+    ] {
         let error = read(broken, &Limits::default()).unwrap_err();
         assert!(matches!(error, ArchiveError::Malformed { .. }), "{error}");
     }

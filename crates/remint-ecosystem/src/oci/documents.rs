@@ -195,6 +195,17 @@ pub fn choose<'l>(
         )),
         // A layout with one image need not say what it is for; its configuration does.
         ([], [one]) if one.platform.is_none() => Ok((*one, Vec::new())),
+        ([], images) if images.iter().all(|one| one.platform.is_none()) && !images.is_empty() => {
+            let digests: Vec<String> = images
+                .iter()
+                .map(|one| format!("sha256:{}", one.blob.digest))
+                .take(20)
+                .collect();
+            Err(format!(
+                "there are several images, and none says what it is for; name one by its digest: {}",
+                digests.join(", ")
+            ))
+        }
         ([], images) => {
             let known: Vec<&str> = images
                 .iter()
@@ -464,6 +475,9 @@ mod tests {
         );
         assert!(choose(&listed(&[on('a', None)]), "linux/amd64").is_ok());
         assert!(choose(&listed(&[]), "linux/amd64").is_err());
+        let unnamed = listed(&[on('a', None), on('b', None)]);
+        let several = choose(&unnamed, "linux/amd64").unwrap_err();
+        assert!(several.contains(&hex('b')), "{several}");
     }
 
     fn config(entrypoint: &[&str], command: &[&str], env: &[&str]) -> Configuration {
