@@ -188,12 +188,13 @@ fn base_mismatch(image: &Image) -> Vec<Finding> {
 }
 
 /// Code that is neither the base image's, nor a registry's, nor the source's. Without a base all of it is unknown, and
-/// that says nothing about any single file.
+/// that says nothing about any single file. Byte code is apart: installers write it to nearly every image with Python.
 fn unattributed(image: &Image) -> Vec<Finding> {
-    let of = |origin: FileOrigin| -> Vec<&ImageFile> {
+    let of = |origin: FileOrigin, byte_code: bool| -> Vec<&ImageFile> {
         let files = image.files.iter();
         files
             .filter(|file| file.executable && file.origin == origin)
+            .filter(|file| file.path.ends_with(".pyc") == byte_code)
             .collect()
     };
     let nobody = if image.base.is_found() {
@@ -202,8 +203,10 @@ fn unattributed(image: &Image) -> Vec<Finding> {
         Severity::Low
     };
     [
-        (of(FileOrigin::PackageDiffers), Severity::Medium),
-        (of(FileOrigin::Unattributed), nobody),
+        (of(FileOrigin::PackageDiffers, false), Severity::Medium),
+        (of(FileOrigin::PackageDiffers, true), Severity::Medium),
+        (of(FileOrigin::Unattributed, false), nobody),
+        (of(FileOrigin::Unattributed, true), Severity::Low),
     ]
     .into_iter()
     .filter_map(|(files, severity)| {

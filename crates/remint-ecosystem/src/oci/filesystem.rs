@@ -265,6 +265,8 @@ impl Filesystem {
         match clean(name) {
             Ok((path, oddity)) => {
                 match oddity {
+                    // The root itself is written as `/` by some builders.
+                    Some(Oddity::Absolute) if path.is_empty() => {}
                     None => {}
                     Some(Oddity::Absolute) => note(AnomalyWeight::Odd, "is an absolute path"),
                     Some(Oddity::Parents) => note(AnomalyWeight::Ambiguous, "goes through `..`"),

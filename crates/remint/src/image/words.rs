@@ -104,9 +104,9 @@ pub(super) fn base(base: &BaseImage) -> String {
             named_by,
             ..
         } => format!(
-            "{} are those of `{reference}`, which {} as its base",
-            count_words(*layers, "layer"),
-            by(named_by)
+            "made from `{reference}`, which {} as its base: the first {}",
+            by(named_by),
+            count_words(*layers, "layer")
         ),
         BaseImage::Other {
             reference,

@@ -169,6 +169,7 @@ fn what_no_builder_writes_is_noted() {
         &["etc/passwd 0"],
         &[(Odd, PathTraversal)],
     );
+    check(&[&["/", "./", "a"]], &["a 0"], &[]);
     check(&[&["x/../y"]], &["y 0"], &[(Ambiguous, PathTraversal)]);
     check(&[&["../y"]], &[], &[(Escapes, PathTraversal)]);
     check(&[&["a", "a"]], &["a 0"], &[(Ambiguous, DuplicateEntry)]);
