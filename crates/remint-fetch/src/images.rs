@@ -184,7 +184,7 @@ impl ImageRepository {
     async fn document(&self, url: &Url, limit: u64) -> Result<Vec<u8>, FetchError> {
         self.often(url, DOCUMENT_DEADLINE, || async {
             let mut response = self.send(url, MANIFESTS).await?;
-            Ok(self.whole(url, &mut response, limit).await?)
+            self.whole(url, &mut response, limit).await
         })
         .await
     }

@@ -62,6 +62,7 @@ impl Installed {
                 modified: 0,
                 sha256: content.sha256,
                 blob: content.blob.clone(),
+                lf_blob: None,
             });
         }
         Self {

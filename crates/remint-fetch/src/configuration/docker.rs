@@ -1,10 +1,11 @@
 //! What `docker login` wrote down: credentials of container registries (`config.json`, field `auths`). Credential helpers
 //! are programs of others, and none is run.
 
-use base64::Engine as _;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Read as _;
+
+use base64::Engine as _;
+use serde::Deserialize;
 
 use super::UserConfiguration;
 use super::credentials::Credential;
