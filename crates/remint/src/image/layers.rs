@@ -76,9 +76,10 @@ pub(super) fn apply(
         let digest = Sha256::from_bytes(hashed.hasher.finalize().into());
         check(&format!("layer {at}"), blob.digest, digest)?;
         for anomaly in &read.anomalies {
-            let weight = match anomaly.kind {
-                AnomalyKind::GapBytes => AnomalyWeight::Odd,
-                _ => AnomalyWeight::Ambiguous,
+            let weight = if anomaly.kind == AnomalyKind::GapBytes {
+                AnomalyWeight::Odd
+            } else {
+                AnomalyWeight::Ambiguous
             };
             filesystem.note(weight, anomaly.kind, &anomaly.path, &anomaly.detail);
         }
