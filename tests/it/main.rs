@@ -18,6 +18,7 @@ mod elsewhere;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod golang;
+mod images;
 #[cfg(target_os = "linux")]
 mod in_a_workflow;
 #[cfg(target_os = "linux")]

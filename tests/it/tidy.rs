@@ -15,6 +15,8 @@ const PURE: &[&str] = &[
     "jsonc-parser",
     "memchr",
     "nodejs-semver",
+    // Types of the OCI specifications: references, manifests and configurations, from texts that were already read.
+    "oci-spec",
     // Parses the headers of machine code that was already read: which sections and functions differ.
     "object",
     // Parse JavaScript from a text to a tree in memory: whether two files are one program.
@@ -28,6 +30,8 @@ const PURE: &[&str] = &[
     "purl",
     "regex",
     "rust-ini",
+    // Unpacks Zstandard from memory to memory.
+    "ruzstd",
     "serde",
     "serde-saphyr",
     "serde_json",

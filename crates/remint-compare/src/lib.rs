@@ -20,6 +20,7 @@ mod source_tree;
 mod survey;
 mod text;
 
+pub use archive::layer::{Layer, LayerContent, LayerEntry, LayerKind, layer};
 pub use compare::{Compared, ComparedPath, Counts, Standing, Traced, compare};
 pub use difference::class_of_path;
 pub use encoders::npm_gzip;

@@ -11,6 +11,7 @@ pub mod golang;
 mod html;
 pub mod mcpb;
 pub mod npm;
+pub mod oci;
 pub mod pypi;
 mod release;
 mod request;

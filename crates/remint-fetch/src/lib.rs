@@ -11,6 +11,7 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod git;
+mod images;
 mod oci;
 mod proxy;
 mod registry;
@@ -25,6 +26,7 @@ pub use cache::{Cache, CacheStatus, Pruned};
 pub use client::Tokens;
 pub use configuration::UserConfiguration;
 pub use error::FetchError;
+pub use images::ImageRepository;
 pub use proxy::{Proxy, ProxyRecord, ProxyRules, Withheld};
 pub use registry::{ChecksumDatabase, ProvenanceReply, Registries, local_artifact, platform};
 pub use services::{ServiceAnswer, ServiceClient, ServicePost};

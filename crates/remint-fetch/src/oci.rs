@@ -270,7 +270,7 @@ impl Repository {
 }
 
 /// A parameter of a `Bearer` challenge (RFC 6750, section 3).
-fn parameter(challenge: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(challenge: &str, name: &str) -> Option<String> {
     let (scheme, parameters) = challenge.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;

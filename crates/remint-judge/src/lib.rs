@@ -6,9 +6,11 @@
 mod bundle;
 pub mod checks;
 mod evidence;
+mod image;
 mod outcome;
 
 pub use evidence::{
     AttestedFailure, Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity,
 };
+pub use image::{IMAGE_FINDINGS, judge_image, judge_mismatch};
 pub use outcome::judge;

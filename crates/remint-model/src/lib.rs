@@ -10,6 +10,8 @@ mod bundle;
 mod comparison;
 mod digest;
 mod finding;
+mod image;
+mod image_reference;
 mod judgement;
 pub mod line_ends;
 mod manifest;
@@ -37,6 +39,11 @@ pub use bundle::{
 pub use comparison::{Change, Class, Comparison, Difference, Erasure};
 pub use digest::{CommitId, DigestError, Integrity, Sha1, Sha256, Sha512};
 pub use finding::{Axis, Finding, Severity};
+pub use image::{
+    AnomalyWeight, BaseImage, FileOrigin, Image, ImageConfig, ImageFile, ImageLayer, ImageMismatch,
+    ImageSource, LayerAnomaly, NamedBy,
+};
+pub use image_reference::{ImagePlace, ImageReference, ImageReferenceError};
 pub use judgement::{Basis, Content, InconclusiveReason, Judgement, Outcome};
 pub use manifest::{
     Dependency, DependencyKind, InstallHook, ManifestFacts, ManifestPart, RegistryDisagreement,

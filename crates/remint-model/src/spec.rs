@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use purl::GenericPurl;
 
+use crate::image_reference::{ImagePlace, ImageReferenceError};
 use crate::target::{Ecosystem, FileName, PackageName, TargetError, Version};
 
 /// A request for a verdict, as typed.
@@ -24,6 +25,8 @@ pub enum Spec {
     },
     /// A file on this machine: `./name-1.2.3.tgz`.
     File(PathBuf),
+    /// A container image: `oci:ghcr.io/owner/name@sha256:…`, `oci:./layout`, `./image.tar`.
+    Image(ImagePlace),
 }
 
 /// Why a text is no spec.
@@ -31,13 +34,13 @@ pub enum Spec {
 pub enum SpecError {
     /// Neither a package URL, nor `ecosystem:name@version`, nor a path.
     #[error(
-        "`{given}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, `go:MODULE@VERSION`, a package URL (`pkg:…`) or a path (`./FILE`){meant}",
+        "`{given}` is not a spec: expected `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, `go:MODULE@VERSION`, `oci:REGISTRY/NAME@sha256:…`, a package URL (`pkg:…`) or a path (`./FILE`){meant}",
         given = .0,
         meant = meant(.0)
     )]
     Shape(String),
     /// The part before the colon names no ecosystem that can be judged.
-    #[error("`{ecosystem}` is not an ecosystem that can be judged: expected `npm`, `pypi`, `cargo` or `go`{}", hint(.near))]
+    #[error("`{ecosystem}` is not an ecosystem that can be judged: expected `npm`, `pypi`, `cargo`, `go` or `oci`{}", hint(.near))]
     Ecosystem {
         /// What was given.
         ecosystem: String,
@@ -55,6 +58,9 @@ pub enum SpecError {
     /// Name, version or file name is malformed.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The image reference is malformed.
+    #[error(transparent)]
+    Image(#[from] ImageReferenceError),
 }
 
 /// What npm's own clients take without a prefix.
@@ -78,6 +84,12 @@ impl FromStr for Spec {
         let shape = || SpecError::Shape(text.chars().take(120).collect());
         if text.starts_with("pkg:") {
             return parse_purl(text);
+        }
+        if let Some(image) = text.strip_prefix("oci:") {
+            return Ok(Self::Image(image.parse()?));
+        }
+        if is_image_archive(text) {
+            return Ok(Self::Image(ImagePlace::layout(text)));
         }
         if text.starts_with(['/', '.', '~']) || has_artifact_ending(text) {
             return Ok(Self::File(PathBuf::from(text)));
@@ -111,6 +123,11 @@ fn has_artifact_ending(text: &str) -> bool {
             .any(|ending| text.ends_with(ending))
 }
 
+/// A tar that is not packed is no package of any registry.
+fn is_image_archive(text: &str) -> bool {
+    text.ends_with(".tar") && !text.contains(':')
+}
+
 fn parse_ecosystem(text: &str) -> Result<Ecosystem, SpecError> {
     Ecosystem::ALL
         .iter()
@@ -123,9 +140,39 @@ fn parse_ecosystem(text: &str) -> Result<Ecosystem, SpecError> {
                 "pip" | "python" | "py" | "uvx" | "uv" | "pipy" | "pipi" | "pypi" => Some("pypi"),
                 "crate" | "crates" | "crates.io" | "rust" | "rustup" | "cargo" => Some("cargo"),
                 "gomod" | "gopkg" | "module" | "goproxy" => Some("go"),
+                "docker" | "image" | "container" | "podman" | "ghcr" | "oci" => Some("oci"),
                 _ => None,
             },
         })
+}
+
+/// `pkg:oci/NAME@sha256%3A…?repository_url=HOST/NAME&tag=TAG`: a version is a digest, and without the repository's
+/// address it would be anybody's.
+fn parse_image_purl(purl: &GenericPurl<String>, text: &str) -> Result<Spec, SpecError> {
+    let refuse = |reason: &str| SpecError::Purl {
+        spec: text.chars().take(200).collect(),
+        reason: reason.to_owned(),
+    };
+    let address = purl
+        .qualifiers()
+        .get("repository_url")
+        .ok_or_else(|| refuse("an image needs the qualifier `repository_url`"))?;
+    let tag = purl
+        .qualifiers()
+        .get("tag")
+        .map_or_else(String::new, |tag| format!(":{tag}"));
+    let digest = purl
+        .version()
+        .map_or_else(String::new, |digest| format!("@{digest}"));
+    // Written as a host, an address without one would be docker.io's.
+    if !address
+        .split_once('/')
+        .is_some_and(|(host, _)| host.contains(['.', ':']) || host == "localhost")
+    {
+        return Err(refuse("`repository_url` names no host and repository"));
+    }
+    let reference = format!("{address}{tag}{digest}").parse()?;
+    Ok(Spec::Image(ImagePlace::Registry(reference)))
 }
 
 fn parse_purl(text: &str) -> Result<Spec, SpecError> {
@@ -135,6 +182,9 @@ fn parse_purl(text: &str) -> Result<Spec, SpecError> {
             spec: text.chars().take(200).collect(),
             reason: error.to_string(),
         })?;
+    if purl.package_type() == "oci" {
+        return parse_image_purl(&purl, text);
+    }
     let ecosystem = parse_ecosystem(purl.package_type())?;
     let name = match purl.namespace() {
         Some(namespace) => format!("{namespace}/{}", purl.name()),
@@ -165,6 +215,7 @@ impl fmt::Display for Spec {
                 version.as_ref().map_or(Ok(()), |v| write!(f, "@{v}"))
             }
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Image(place) => place.fmt(f),
         }
     }
 }
@@ -202,6 +253,15 @@ mod tests {
             "go:example.org/o/x@v2.0.0+incompatible",
         );
         check("./x.tgz", "./x.tgz");
+        check("oci:ghcr.io/o/n:1.2", "oci:ghcr.io/o/n:1.2");
+        check("oci:./layout", "oci:./layout");
+        check("./image.tar", "oci:./image.tar");
+        check("image.tar", "oci:./image.tar");
+        let digest = "ab".repeat(32);
+        check(
+            &format!("pkg:oci/n@sha256%3A{digest}?repository_url=ghcr.io/o/n&tag=1.2"),
+            &format!("oci:ghcr.io/o/n:1.2@sha256:{digest}"),
+        );
         check("x-1.0-py3-none-any.whl", "x-1.0-py3-none-any.whl");
     }
 
@@ -216,6 +276,9 @@ mod tests {
         assert!(error("go:nodots/x@v1.0.0").contains("not a valid go package name"));
         assert!(error("npm:x@").contains("is not a version"));
         assert!(error("npm:x@1 2").contains("is not a version"));
+        assert!(error("docker:x@1").contains("did you mean `oci`?"));
+        assert!(error("oci:Upper/x").contains("names no image"));
+        assert!(error("pkg:oci/x@sha256%3Aab").contains("repository_url"));
         assert!(error("pkg:").contains("not a package URL"));
         assert!(error("pkg:cran/x@1").contains("not an ecosystem"));
     }
@@ -224,7 +287,7 @@ mod tests {
         #[test]
         fn specs_are_read_back_as_shown(
             any: String,
-            shaped in "(npm:|pypi:|cargo:|go:|golang:|pkg:golang/|pkg:npm/|pkg:pypi/|pkg:cargo/|pkg:|\\.|/)?(@|%40|%2F|==|[a-z0-9A-Z._/-]|\\?file_name=|#){0,14}(\\.tgz)?",
+            shaped in "(npm:|pypi:|cargo:|oci:|go:|golang:|pkg:golang/|pkg:npm/|pkg:pypi/|pkg:cargo/|pkg:|\\.|/)?(@|%40|%2F|==|[a-z0-9A-Z._/-]|\\?file_name=|#){0,14}(\\.tgz)?",
         ) {
             for text in [any, shaped] {
                 let Ok(spec) = text.parse::<Spec>() else {
@@ -239,6 +302,7 @@ mod tests {
                         file: None,
                     },
                     Spec::File(path) => Spec::File(path.clone()),
+                    Spec::Image(place) => Spec::Image(place.clone()),
                 };
                 prop_assert_eq!(spec.to_string().parse(), Ok(shown), "{}", text);
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use remint_model::{RepositoryUrl, Spec};
+use remint_model::{ImagePlace, RepositoryUrl, Spec};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -84,7 +84,7 @@ pub(crate) enum Command {
 ///
 /// Finds the source of each SPEC, builds it in a sandbox, compares the result with what the registry serves, and reports what differs. Needs no setup.
 ///
-/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, `go:MODULE@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file (`./NAME-VERSION.tgz`, `./NAME.mcpb`). Without a version the latest is taken and named in the report.
+/// SPEC is `npm:NAME@VERSION`, `pypi:NAME@VERSION`, `cargo:NAME@VERSION`, `go:MODULE@VERSION`, a package URL (`pkg:npm/NAME@VERSION`) or a file (`./NAME-VERSION.tgz`, `./NAME.mcpb`). A container image is `oci:REGISTRY/NAME@sha256:…`, `oci:./LAYOUT` or `./IMAGE.tar`: its layers are read and its files attributed, but it is not built again, so it is never verified. Without a version the latest is taken and named in the report.
 ///
 /// With --config, every server that an MCP client's configuration starts is verified (Claude, Cursor, Windsurf, VS Code, Zed); what it starts otherwise is reported as inconclusive.
 ///
@@ -98,6 +98,7 @@ pub(crate) enum Command {
 ///   remint verify-build npm:my-server@1.4.0 --artifact ./my-server-1.4.0.tgz --source . --ref v1.4.0
 ///   remint verify-build npm:my-server@1.4.0 --trust trust.toml --attestations git+https://example.org/attestations
 ///   remint verify-build ./my-server.mcpb --server-json server.json
+///   remint verify-build oci:ghcr.io/owner/server:1.4.0 --base docker.io/library/node:22-slim
 ///   remint verify-build --config ~/.cursor/mcp.json --format sarif --output remint.sarif
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -120,6 +121,9 @@ pub(crate) struct VerifyBuild {
 
     #[command(flatten)]
     pub(crate) source: SourceOptions,
+
+    #[command(flatten)]
+    pub(crate) image: ImageOptions,
 
     /// Every file of a PyPI release, not only the preferred wheel and the sdist
     #[arg(long)]
@@ -159,6 +163,42 @@ pub(crate) struct SourceOptions {
     /// The package's folder in the repository
     #[arg(long, value_name = "DIR")]
     pub(crate) subdir: Option<String>,
+}
+
+/// What is asked about container images.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Images")]
+pub(crate) struct ImageOptions {
+    /// The image that it was made from: files in that image's layers are then its. Without it, the image's own labels count, where they name one with a digest
+    #[arg(long, value_name = "IMAGE", value_parser = base_image)]
+    pub(crate) base: Option<ImagePlace>,
+
+    /// Which of an image's platforms is looked at; `linux/amd64` where none is named
+    #[arg(long, value_name = "SYSTEM/PROCESSOR", value_parser = platform)]
+    pub(crate) platform: Option<String>,
+}
+
+/// An image, also as specs name one.
+fn base_image(text: &str) -> Result<ImagePlace, String> {
+    let place: ImagePlace = text
+        .strip_prefix("oci:")
+        .unwrap_or(text)
+        .parse()
+        .map_err(|error: remint_model::ImageReferenceError| error.to_string())?;
+    Ok(place)
+}
+
+fn platform(text: &str) -> Result<String, String> {
+    let is_word = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    match text.split_once('/') {
+        Some((system, processor)) if is_word(system) && is_word(processor) => Ok(text.to_owned()),
+        Some(_) | None => Err("expected SYSTEM/PROCESSOR, such as `linux/arm64`".to_owned()),
+    }
 }
 
 /// Whether others' word is taken.

@@ -15,6 +15,7 @@ mod documented;
 mod evidence;
 mod exit;
 mod failure;
+mod image;
 mod interrupt;
 mod keep;
 mod keys;

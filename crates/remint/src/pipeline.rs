@@ -10,6 +10,7 @@ use remint_model::{Artifact, ArtifactFormat, Basis, BuildOutcome, BuildPlan, Com
 
 use crate::attempts::attempt;
 use crate::build::{Builder, Workspace};
+use crate::image::ImageWish;
 use crate::locate::{Located, locate};
 use crate::lookup::{self, Consulted, Trusting};
 use crate::open::{self, Unreadable};
@@ -37,6 +38,8 @@ pub(crate) struct Request {
     pub(crate) offline: bool,
     /// Whose word is taken instead of a rebuild.
     pub(crate) trust: Option<Arc<Trusting>>,
+    /// What is asked about images.
+    pub(crate) image: ImageWish,
 }
 
 /// How much is done for a verdict.

@@ -70,6 +70,12 @@ pub(crate) async fn resolve(
     downloads: &std::path::Path,
 ) -> anyhow::Result<Vec<Result<Case, Unresolved>>> {
     match (spec, &wish.artifact) {
+        (Spec::Image(_), _) => Ok(vec![Err(Unresolved {
+            target: None,
+            reason: InconclusiveReason::Unsupported,
+            detail: "an image is no release of a package".to_owned(),
+            integrity: None,
+        })]),
         (Spec::File(path), _) => Ok(vec![local(path, None, wish, registries).await?]),
         (
             Spec::Release {

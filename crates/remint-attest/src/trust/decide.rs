@@ -175,7 +175,7 @@ fn release_of(text: &str) -> Option<Target> {
             version,
             file,
         }),
-        Ok(Spec::Release { version: None, .. } | Spec::File(_)) | Err(_) => None,
+        Ok(Spec::Release { version: None, .. } | Spec::File(_) | Spec::Image(_)) | Err(_) => None,
     }
 }
 

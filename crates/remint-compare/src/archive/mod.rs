@@ -6,6 +6,7 @@
 mod anomalies;
 mod build_listing;
 pub(crate) mod gzip;
+pub(crate) mod layer;
 mod links;
 mod listing;
 mod names;
@@ -19,6 +20,7 @@ mod tar_header;
 mod top_folder;
 mod zip;
 mod zip_directory;
+mod zstandard;
 
 use std::io::{Read, Seek, SeekFrom};
 

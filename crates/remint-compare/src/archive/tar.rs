@@ -7,7 +7,7 @@ use std::sync::Arc;
 use remint_model::{AnomalyKind, Sha256, SignatureBlock};
 use sha2::Digest as _;
 
-use super::gzip::GzipReader;
+use super::gzip::{GzipReader, Trailing};
 use super::listing::{Encoding, Kind, Owner, Written};
 use super::pax::Records;
 use super::source::{CHUNK, Source, collect};
@@ -52,8 +52,36 @@ pub(super) fn walk<R: Read>(
     anomalies: &mut Anomalies,
     visit: &mut Visit<'_>,
 ) -> Result<Walked, ReadError> {
+    let mut gzip = GzipReader::new(reader, limits.unpacked)?;
+    let framing = walk_stream(&mut gzip, limits, anomalies, visit)?;
+    Ok(Walked {
+        gzip: Some(gzip.header()),
+        framing,
+        signature: SignatureBlock::Absent,
+    })
+}
+
+/// A tar as it comes out of what it is packed in.
+pub(super) trait TarStream: Source {
+    /// What followed the end of the packed stream, where such a thing is told apart.
+    fn trailing(&self) -> Trailing;
+}
+
+impl<R: Read> TarStream for GzipReader<R> {
+    fn trailing(&self) -> Trailing {
+        self.trailing()
+    }
+}
+
+/// Goes through a tar, to the end of its stream unless the visitor stops; the digest is that of its framing.
+pub(super) fn walk_stream<S: TarStream>(
+    stream: &mut S,
+    limits: &Limits,
+    anomalies: &mut Anomalies,
+    visit: &mut Visit<'_>,
+) -> Result<Sha256, ReadError> {
     let mut tar = Tar {
-        gzip: GzipReader::new(reader, limits.unpacked)?,
+        stream,
         limits,
         anomalies,
         position: 0,
@@ -65,11 +93,7 @@ pub(super) fn walk<R: Read>(
     if flow == Flow::Continue {
         tar.ending()?;
     }
-    Ok(Walked {
-        gzip: Some(tar.gzip.header()),
-        framing: Sha256::from_bytes(tar.framing.finalize().into()),
-        signature: SignatureBlock::Absent,
-    })
+    Ok(Sha256::from_bytes(tar.framing.finalize().into()))
 }
 
 /// What extended headers say about the entry that follows them.
@@ -82,8 +106,8 @@ struct Extended {
     spelling: Vec<Block>,
 }
 
-struct Tar<'a, R> {
-    gzip: GzipReader<R>,
+struct Tar<'a, S> {
+    stream: &'a mut S,
     limits: &'a Limits,
     anomalies: &'a mut Anomalies,
     position: u64,
@@ -93,7 +117,7 @@ struct Tar<'a, R> {
     owner: Arc<Owner>,
 }
 
-impl<R: Read> Tar<'_, R> {
+impl<S: TarStream> Tar<'_, S> {
     /// Reads entries up to the end of the archive, or until the visitor stops.
     fn entries(&mut self, visit: &mut Visit<'_>) -> Result<Flow, ReadError> {
         let mut extended = Extended::default();
@@ -344,7 +368,7 @@ impl<R: Read> Tar<'_, R> {
         };
         let content_at = self.position;
         let mut content = Content {
-            gzip: &mut self.gzip,
+            stream: self.stream,
             remaining: body,
         };
         let flow = visit(seen, &mut content, self.anomalies)?;
@@ -414,7 +438,7 @@ impl<R: Read> Tar<'_, R> {
         }
         let at = self.position;
         let mut content = Content {
-            gzip: &mut self.gzip,
+            stream: self.stream,
             remaining: size,
         };
         let text = collect(&mut content, limit, what)?;
@@ -434,7 +458,7 @@ impl<R: Read> Tar<'_, R> {
             return Ok(());
         }
         let mut padding = vec![0; BLOCK - over];
-        let count = self.gzip.fill(&mut padding)?;
+        let count = self.stream.fill(&mut padding)?;
         let padding = padding.get(..count).unwrap_or_default();
         self.framing.update(padding);
         self.position += count as u64;
@@ -451,7 +475,7 @@ impl<R: Read> Tar<'_, R> {
     /// The next block; `None` at the end of the file.
     fn block(&mut self) -> Result<Option<Block>, ReadError> {
         let mut block = [0; BLOCK];
-        let count = self.gzip.fill(&mut block)?;
+        let count = self.stream.fill(&mut block)?;
         let read = block.get(..count).unwrap_or_default();
         self.framing.update(read);
         if count < BLOCK && read.iter().any(|byte| *byte != 0) {
@@ -466,7 +490,7 @@ impl<R: Read> Tar<'_, R> {
         let mut buffer = vec![0; CHUNK];
         let mut foreign = 0_u64;
         loop {
-            let count = self.gzip.read(&mut buffer)?;
+            let count = self.stream.read(&mut buffer)?;
             let piece = buffer.get(..count).unwrap_or_default();
             if piece.is_empty() {
                 break;
@@ -481,7 +505,7 @@ impl<R: Read> Tar<'_, R> {
                 format!("{foreign} bytes other than zero after the end of the tar"),
             );
         }
-        let trailing = self.gzip.trailing();
+        let trailing = self.stream.trailing();
         if trailing.members > 0 {
             self.anomalies.add(
                 AnomalyKind::TrailingGzipMember,
@@ -525,18 +549,18 @@ fn may_stand_for(own: &[u8], path: &[u8]) -> bool {
 }
 
 /// The content of one entry.
-struct Content<'a, R> {
-    gzip: &'a mut GzipReader<R>,
+struct Content<'a, S> {
+    stream: &'a mut S,
     remaining: u64,
 }
 
-impl<R: Read> Source for Content<'_, R> {
+impl<S: Source> Source for Content<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         let wanted = usize::try_from(self.remaining)
             .unwrap_or(usize::MAX)
             .min(buffer.len());
         let count = self
-            .gzip
+            .stream
             .read(buffer.get_mut(..wanted).unwrap_or_default())?;
         self.remaining -= count as u64;
         Ok(count)

@@ -8,6 +8,7 @@
 )]
 
 mod comparing;
+mod layers;
 mod making;
 mod normalisers;
 mod surveying;

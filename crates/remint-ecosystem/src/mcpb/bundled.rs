@@ -94,6 +94,10 @@ pub struct Attribution {
     pub unattributed: Vec<UnattributedFile>,
     /// Files that only record what a package manager installed.
     pub records: usize,
+    /// Which files these are.
+    pub recorded: BTreeSet<EntryPath>,
+    /// The files that are a registry's, each with the place of its package among those that were asked for.
+    pub held: BTreeMap<EntryPath, usize>,
     /// Files that belong to no dependency.
     pub own: BTreeSet<EntryPath>,
 }
@@ -246,6 +250,7 @@ impl Bundled {
                 }
                 Place::Record => {
                     attribution.records += 1;
+                    attribution.recorded.insert(entry.path.clone());
                     continue;
                 }
                 Place::Packages(candidates) => candidates,
@@ -288,6 +293,7 @@ impl Bundled {
             match (found, refused) {
                 (Some(at), _) => {
                     executables.insert(&entry.sha256);
+                    attribution.held.insert(entry.path.clone(), at);
                     if let Some(count) = counts.get_mut(at) {
                         *count += 1;
                     }
@@ -308,6 +314,7 @@ impl Bundled {
             // Links in `.bin` are packed as what they lead to.
             if executables.contains(sha256) {
                 attribution.records += 1;
+                attribution.recorded.insert(file.path);
             } else {
                 attribution.unattributed.push(file);
             }

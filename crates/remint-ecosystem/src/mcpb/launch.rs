@@ -13,7 +13,7 @@ const MOST_WORDS: usize = 1024;
 
 /// Everything that is fetched by any of the commands of `server`. `has_lock` says whether the bundle holds a
 /// `uv.lock`.
-pub(super) fn remote(server: &Map<String, Value>, has_lock: bool) -> Vec<RemoteCode> {
+pub(crate) fn remote(server: &Map<String, Value>, has_lock: bool) -> Vec<RemoteCode> {
     let mut found = Vec::new();
     let kind = server.get("type").and_then(Value::as_str);
     let Some(usual) = server.get("mcp_config").and_then(Value::as_object) else {
@@ -116,9 +116,9 @@ fn by_uv(platform: Option<&str>, has_lock: bool) -> RemoteCode {
     RemoteCode {
         platform: platform.map(str::to_owned),
         what: if has_lock {
-            "`uv` fetches the packages that the bundle's uv.lock pins".to_owned()
+            "`uv` fetches the packages that its uv.lock pins".to_owned()
         } else {
-            "`uv` fetches the packages that the bundle names, and no uv.lock pins them".to_owned()
+            "`uv` fetches the packages that its project names, and no uv.lock pins them".to_owned()
         },
         pinned: if has_lock {
             Pinned::Exactly

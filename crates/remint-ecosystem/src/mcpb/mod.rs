@@ -5,7 +5,7 @@
 
 pub mod bundled;
 mod ignored;
-mod launch;
+pub(crate) mod launch;
 pub mod locate;
 pub mod locked;
 pub(crate) mod manifest;

@@ -2,6 +2,7 @@
 
 pub(crate) mod cargo;
 pub(crate) mod credentials;
+pub(crate) mod docker;
 mod files;
 pub(crate) mod golang;
 pub(crate) mod npmrc;

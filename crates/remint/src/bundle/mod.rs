@@ -21,6 +21,7 @@ use crate::report::count_words;
 use crate::resolve::Case;
 
 pub(crate) use building::build;
+pub(crate) use registry::answers;
 pub(crate) use words::notes;
 
 /// A bundle, and which of its files have to come from the source.
@@ -44,7 +45,7 @@ pub(crate) async fn examine(
     let signature = signature::verify(&case.artifact, &survey.signature).await?;
     let bundled = bundled(survey);
     let stage = progress.begin("packages", &count_words(bundled.packages.len(), "package"));
-    let answers = registry::answers(&bundled.packages, builder, &stage).await?;
+    let answers = answers(&bundled.packages, builder, &stage).await?;
     let mut attribution = bundled.attribute(survey, &answers);
     let seconds = stage.end(&words::attribution(&attribution));
     let bundle = Bundle {

@@ -47,7 +47,7 @@ impl<'b> Asked<'b> {
 ///
 /// # Errors
 /// This machine could not do its part.
-pub(super) async fn answers(
+pub(crate) async fn answers(
     packages: &[BundledPackage],
     builder: &Builder,
     stage: &Stage<'_>,

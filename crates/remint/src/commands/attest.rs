@@ -44,6 +44,16 @@ pub(crate) async fn run(arguments: &Attest, settings: Settings) -> anyhow::Resul
         !arguments.specs.iter().any(is_bundle),
         failure::Usage("bundles cannot be attested: no registry has them as releases".to_owned())
     );
+    anyhow::ensure!(
+        !arguments
+            .specs
+            .iter()
+            .any(|spec| matches!(spec, Spec::Image(_))),
+        failure::Usage(
+            "images cannot be attested: none is built again, so that nothing could be vouched for"
+                .to_owned()
+        )
+    );
     let (wish, request) = question(
         &arguments.source,
         arguments.artifact.as_ref(),
@@ -127,7 +137,7 @@ fn is_bundle(spec: &Spec) -> bool {
             .to_str()
             .and_then(ArtifactFormat::of)
             .is_some_and(|format| format == ArtifactFormat::Mcpb),
-        Spec::Release { .. } => false,
+        Spec::Release { .. } | Spec::Image(_) => false,
     }
 }
 

@@ -138,6 +138,9 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
                 Err(unresolved) => unheard(unresolved.detail),
             });
         }
+        (Spec::Image(_), _) => {
+            return Ok(unheard("images are not compared".to_owned()));
+        }
         (Spec::Release { .. }, Some(registries)) => registries,
         (Spec::Release { .. }, None) => return Ok(unheard("no registry was asked".to_owned())),
     };

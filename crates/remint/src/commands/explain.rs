@@ -59,6 +59,13 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("hidden-characters"),
     page!("host-surroundings"),
     page!("identity-mismatch"),
+    page!("image-base-mismatch"),
+    page!("image-file-unattributed"),
+    page!("image-layer-anomaly"),
+    page!("image-runs-as-root"),
+    page!("image-runs-remote-code"),
+    page!("image-secret-in-environment"),
+    page!("image-setuid-file"),
     page!("inclusion-invalid"),
     page!("inclusion-missing"),
     page!("integrity-mismatch"),
@@ -183,6 +190,12 @@ mod tests {
                     "no page for {id}"
                 );
             }
+        }
+        for id in remint_judge::IMAGE_FINDINGS {
+            assert!(
+                PAGES.iter().any(|(known, _)| known == id),
+                "no page for {id}"
+            );
         }
     }
 

@@ -86,9 +86,11 @@ fn target(spec: &Spec) -> anyhow::Result<Target> {
             version: version.clone(),
             file: file.clone(),
         }),
-        Spec::Release { version: None, .. } | Spec::File(_) => anyhow::bail!(Usage(
-            "`--expect` names a release with its version, such as npm:server@1.0.0".to_owned()
-        )),
+        Spec::Release { version: None, .. } | Spec::File(_) | Spec::Image(_) => {
+            anyhow::bail!(Usage(
+                "`--expect` names a release with its version, such as npm:server@1.0.0".to_owned()
+            ))
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::asked::{self, Asked};
 use crate::build::Builder;
 use crate::cli::{Rebuild, ReportFormat, SourceOptions, VerifyBuild};
 use crate::exit::Exit;
+use crate::image::{self, ImageWish};
 use crate::lookup::Trusting;
 use crate::pipeline::{self, Effort, Request};
 use crate::progress::Progress;
@@ -57,12 +58,28 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
             Effort::Least
         },
         trust: Trusting::resolve(&arguments.trust, &settings)?.map(Arc::new),
+        image: ImageWish {
+            base: arguments.image.base.clone(),
+            platform: arguments.image.platform.clone(),
+        },
         ..request
     };
     let wish = Wish {
         server_json: arguments.server_json.clone(),
         ..wish
     };
+    let images = arguments
+        .specs
+        .iter()
+        .any(|spec| matches!(spec, Spec::Image(_)));
+    anyhow::ensure!(
+        images || arguments.image.base.is_none() && arguments.image.platform.is_none(),
+        failure::Usage("`--base` and `--platform` go with an image (`oci:…`)".to_owned())
+    );
+    anyhow::ensure!(
+        !images || arguments.artifact.is_none(),
+        failure::Usage("`--artifact` goes with a release: name a layout as `oci:./DIR`".to_owned())
+    );
     anyhow::ensure!(
         wish.server_json.is_none() || arguments.specs.len() == 1,
         failure::Usage("`--server-json` goes with one bundle".to_owned())
@@ -130,6 +147,7 @@ pub(crate) fn question(
         effort: Effort::Full,
         offline: settings.user.offline,
         trust: None,
+        image: ImageWish::default(),
     };
     if let Some(source) = &request.overrides.source {
         check_source(source, settings)?;
@@ -284,6 +302,10 @@ async fn judge_spec(
     progress: &Progress,
     add: impl Fn(TargetReport),
 ) -> Result<(), Fault> {
+    if let Spec::Image(place) = spec {
+        add(image::judge(place, request, builder, progress).await?);
+        return Ok(());
+    }
     let downloads = builder.scratch()?;
     let stage = progress.begin("resolve", &spec.to_string());
     let resolved = resolve(spec, wish, &builder.registries, downloads.path()).await?;

@@ -18,6 +18,8 @@ impl TargetReport {
             target: Some(case.target.clone()),
             judgement: undecided(InconclusiveReason::NotBuilt, String::new()),
             evidence: None,
+            image: None,
+            image_purl: None,
             published: Some(case.artifact.clone()),
             origin: Some(case.origin),
             rebuilt: None,
@@ -42,6 +44,8 @@ impl TargetReport {
             target: unresolved.target.clone(),
             judgement,
             evidence: None,
+            image: None,
+            image_purl: None,
             published: None,
             origin: None,
             rebuilt: None,
@@ -70,6 +74,21 @@ impl TargetReport {
                 vec!["Do not run this version before somebody has looked at it.".to_owned()];
         }
         report
+    }
+
+    /// A report about an image, whose verdict stands.
+    pub(crate) fn of_image(label: String, purl: Option<String>, judgement: Judgement) -> Self {
+        let unresolved = Unresolved {
+            target: None,
+            reason: InconclusiveReason::Unsupported,
+            detail: String::new(),
+            integrity: None,
+        };
+        Self {
+            judgement,
+            image_purl: purl,
+            ..Self::unresolved(label, unresolved, false)
+        }
     }
 
     /// The finished report.
@@ -263,7 +282,7 @@ fn repeated(request: &Request) -> String {
 }
 
 /// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,~".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

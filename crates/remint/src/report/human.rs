@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use remint_compare::SideWords;
 use remint_judge::ResultEvidence;
 use remint_model::{
-    Basis, Class, Comparison, Content, Finding, FoundBy, Outcome, Severity, SourcePin,
+    Basis, Class, Comparison, Content, Finding, FoundBy, Image, Outcome, Severity, SourcePin,
 };
 
 use super::foreign::harmless;
 use super::page::{BOLD, DIM, GREEN, Page, RED, YELLOW};
-use super::{RunReport, TargetReport, count_words, outcome_word, provenance, traced};
+use super::{RunReport, TargetReport, count_words, outcome_word, provenance, size_words, traced};
 
 /// All targets, with an empty line between them.
 pub(super) fn render(report: &RunReport, width: Option<usize>) -> String {
@@ -77,6 +77,9 @@ impl Page {
         for note in &report.notes {
             self.paragraph(note);
         }
+        if let Some(image) = &report.image {
+            self.layers(image);
+        }
         self.findings(&judgement.findings);
         if let Some(ResultEvidence::Compared { comparison, .. }) =
             report.evidence.as_ref().map(|evidence| &evidence.result)
@@ -109,6 +112,27 @@ impl Page {
             for next in &report.next {
                 self.line(&format!("  {}", harmless(next)));
             }
+        }
+    }
+
+    fn layers(&mut self, image: &Image) {
+        const MOST: usize = 40;
+        self.blank();
+        for (at, layer) in image.layers.iter().take(MOST).enumerate() {
+            let short: String = layer.digest.to_string().chars().take(12).collect();
+            let base = if layer.of_base { "base  " } else { "      " };
+            let made = layer.created_by.as_deref().unwrap_or("");
+            let line = format!(
+                "layer {at:<3} {short} {:>9}  {base}{}",
+                size_words(layer.size),
+                harmless(made)
+            );
+            let cut: String = line.chars().take(self.width().saturating_sub(4)).collect();
+            self.line(&format!("  {DIM}{}{DIM:#}", cut.trim_end()));
+        }
+        if image.layers.len() > MOST {
+            let more = count_words(image.layers.len() - MOST, "more layer");
+            self.line(&format!("  {DIM}and {more}{DIM:#}"));
         }
     }
 

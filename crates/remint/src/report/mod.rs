@@ -1,7 +1,9 @@
 //! What is said about a target, in each format. The formats only arrange; nothing is decided here.
 
 use remint_judge::Evidence;
-use remint_model::{Artifact, BuildPlan, Failure, Judgement, Outcome, Published, Rebuilt, Target};
+use remint_model::{
+    Artifact, BuildPlan, Failure, Image, Judgement, Outcome, Published, Rebuilt, Target,
+};
 
 use crate::cli::ReportFormat;
 use crate::exit::Exit;
@@ -17,7 +19,7 @@ mod provenance;
 mod sarif;
 mod traced;
 
-pub(crate) use compose::{gap_notes, plan_words};
+pub(crate) use compose::{gap_notes, plan_words, quoted};
 
 /// Everything that a report can tell about one target.
 #[derive(Debug, Clone)]
@@ -30,6 +32,10 @@ pub(crate) struct TargetReport {
     pub(crate) judgement: Judgement,
     /// What it rests on; `None` where nothing was fetched.
     pub(crate) evidence: Option<Evidence>,
+    /// The image, where that is what was asked about.
+    pub(crate) image: Option<Box<Image>>,
+    /// Its package URL, where it is of a registry.
+    pub(crate) image_purl: Option<String>,
     /// The published file.
     pub(crate) published: Option<Artifact<Published>>,
     /// Where it came from: `registry` or `user`.

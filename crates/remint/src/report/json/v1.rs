@@ -8,10 +8,10 @@ use remint_judge::checks::{SourceAgreement, source_agreement};
 use remint_model::{
     Artifact, Assumption, AttributedPackage, Basis, BuildPlan, BundleSignature, BundleSigner,
     Candidate, CommitId, Comparison, Content, DatabaseAnswer, Difference, Ecosystem, Erasure,
-    Failure, Fetched, Finding, FoundBy, InconclusiveReason, LockDisagreement, NetworkAttempt,
-    OfferedProvenance, Outcome, ProvenanceAnswer, ProvenanceClaim, ProvenanceStanding,
-    RefusedRequest, RemoteCode, Renaming, Sha256, SourcePin, Stamp, UnattributedFile,
-    VerifiedProvenance,
+    Failure, Fetched, Finding, FoundBy, Image, InconclusiveReason, LockDisagreement,
+    NetworkAttempt, OfferedProvenance, Outcome, ProvenanceAnswer, ProvenanceClaim,
+    ProvenanceStanding, RefusedRequest, RemoteCode, Renaming, Sha256, SourcePin, Stamp,
+    UnattributedFile, VerifiedProvenance,
 };
 use serde::Serialize;
 
@@ -46,6 +46,7 @@ struct TargetV1<'a> {
     findings: &'a [Finding],
     bundle: Option<BundleV1<'a>>,
     checksums: Option<ChecksumsV1<'a>>,
+    image: Option<&'a Image>,
     files: Option<FilesV1>,
     traced: Option<TracedV1>,
     build: Option<BuildV1<'a>>,
@@ -242,7 +243,9 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         target: report
             .target
             .as_ref()
-            .map_or_else(|| report.label.clone(), |target| target.purl()),
+            .map(|target| target.purl())
+            .or_else(|| report.image_purl.clone())
+            .unwrap_or_else(|| report.label.clone()),
         outcome: judgement.outcome,
         content: judgement.content,
         basis: judgement.basis,
@@ -251,7 +254,8 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         published: report
             .published
             .as_ref()
-            .map(|artifact| file(artifact, report.origin)),
+            .map(|artifact| file(artifact, report.origin))
+            .or_else(|| report.image.as_deref().map(manifest_file)),
         rebuilt: report.rebuilt.as_ref().map(|artifact| file(artifact, None)),
         source: source(report),
         erasures,
@@ -260,6 +264,7 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         findings: &judgement.findings,
         bundle: bundle(report),
         checksums: checksums(report),
+        image: report.image.as_deref(),
         files: report.files.map(|(equal, total)| FilesV1 { equal, total }),
         traced: report.traced.map(|traced| TracedV1 {
             executable_bytes: traced.executable_bytes,
@@ -299,6 +304,16 @@ fn bundle(report: &TargetReport) -> Option<BundleV1<'_>> {
         records: bundle.records,
         own: bundle.own,
     })
+}
+
+/// An image is its manifest: whoever has its digest has all of it.
+fn manifest_file(image: &Image) -> FileV1<'_> {
+    FileV1 {
+        name: &image.asked,
+        sha256: image.manifest,
+        size: image.manifest_size,
+        origin: None,
+    }
 }
 
 fn file<'a, Origin>(file: &'a Artifact<Origin>, origin: Option<&'static str>) -> FileV1<'a> {

@@ -237,8 +237,10 @@ mod tests {
 
     #[test]
     fn every_finding_is_a_rule_with_its_page_and_its_severity() {
-        for check in remint_judge::checks::ALL {
-            for id in check.ids {
+        let images = [remint_judge::IMAGE_FINDINGS];
+        let packages = remint_judge::checks::ALL.iter().map(|check| check.ids);
+        for ids in packages.chain(images) {
+            for id in ids {
                 let rule = Kind::Finding(id, Severity::Info).rule();
                 assert_eq!(rule.id, *id);
                 assert!(rule.help_uri.ends_with(&format!("/docs/checks/{id}.md")));

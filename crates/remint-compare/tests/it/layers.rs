@@ -1,0 +1,180 @@
+//! Layers of container images: the same tar however it is packed, and nothing of hostile ones but a reason.
+
+use std::io::{Read as _, Write as _};
+
+use proptest::prelude::*;
+use remint_compare::{ArchiveError, Layer, LayerKind, Limits, layer};
+use remint_model::{AnomalyKind, Sha256};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+fn tar() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, content) in [("a/b", &b"content"[..]), ("a/.wh.c", b"")] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o4755);
+        header.set_path(path).unwrap();
+        header.set_cksum();
+        builder.append(&header, content).unwrap();
+    }
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::Link);
+    header.set_size(0);
+    header.set_mode(0o644);
+    header.set_path("d").unwrap();
+    header.set_link_name("a/b").unwrap();
+    header.set_cksum();
+    builder.append(&header, &b""[..]).unwrap();
+    builder.into_inner().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    compress_to_vec(bytes, CompressionLevel::Fastest)
+}
+
+fn read(bytes: &[u8], limits: &Limits) -> Result<(Layer, Vec<String>), ArchiveError> {
+    let mut seen = Vec::new();
+    let read = layer(bytes, limits, &mut |entry, content| {
+        let mut text = Vec::new();
+        content.read_to_end(&mut text)?;
+        assert_eq!(text.len() as u64, entry.size);
+        seen.push(format!(
+            "{:?} {:o} {} {} {}",
+            entry.kind,
+            entry.mode,
+            entry.name.escape_ascii(),
+            entry.link.escape_ascii(),
+            text.escape_ascii()
+        ));
+        Ok(())
+    })?;
+    Ok((read, seen))
+}
+
+#[test]
+fn a_layer_is_the_same_however_it_is_packed() {
+    let tar = tar();
+    let skipped = [
+        &[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..],
+        &zstd(&tar),
+    ]
+    .concat();
+    let (front, back) = tar.split_at(700);
+    for (name, packed) in [
+        ("plain", tar.clone()),
+        ("gzip", gzip(&tar)),
+        ("gzip in members", [gzip(front), gzip(back)].concat()),
+        ("zstd", zstd(&tar)),
+        ("zstd in frames", [zstd(front), zstd(back)].concat()),
+        ("zstd after a skipped frame", skipped),
+    ] {
+        let (read, seen) =
+            read(&packed, &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(read.diff_id, Sha256::of(&tar), "{name}");
+        assert_eq!(read.unpacked, tar.len() as u64, "{name}");
+        assert_eq!(read.anomalies, [], "{name}");
+        assert_eq!(
+            seen,
+            [
+                "File 4755 a/b  content",
+                "File 4755 a/.wh.c  ",
+                "HardLink 644 d a/b "
+            ],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_layer_without_anything_is_one() {
+    for packed in [gzip(b""), gzip(&[0; 1024]), vec![0; 1024]] {
+        let (_, seen) = read(&packed, &Limits::default()).unwrap();
+        assert!(seen.is_empty());
+    }
+}
+
+#[test]
+fn what_unpacks_to_too_much_is_refused_in_every_packing() {
+    // One file of zeros, far larger than its packed bytes.
+    let mut header = tar::Header::new_ustar();
+    header.set_size(8 << 20);
+    header.set_path("zeros").unwrap();
+    header.set_cksum();
+    let bomb = [header.as_bytes(), &*vec![0; (8 << 20) + 1024]].concat();
+    let limits = Limits {
+        unpacked: 1 << 20,
+        ..Limits::default()
+    };
+    for packed in [bomb.clone(), gzip(&bomb), zstd(&bomb)] {
+        let error = read(&packed, &limits).unwrap_err();
+        assert!(matches!(error, ArchiveError::TooLarge { .. }), "{error}");
+    }
+    let entries = Limits {
+        entries: 2,
+        ..Limits::default()
+    };
+    let error = read(&tar(), &entries).unwrap_err();
+    assert!(
+        matches!(error, ArchiveError::TooManyEntries { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn broken_layers_are_malformed() {
+    let packed = gzip(&tar());
+    let mut damaged = zstd(&tar());
+    let middle = damaged.len() / 2;
+    damaged.truncate(middle);
+    for broken in [
+        &packed[..packed.len() - 9],
+        &damaged,
+        &tar()[..300],
+        b"no layer",
+    ] {
+        let error = read(broken, &Limits::default()).unwrap_err();
+        assert!(matches!(error, ArchiveError::Malformed { .. }), "{error}");
+    }
+}
+
+#[test]
+fn what_is_hidden_behind_the_layer_is_named() {
+    let packed = [gzip(&tar()), b"more".to_vec()].concat();
+    let (read, _) = read(&packed, &Limits::default()).unwrap();
+    assert_eq!(read.anomalies[0].kind, AnomalyKind::SuffixBytes);
+}
+
+#[test]
+fn what_the_visitor_says_ends_it() {
+    let error = layer(&*tar(), &Limits::default(), &mut |entry, _| {
+        assert_eq!(entry.kind, LayerKind::File);
+        Err(std::io::Error::other("enough"))
+    })
+    .unwrap_err();
+    assert!(matches!(error, ArchiveError::Io { .. }), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_layer_or_not(bytes: Vec<u8>, at in 0..1024_usize, with: u8, packing in 0..3) {
+        let limits = Limits { unpacked: 1 << 20, ..Limits::default() };
+        let _refused = layer(&*bytes, &limits, &mut |_, _| Ok(()));
+        let mut tar = tar();
+        tar[at] = with;
+        let mut packed = match packing {
+            0 => tar,
+            1 => gzip(&tar),
+            _ => zstd(&tar),
+        };
+        let _refused = layer(&*packed, &limits, &mut |_, _| Ok(()));
+        let at = at % packed.len();
+        packed[at] ^= with;
+        let _refused = layer(&*packed, &limits, &mut |_, _| Ok(()));
+    }
+}

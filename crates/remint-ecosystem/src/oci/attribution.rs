@@ -1,0 +1,219 @@
+//! Where the files of an image come from: a layer of the base image, a package of a registry, or the source. What
+//! nothing accounts for is told, never guessed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use remint_model::{
+    AttributedPackage, CommitId, EntryPath, FileOrigin, ImageFile, Survey, SurveyEntry,
+    Unattributed,
+};
+
+use super::filesystem::{Content, Filesystem, Node, NodeKind};
+use super::paths::shown;
+use crate::mcpb::bundled::{Answer, Bundled, BundledPackage, bundled};
+
+/// Bytes of all notes about packages that are read.
+const ALL_TEXTS: usize = 64 << 20;
+
+/// What is installed above the base image.
+pub struct Installed {
+    survey: Survey,
+    bundled: Bundled,
+    /// Whether there is more than is read.
+    cut: bool,
+    base_layers: usize,
+}
+
+/// Where each file comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributed {
+    /// Every file, by path.
+    pub files: Vec<ImageFile>,
+    /// Packages with at least one file that is the registry's.
+    pub packages: Vec<AttributedPackage>,
+}
+
+impl Installed {
+    /// Looks at what lies above the first `base_layers` layers.
+    #[must_use]
+    pub fn of(filesystem: &Filesystem, base_layers: usize) -> Self {
+        let mut survey = Survey::default();
+        let (mut room, mut cut) = (ALL_TEXTS, false);
+        for (path, node) in filesystem.nodes() {
+            let NodeKind::File(content) = &node.kind else {
+                continue;
+            };
+            let Some(path) = as_entry(path).filter(|_| node.layer >= base_layers) else {
+                continue;
+            };
+            if let Some(text) = &content.text {
+                match room.checked_sub(text.len()) {
+                    Some(left) => {
+                        room = left;
+                        survey.texts.push((path.clone(), text.to_vec()));
+                    }
+                    None => cut = true,
+                }
+            }
+            survey.entries.push(SurveyEntry {
+                path,
+                size: content.size,
+                mode: node.mode,
+                modified: 0,
+                sha256: content.sha256,
+                blob: content.blob.clone(),
+                lf_blob: None,
+            });
+        }
+        Self {
+            bundled: bundled(&survey),
+            survey,
+            cut,
+            base_layers,
+        }
+    }
+
+    /// The packages that registries are to be asked for.
+    #[must_use]
+    pub fn packages(&self) -> &[BundledPackage] {
+        &self.bundled.packages
+    }
+
+    /// Says where every file comes from. There is one answer for each package, in their order; `source` is what the
+    /// source's files are, where it is known.
+    #[must_use]
+    pub fn attribute(
+        &self,
+        filesystem: &Filesystem,
+        answers: &[Answer],
+        source: Option<&BTreeSet<CommitId>>,
+    ) -> Attributed {
+        let attribution = self.bundled.attribute(&self.survey, answers);
+        let refused: BTreeMap<&str, _> = attribution
+            .unattributed
+            .iter()
+            .map(|file| (file.path.as_str(), file))
+            .collect();
+        let files = filesystem.nodes().map(|(path, node)| {
+            let mut file = begin(path, node);
+            let NodeKind::File(content) = &node.kind else {
+                if node.layer < self.base_layers {
+                    file.origin = FileOrigin::Base;
+                }
+                return file;
+            };
+            let of_source = source.is_some_and(|blobs| blobs.contains(&content.blob));
+            let (origin, package, detail) = if node.layer < self.base_layers {
+                (FileOrigin::Base, None, None)
+            } else if let Some(found) = refused.get(&*file.path) {
+                // The same bytes in the source are an account, too.
+                match found.reason {
+                    _ if of_source => (FileOrigin::Source, None, None),
+                    Unattributed::Unreachable | Unattributed::BeyondLimits => (
+                        FileOrigin::Unknown,
+                        found.package.clone(),
+                        Some(found.detail.clone()),
+                    ),
+                    Unattributed::Extra | Unattributed::UnknownPackage
+                        if is_byte_code(&file.path) =>
+                    {
+                        (
+                            FileOrigin::Unattributed,
+                            found.package.clone(),
+                            Some(
+                                "byte code, which an installer makes and no registry has"
+                                    .to_owned(),
+                            ),
+                        )
+                    }
+                    Unattributed::Differs | Unattributed::Extra => (
+                        FileOrigin::PackageDiffers,
+                        found.package.clone(),
+                        Some(found.detail.clone()),
+                    ),
+                    Unattributed::UnknownPackage if self.cut => (
+                        FileOrigin::Unknown,
+                        None,
+                        Some("more is installed than is looked at".to_owned()),
+                    ),
+                    Unattributed::UnknownPackage => (
+                        FileOrigin::Unattributed,
+                        found.package.clone(),
+                        Some(found.detail.clone()),
+                    ),
+                }
+            } else if attribution.recorded.contains(&*file.path) {
+                (FileOrigin::Record, None, None)
+            } else if let Some(at) = attribution.held.get(&*file.path) {
+                let package = self.bundled.packages.get(*at).map(BundledPackage::label);
+                (FileOrigin::Package, package, None)
+            } else if of_source {
+                (FileOrigin::Source, None, None)
+            } else {
+                (FileOrigin::Unattributed, None, None)
+            };
+            file.origin = origin;
+            file.package = package;
+            file.detail = detail;
+            file
+        });
+        Attributed {
+            files: files.collect(),
+            packages: attribution.packages,
+        }
+    }
+}
+
+/// The path as those of packages are, where it can be one.
+fn as_entry(path: &[u8]) -> Option<EntryPath> {
+    std::str::from_utf8(path).ok()?.parse().ok()
+}
+
+fn begin(path: &[u8], node: &Node) -> ImageFile {
+    let (size, sha256, link, origin) = match &node.kind {
+        NodeKind::File(content) => (
+            content.size,
+            Some(content.sha256),
+            None,
+            FileOrigin::Unattributed,
+        ),
+        NodeKind::Unreadable(size) => (*size, None, None, FileOrigin::Unattributed),
+        NodeKind::Link(target) => (0, None, Some(target.clone()), FileOrigin::Link),
+        NodeKind::Special => (0, None, None, FileOrigin::Unattributed),
+    };
+    let path = shown(path);
+    ImageFile {
+        size,
+        mode: node.mode,
+        layer: node.layer,
+        sha256,
+        link,
+        executable: match &node.kind {
+            NodeKind::File(content) => is_code(&path, content),
+            NodeKind::Unreadable(_) => true,
+            NodeKind::Link(_) | NodeKind::Special => false,
+        },
+        origin,
+        package: None,
+        detail: None,
+        path,
+    }
+}
+
+/// Whether a file is code: by its first bytes, or by the ending that an interpreter or loader goes by.
+fn is_code(path: &str, content: &Content) -> bool {
+    const ENDINGS: [&str; 20] = [
+        "js", "mjs", "cjs", "ts", "mts", "cts", "py", "pyc", "pyd", "pth", "so", "node", "wasm",
+        "sh", "rb", "pl", "php", "jar", "class", "dll",
+    ];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    content.runs || ending.is_some_and(|ending| ENDINGS.contains(&ending)) || name.contains(".so.")
+}
+
+fn is_byte_code(path: &str) -> bool {
+    path.ends_with(".pyc")
+}
+
+#[cfg(test)]
+mod tests;

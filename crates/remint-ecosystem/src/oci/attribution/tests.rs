@@ -1,0 +1,168 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use remint_model::{Sha1, Sha256};
+
+use super::*;
+use crate::mcpb::bundled::RegistryFile;
+use crate::oci::filesystem::{Entry, ImageLimits, Makes};
+
+fn blob(text: &str) -> CommitId {
+    let mut bytes = [0; 20];
+    for (to, from) in bytes
+        .iter_mut()
+        .zip(Sha256::of(text.as_bytes()).to_string().bytes())
+    {
+        *to = from;
+    }
+    Sha1::from_bytes(bytes).to_string().parse().unwrap()
+}
+
+fn add(filesystem: &mut Filesystem, path: &str, text: &str) {
+    let content = Content {
+        size: text.len() as u64,
+        sha256: Sha256::of(text.as_bytes()),
+        blob: blob(text),
+        runs: text.starts_with("#!"),
+        text: Filesystem::wants(path.as_bytes()).then(|| Arc::new(text.as_bytes().to_vec())),
+    };
+    filesystem
+        .apply(Entry {
+            name: path.as_bytes(),
+            mode: 0o644,
+            makes: Makes::File(content),
+        })
+        .unwrap();
+}
+
+const MANIFEST: &str = r#"{"name": "left-pad", "version": "1.3.0"}"#;
+
+/// A base layer, and one with a package, the server and something else.
+fn image() -> Filesystem {
+    let mut filesystem = Filesystem::new(ImageLimits::default());
+    add(&mut filesystem, "bin/sh", "shell");
+    filesystem.end_layer();
+    add(
+        &mut filesystem,
+        "app/node_modules/left-pad/package.json",
+        MANIFEST,
+    );
+    add(&mut filesystem, "app/node_modules/left-pad/index.js", "pad");
+    add(&mut filesystem, "app/node_modules/.package-lock.json", "{}");
+    add(&mut filesystem, "app/server.js", "serve");
+    add(&mut filesystem, "app/run", "#!/bin/sh");
+    filesystem
+}
+
+fn registry(index: &str) -> Answer {
+    Answer::Files(vec![RegistryFile {
+        integrity: None,
+        contents: [("package.json", MANIFEST), ("index.js", index)]
+            .map(|(path, text)| (path.parse().unwrap(), Sha256::of(text.as_bytes())))
+            .into(),
+        manifest: None,
+    }])
+}
+
+fn origins(answer: Answer, base: usize, source: &[&str]) -> Vec<(String, FileOrigin)> {
+    let filesystem = image();
+    let installed = Installed::of(&filesystem, base);
+    let labels: Vec<String> = installed
+        .packages()
+        .iter()
+        .map(BundledPackage::label)
+        .collect();
+    assert_eq!(labels, ["left-pad@1.3.0"]);
+    let source = source.iter().map(|text| blob(text)).collect();
+    installed
+        .attribute(&filesystem, &[answer], Some(&source))
+        .files
+        .into_iter()
+        .map(|file| {
+            let name = file.path.rsplit('/').next().unwrap().to_owned();
+            (name, file.origin)
+        })
+        .collect()
+}
+
+fn check(answer: Answer, base: usize, source: &[&str], expect: &[(&str, FileOrigin)]) {
+    let found = origins(answer, base, source);
+    let found: Vec<(&str, FileOrigin)> = found
+        .iter()
+        .map(|(name, origin)| (&**name, *origin))
+        .collect();
+    assert_eq!(found, expect);
+}
+
+use FileOrigin::{Base, Package, PackageDiffers, Record, Source, Unattributed as Nobody, Unknown};
+
+#[test]
+fn each_file_has_its_origin() {
+    check(
+        registry("pad"),
+        1,
+        &["serve"],
+        &[
+            (".package-lock.json", Record),
+            ("index.js", Package),
+            ("package.json", Package),
+            ("run", Nobody),
+            ("server.js", Source),
+            ("sh", Base),
+        ],
+    );
+}
+
+#[test]
+fn nothing_is_guessed() {
+    // Another content than the registry's.
+    check(
+        registry("else"),
+        1,
+        &[],
+        &[
+            (".package-lock.json", Record),
+            ("index.js", PackageDiffers),
+            ("package.json", Package),
+            ("run", Nobody),
+            ("server.js", Nobody),
+            ("sh", Base),
+        ],
+    );
+    // A registry that does not answer, and a base that nobody names.
+    check(
+        Answer::Unreachable("silent".to_owned()),
+        0,
+        &["serve"],
+        &[
+            (".package-lock.json", Record),
+            ("index.js", Unknown),
+            ("package.json", Unknown),
+            ("run", Nobody),
+            ("server.js", Source),
+            ("sh", Nobody),
+        ],
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_files_are_attributed(
+        files in prop::collection::vec(
+            ("(app/|node_modules/|x/|site-packages/|x-1\\.dist-info/){0,3}(package.json|METADATA|RECORD|a.py)", "[ -~\\n]{0,40}"),
+            0..8,
+        ),
+        base in 0..3_usize,
+    ) {
+        let mut filesystem = Filesystem::new(ImageLimits::default());
+        for (path, text) in &files {
+            add(&mut filesystem, path, text);
+        }
+        let installed = Installed::of(&filesystem, base);
+        let answers = vec![Answer::BeyondLimits; installed.packages().len()];
+        let found = installed.attribute(&filesystem, &answers, None);
+        prop_assert_eq!(found.files.len(), filesystem.nodes().count());
+        let origin = |origin| found.files.iter().any(|file| file.origin == origin);
+        prop_assert!(!origin(Package) && !origin(Source));
+    }
+}

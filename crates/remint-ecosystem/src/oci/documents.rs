@@ -1,0 +1,551 @@
+//! The documents of an image: index, manifest and configuration. Each names the next by its digest; whoever reads them
+//! holds what was served against it.
+
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest};
+use remint_model::{ImageConfig, RemoteCode, Sha256};
+use serde_json::{Map, Value, json};
+
+use crate::mcpb::launch;
+use crate::release::MetadataError;
+
+/// The largest index, manifest or configuration, in bytes (the distribution specification asks registries for 4 MiB).
+pub const LARGEST_DOCUMENT: u64 = 4 << 20;
+/// Layers of one image. Docker stops at 127.
+pub const MOST_LAYERS: usize = 512;
+/// Manifests of one index.
+const MOST_MANIFESTS: usize = 4096;
+/// Entries of a configuration's lists that are kept.
+const MOST_KEPT: usize = 1024;
+/// Characters of one text of a configuration that are kept.
+const LONGEST_KEPT: usize = 4096;
+/// How deep one index may list another.
+pub const DEEPEST: usize = 4;
+
+/// What stands under a tag or digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Document {
+    /// A list of images, one for each platform.
+    Index(Vec<Listed>),
+    /// An image.
+    Manifest(Manifest),
+}
+
+/// Something that is named by its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// What it has to have.
+    pub digest: Sha256,
+    /// Bytes it has to have.
+    pub size: u64,
+    /// What it is said to be.
+    pub media_type: String,
+}
+
+/// A manifest that an index lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Which.
+    pub blob: Blob,
+    /// `system/processor` or `system/processor/variant`, where it says.
+    pub platform: Option<String>,
+    /// Whether it is something about another image (an attestation of BuildKit), rather than one.
+    pub is_about_another: bool,
+}
+
+/// An image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its configuration.
+    pub config: Blob,
+    /// Its layers, from the bottom up.
+    pub layers: Vec<Blob>,
+}
+
+/// A configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    /// How the image runs.
+    pub facts: ImageConfig,
+    /// `system/processor`.
+    pub platform: String,
+    /// Digests of the layers, uncompressed, from the bottom up.
+    pub diff_ids: Vec<Sha256>,
+    /// For each layer the step that made it; as many as there are layers, where the history tells of all.
+    pub created_by: Vec<Option<String>>,
+}
+
+fn malformed(what: &str, reason: impl std::fmt::Display) -> MetadataError {
+    MetadataError::Malformed {
+        what: what.to_owned(),
+        reason: reason.to_string().chars().take(400).collect(),
+    }
+}
+
+/// Reads an index or a manifest. Which of the two it is has to be plain: what could be read as both would be one image to
+/// one client and another to the next.
+///
+/// # Errors
+/// It is neither, or both, or has a digest that is no SHA-256.
+pub fn document(bytes: &[u8]) -> Result<Document, MetadataError> {
+    let whole: Value =
+        serde_json::from_slice(bytes).map_err(|error| malformed("manifest", error))?;
+    let has = |field: &str| whole.get(field).is_some();
+    if whole.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
+        return Err(malformed("manifest", "its schema version is not 2"));
+    }
+    match (has("manifests"), has("layers") || has("config")) {
+        (true, true) => Err(malformed(
+            "manifest",
+            "it could be read as an index and as a manifest",
+        )),
+        (false, false) => Err(malformed("manifest", "it lists neither images nor layers")),
+        (true, false) => index(bytes).map(Document::Index),
+        (false, true) => manifest(bytes).map(Document::Manifest),
+    }
+}
+
+fn index(bytes: &[u8]) -> Result<Vec<Listed>, MetadataError> {
+    let index: ImageIndex =
+        serde_json::from_slice(bytes).map_err(|error| malformed("index", error))?;
+    if index.manifests().len() > MOST_MANIFESTS {
+        return Err(malformed("index", "it lists too many manifests"));
+    }
+    index
+        .manifests()
+        .iter()
+        .map(|descriptor| {
+            let platform = descriptor.platform().as_ref().map(|platform| {
+                let base = format!("{}/{}", platform.os(), platform.architecture());
+                match platform.variant() {
+                    Some(variant) => short(&format!("{base}/{variant}")),
+                    None => short(&base),
+                }
+            });
+            let notes = descriptor.annotations().as_ref();
+            Ok(Listed {
+                blob: blob(descriptor, "index")?,
+                is_about_another: platform.as_deref() == Some("unknown/unknown")
+                    || notes.is_some_and(|notes| notes.contains_key("vnd.docker.reference.type")),
+                platform,
+            })
+        })
+        .collect()
+}
+
+fn manifest(bytes: &[u8]) -> Result<Manifest, MetadataError> {
+    let manifest: ImageManifest =
+        serde_json::from_slice(bytes).map_err(|error| malformed("manifest", error))?;
+    if manifest.layers().len() > MOST_LAYERS {
+        return Err(malformed("manifest", "it has too many layers"));
+    }
+    Ok(Manifest {
+        config: blob(manifest.config(), "manifest")?,
+        layers: manifest
+            .layers()
+            .iter()
+            .map(|layer| blob(layer, "manifest"))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn blob(descriptor: &Descriptor, what: &str) -> Result<Blob, MetadataError> {
+    let digest = descriptor
+        .as_digest_sha256()
+        .and_then(|hex| hex.parse().ok())
+        .ok_or_else(|| malformed(what, "it has a digest that is no SHA-256"))?;
+    Ok(Blob {
+        digest,
+        size: descriptor.size(),
+        media_type: short(descriptor.media_type().as_ref()),
+    })
+}
+
+/// The image for a platform, and the platforms of the others. Variants (`linux/arm64/v8`) stand for their platform.
+///
+/// # Errors
+/// None is for it, or several that could be meant.
+pub fn choose<'l>(
+    listed: &'l [Listed],
+    platform: &str,
+) -> Result<(&'l Listed, Vec<String>), String> {
+    let images: Vec<&Listed> = listed
+        .iter()
+        .filter(|listed| !listed.is_about_another)
+        .collect();
+    let is_for = |listed: &Listed| {
+        listed.platform.as_deref().is_some_and(|stated| {
+            stated == platform
+                || stated
+                    .strip_prefix(platform)
+                    .is_some_and(|variant| variant.starts_with('/'))
+        })
+    };
+    let fitting: Vec<&Listed> = images.iter().copied().filter(|one| is_for(one)).collect();
+    let others = |chosen: &Listed| {
+        let rest = images.iter().filter(|one| one.blob != chosen.blob);
+        rest.filter_map(|one| one.platform.clone()).collect()
+    };
+    match (fitting.as_slice(), images.as_slice()) {
+        ([one, rest @ ..], _) if rest.iter().all(|other| other.blob == one.blob) => {
+            Ok((*one, others(one)))
+        }
+        ([_, ..], _) => Err(format!(
+            "{} images are for {platform}: name one by its digest",
+            fitting.len()
+        )),
+        // A layout with one image need not say what it is for; its configuration does.
+        ([], [one]) if one.platform.is_none() => Ok((*one, Vec::new())),
+        ([], images) if images.iter().all(|one| one.platform.is_none()) && !images.is_empty() => {
+            let digests: Vec<String> = images
+                .iter()
+                .map(|one| format!("sha256:{}", one.blob.digest))
+                .take(20)
+                .collect();
+            Err(format!(
+                "there are several images, and none says what it is for; name one by its digest: {}",
+                digests.join(", ")
+            ))
+        }
+        ([], images) => {
+            let known: Vec<&str> = images
+                .iter()
+                .map(|one| one.platform.as_deref().unwrap_or("one that is not named"))
+                .take(20)
+                .collect();
+            Err(format!(
+                "no image is for {platform}; there is: {}",
+                if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                }
+            ))
+        }
+    }
+}
+
+/// Reads a configuration. `layers` is how many layers the manifest has.
+///
+/// # Errors
+/// It cannot be parsed, or tells of another number of layers.
+pub fn configuration(bytes: &[u8], layers: usize) -> Result<Configuration, MetadataError> {
+    const WHAT: &str = "configuration";
+    let read: ImageConfiguration =
+        serde_json::from_slice(bytes).map_err(|error| malformed(WHAT, error))?;
+    let diff_ids = read
+        .rootfs()
+        .diff_ids()
+        .iter()
+        .take(MOST_LAYERS + 1)
+        .map(|id| {
+            id.strip_prefix("sha256:")
+                .and_then(|hex| hex.parse().ok())
+                .ok_or_else(|| malformed(WHAT, "it has a diff id that is no SHA-256"))
+        })
+        .collect::<Result<Vec<Sha256>, _>>()?;
+    if diff_ids.len() != layers {
+        return Err(malformed(
+            WHAT,
+            format_args!(
+                "it tells of {} layers, the manifest of {layers}",
+                diff_ids.len()
+            ),
+        ));
+    }
+    let mut facts = ImageConfig {
+        digest: Some(Sha256::of(bytes)),
+        created: read.created().as_deref().map(short),
+        ..ImageConfig::default()
+    };
+    if let Some(config) = read.config() {
+        facts.entrypoint = list(config.entrypoint().as_deref());
+        facts.command = list(config.cmd().as_deref());
+        for variable in config.env().iter().flatten().take(MOST_KEPT) {
+            let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+            if is_secret(name) && !value.is_empty() {
+                facts.secrets.push(short(name));
+            }
+            facts.environment.push(short(name));
+        }
+        facts.user = config
+            .user()
+            .as_deref()
+            .filter(|user| !user.is_empty())
+            .map(short);
+        facts.working_directory = config
+            .working_dir()
+            .as_deref()
+            .filter(|directory| !directory.is_empty())
+            .map(short);
+        facts.exposed_ports = list(config.exposed_ports().as_deref());
+        facts.exposed_ports.sort();
+        let labels = config.labels().iter().flatten().take(MOST_KEPT);
+        facts.labels = labels
+            .map(|(name, value)| (short(name), short(value)))
+            .collect();
+    }
+    facts.remote = remote(&facts);
+    // Steps that only set something made no layer.
+    let created_by: Vec<Option<String>> = read
+        .history()
+        .iter()
+        .flatten()
+        .filter(|step| step.empty_layer() != Some(true))
+        .take(MOST_LAYERS + 1)
+        .map(|step| step.created_by().as_deref().map(short))
+        .collect();
+    Ok(Configuration {
+        facts,
+        platform: short(&format!("{}/{}", read.os(), read.architecture())),
+        created_by: if created_by.len() == layers {
+            created_by
+        } else {
+            vec![None; layers]
+        },
+        diff_ids,
+    })
+}
+
+fn list(texts: Option<&[String]>) -> Vec<String> {
+    let texts = texts.unwrap_or_default().iter();
+    texts.take(MOST_KEPT).map(|text| short(text)).collect()
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(LONGEST_KEPT).collect()
+}
+
+/// Whether a variable's name says that its value is a secret.
+fn is_secret(name: &str) -> bool {
+    const PARTS: [&str; 9] = [
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "TOKEN",
+        "APIKEY",
+        "API_KEY",
+        "PRIVATE_KEY",
+        "ACCESS_KEY",
+        "CREDENTIAL",
+    ];
+    let name = name.to_ascii_uppercase();
+    // Where the secret is, is none.
+    !["_FILE", "_PATH", "_DIR", "_URL"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+        && PARTS.iter().any(|part| name.contains(part))
+}
+
+/// What starting it fetches: the entry point with its arguments, and by themselves the arguments of what only passes on
+/// to them (`tini --`, `docker-entrypoint.sh`).
+fn remote(facts: &ImageConfig) -> Vec<RemoteCode> {
+    let whole: Vec<&str> = facts
+        .entrypoint
+        .iter()
+        .chain(&facts.command)
+        .map(String::as_str)
+        .collect();
+    let mut commands = vec![whole.as_slice()];
+    let passes_on = whole.first().is_some_and(|program| {
+        let name = program.rsplit('/').next().unwrap_or_default();
+        matches!(name, "tini" | "dumb-init" | "catatonit" | "init")
+            || name.ends_with("entrypoint.sh")
+    });
+    if passes_on {
+        let rest = whole.get(1..).unwrap_or_default();
+        let after_options = rest
+            .iter()
+            .position(|word| !word.starts_with('-'))
+            .and_then(|at| rest.get(at..));
+        commands.extend(after_options);
+    }
+    let mut found = Vec::new();
+    for command in commands {
+        let Some((program, arguments)) = command.split_first() else {
+            continue;
+        };
+        let server: Map<String, Value> = [(
+            "mcp_config".to_owned(),
+            json!({ "command": program, "args": arguments }),
+        )]
+        .into_iter()
+        .collect();
+        found.extend(launch::remote(&server, false));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hex(digit: char) -> String {
+        digit.to_string().repeat(64)
+    }
+
+    fn descriptor(digit: char) -> Value {
+        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+               "digest": format!("sha256:{}", hex(digit)), "size": 7})
+    }
+
+    fn read(value: &Value) -> Result<Document, String> {
+        document(value.to_string().as_bytes()).map_err(|error| error.to_string())
+    }
+
+    fn on(digit: char, platform: Option<(&str, &str)>) -> Value {
+        let mut listed = descriptor(digit);
+        if let Some((os, architecture)) = platform {
+            listed["platform"] = json!({"os": os, "architecture": architecture});
+        }
+        listed
+    }
+
+    fn listed(manifests: &[Value]) -> Vec<Listed> {
+        match read(&json!({"schemaVersion": 2, "manifests": manifests})) {
+            Ok(Document::Index(listed)) => listed,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_manifest_of_either_kind_is_read() {
+        for media_type in [
+            "application/vnd.oci.image.manifest.v1+json",
+            "application/vnd.docker.distribution.manifest.v2+json",
+        ] {
+            let manifest = read(&json!({"schemaVersion": 2, "mediaType": media_type,
+                "config": descriptor('a'), "layers": [descriptor('b'), descriptor('c')]}));
+            let Ok(Document::Manifest(manifest)) = manifest else {
+                panic!("{manifest:?}");
+            };
+            assert_eq!(manifest.config.digest.to_string(), hex('a'));
+            assert_eq!(manifest.layers.len(), 2);
+        }
+    }
+
+    #[test]
+    fn what_is_not_plainly_one_document_is_refused() {
+        let refused = |value: Value, why: &str| {
+            let error = read(&value).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        };
+        refused(
+            json!({"schemaVersion": 2, "manifests": [], "layers": []}),
+            "as an index and as a manifest",
+        );
+        refused(json!({"schemaVersion": 2}), "neither images nor layers");
+        refused(json!({"schemaVersion": 1, "layers": []}), "schema version");
+        let mut other = descriptor('a');
+        other["digest"] = json!(format!("sha512:{}", "a".repeat(128)));
+        refused(
+            json!({"schemaVersion": 2, "config": other, "layers": []}),
+            "no SHA-256",
+        );
+        let layers = vec![descriptor('a'); MOST_LAYERS + 1];
+        refused(
+            json!({"schemaVersion": 2, "config": descriptor('a'), "layers": layers}),
+            "too many layers",
+        );
+    }
+
+    #[test]
+    fn the_image_for_a_platform_is_chosen() {
+        let index = listed(&[
+            on('a', Some(("linux", "arm64"))),
+            on('b', Some(("linux", "amd64"))),
+            on('c', Some(("unknown", "unknown"))),
+        ]);
+        let (chosen, others) = choose(&index, "linux/amd64").unwrap();
+        assert_eq!(chosen.blob.digest.to_string(), hex('b'));
+        assert_eq!(others, ["linux/arm64"]);
+        let none = choose(&index, "linux/s390x").unwrap_err();
+        assert!(none.contains("linux/arm64, linux/amd64"), "{none}");
+        let twice = listed(&[
+            on('a', Some(("linux", "amd64"))),
+            on('b', Some(("linux", "amd64"))),
+        ]);
+        assert!(
+            choose(&twice, "linux/amd64")
+                .unwrap_err()
+                .contains("2 images")
+        );
+        assert!(choose(&listed(&[on('a', None)]), "linux/amd64").is_ok());
+        assert!(choose(&listed(&[]), "linux/amd64").is_err());
+        let unnamed = listed(&[on('a', None), on('b', None)]);
+        let several = choose(&unnamed, "linux/amd64").unwrap_err();
+        assert!(several.contains(&hex('b')), "{several}");
+    }
+
+    fn config(entrypoint: &[&str], command: &[&str], env: &[&str]) -> Configuration {
+        let text = json!({
+            "architecture": "amd64", "os": "linux",
+            "config": {"Entrypoint": entrypoint, "Cmd": command, "Env": env, "Labels": null,
+                       "ExposedPorts": {"8080/tcp": {}}, "User": ""},
+            "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex('a'))]},
+            "history": [{"created_by": "ENV A=b", "empty_layer": true}, {"created_by": "COPY . ."}],
+        });
+        configuration(text.to_string().as_bytes(), 1).unwrap()
+    }
+
+    #[test]
+    fn a_configuration_tells_how_the_image_runs() {
+        let read = config(
+            &[],
+            &["node", "index.js"],
+            &["PATH=/bin", "API_TOKEN=x", "B_TOKEN="],
+        );
+        assert_eq!(read.platform, "linux/amd64");
+        assert_eq!(read.created_by, [Some("COPY . .".to_owned())]);
+        assert_eq!(read.facts.environment, ["PATH", "API_TOKEN", "B_TOKEN"]);
+        assert_eq!(read.facts.secrets, ["API_TOKEN"]);
+        assert_eq!(read.facts.exposed_ports, ["8080/tcp"]);
+        assert!(read.facts.runs_as_root());
+        assert!(read.facts.remote.is_empty());
+        let text = json!({"architecture": "amd64", "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": []}});
+        let error = configuration(text.to_string().as_bytes(), 1).unwrap_err();
+        assert!(error.to_string().contains("0 layers"), "{error}");
+    }
+
+    #[test]
+    fn what_starting_fetches_is_seen_through_what_passes_on() {
+        let check = |entrypoint: &[&str], command: &[&str], expect: &str| {
+            let remote = config(entrypoint, command, &[]).facts.remote;
+            let found: Vec<String> = remote.into_iter().map(|code| code.what).collect();
+            assert!(
+                found.iter().any(|what| what.contains(expect)),
+                "{entrypoint:?} {command:?}: {found:?}"
+            );
+        };
+        check(&["npx", "-y"], &["some-server"], "npm:some-server");
+        check(&[], &["uvx", "some-server"], "pypi:some-server");
+        check(
+            &["docker-entrypoint.sh"],
+            &["npx", "-y", "some-server"],
+            "npm:some-server",
+        );
+        check(
+            &["/sbin/tini", "--", "npx", "some-server"],
+            &[],
+            "npm:some-server",
+        );
+        check(&["sh", "-c", "npx -y some-server"], &[], "some-server");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            bytes: Vec<u8>,
+            words in prop::collection::vec("[a-z/.-]{0,8}", 0..6),
+        ) {
+            let _refused = document(&bytes);
+            let _refused = configuration(&bytes, 1);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            config(&words, &words, &words);
+        }
+    }
+}
