@@ -6,6 +6,7 @@
 mod bundle;
 pub mod checks;
 mod evidence;
+mod native;
 mod outcome;
 
 pub use evidence::{

@@ -77,6 +77,8 @@ fn sound() -> Evidence {
         consumed_published: false,
         bundle: None,
         checksums: None,
+        native: Vec::new(),
+        declares_native: false,
         attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
             basis: Basis::Rebuild,

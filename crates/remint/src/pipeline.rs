@@ -149,6 +149,8 @@ async fn rebuild(
         report.seconds.push(("packages", found.seconds));
         report.notes.extend(bundle::notes(&found.bundle));
         gathered.bundle = Some(found.bundle.clone());
+        // Registries answer for the rest, or that is a finding of its own.
+        gathered.native.retain(|file| found.is_own(&file.path));
         examined = Some(found);
     }
 
@@ -176,7 +178,7 @@ async fn rebuild(
     };
     report.seconds.push(("source", stage.end(&located.words())));
     report.notes.extend(located.notes.iter().cloned());
-    evidence::add_source(&mut gathered, case, &located.found);
+    evidence::add_source(&mut gathered, case, &survey, &located.found);
 
     if case.artifact.format == ArtifactFormat::GoModule {
         return hold_module(case, located, request, report, gathered, builder, progress).await;
@@ -246,7 +248,7 @@ async fn rebuild(
             again.tried.splice(0..0, attempted.tried);
             attempted = again;
             found.clone_from(&otherwise.found);
-            evidence::add_source(&mut gathered, case, &otherwise.found);
+            evidence::add_source(&mut gathered, case, &survey, &otherwise.found);
             report.notes.push(format!(
                 "{} does not explain it, commit {} does",
                 located.words(),
