@@ -86,8 +86,9 @@ fn an_extension_is_compiled_here_and_a_changed_one_is_named() {
     let name = wheel.file_name().unwrap().to_str().unwrap();
     assert!(name.ends_with(&format!("{tags}.whl")), "{name}");
 
+    // The time at which the compiler ran is in the wheel.
     let answer = verify(&world, spec, &repository, &wheel);
-    assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
     assert_eq!(opaque(&answer), [], "{answer:?}");
 
     let changed = |entries: &mut Vec<Entry>| {
@@ -143,8 +144,9 @@ fn a_program_in_a_wheel_is_compiled_by_cargo() {
     let repository = world.repository("pypi/program", &[], "v1.0.0");
     let tags = format!("py3-none-{}", manylinux());
     let wheel = world.build(spec, &repository, &stand_in(&world, &tags));
+    // Its list of components has a serial number of its own.
     let answer = verify(&world, spec, &repository, &wheel);
-    assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
     assert_eq!(opaque(&answer), [], "{answer:?}");
 }
 

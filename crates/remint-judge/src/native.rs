@@ -1,7 +1,7 @@
 //! Which machine code of a published file nobody can trace to something that people read, and what that means.
 
 use remint_model::{
-    AssumptionKind, Basis, Change, Class, Comparison, Difference, EntryPath, InconclusiveReason,
+    AssumptionKind, Basis, Change, Comparison, Difference, EntryPath, InconclusiveReason,
     NativeFile,
 };
 use serde::Serialize;
@@ -152,12 +152,13 @@ fn is_library_folder(path: &EntryPath) -> bool {
         .any(|folder| folder.ends_with(".libs") || folder == ".dylibs")
 }
 
-/// Lists of a wheel's files, and what it says about platforms, follow from its machine code.
+/// Lists of a wheel's files and components, and what it says about platforms, follow from its machine code. Nothing
+/// that runs reads the components (PEP 770).
 fn is_wheel_metadata(difference: &Difference) -> bool {
     let path = difference.path.as_str();
-    difference.class == Class::Metadata
-        && path.split_once('/').is_some_and(|(folder, file)| {
-            folder.ends_with(".dist-info")
-                && (matches!(file, "WHEEL" | "RECORD") || file.starts_with("sboms/"))
-        })
+    path.split_once('/').is_some_and(|(folder, file)| {
+        folder.ends_with(".dist-info")
+            && (matches!(file, "WHEEL" | "RECORD")
+                || (file.starts_with("sboms/") && file.ends_with(".json")))
+    })
 }

@@ -97,6 +97,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("repository-changed"),
     page!("repository-claims-disagree"),
     page!("resolved-as-of"),
+    page!("sbom-identity"),
     page!("sdist-only"),
     page!("seeded-from-published"),
     page!("seeded-lockfile"),
