@@ -84,7 +84,7 @@ pub(crate) fn unreadable(evidence: &Evidence) -> Option<(InconclusiveReason, Str
             "machine code that is committed as it is: nothing says what it was made from"
         }
         Origin::RebuiltOtherwise | Origin::NotInSource | Origin::NotBuilt | Origin::NoSource => {
-            "machine code that was not rebuilt"
+            "machine code that no rebuild made"
         }
     };
     Some((

@@ -23,7 +23,7 @@ fn opaque_native_code(evidence: &Evidence) -> Vec<Finding> {
         .into_iter()
         .partition(|opaque| opaque.origin == Origin::Committed);
     [
-        (others, "that was not rebuilt"),
+        (others, "that no rebuild made"),
         (
             committed,
             "that is committed to the repository as it is, where nobody can read it",
