@@ -89,7 +89,7 @@ pub fn source_facts(
 pub fn is_for_one_platform(ecosystem: Ecosystem, tree: &SourceTree, pin: &SourcePin) -> bool {
     match ecosystem {
         Ecosystem::Npm => npm::platform::is_for_one(tree, pin),
-        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb => false,
+        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Golang | Ecosystem::Mcpb => false,
     }
 }
 

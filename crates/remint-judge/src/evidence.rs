@@ -2,8 +2,7 @@
 
 use remint_model::{
     Anomaly, Basis, BuildRecord, Bundle, Comparison, InconclusiveReason, Integrity, ManifestFacts,
-    ModuleChecksums, Provenance, RegistryDisagreement, SourcePin, Target,
-    NativeFile, Provenance, RegistryDisagreement, SourcePin, Target,
+    ModuleChecksums, NativeFile, Provenance, RegistryDisagreement, SourcePin, Target,
 };
 
 /// What was learnt about one target. Whatever could not be learnt is said so, never left out.

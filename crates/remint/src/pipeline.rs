@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use remint_fetch::source::{FoundSource, Overrides};
 use remint_judge::{Evidence, ResultEvidence, judge};
-use remint_model::{Artifact, ArtifactFormat, Basis, BuildOutcome, BuildPlan, Comparison, Rebuilt};
+use remint_model::{
+    Artifact, ArtifactFormat, Basis, BuildOutcome, BuildPlan, Comparison, Rebuilt, Survey,
+};
 
 use crate::attempts::attempt;
 use crate::build::{Builder, Workspace};
@@ -181,7 +183,10 @@ async fn rebuild(
     evidence::add_source(&mut gathered, case, &survey, &located.found);
 
     if case.artifact.format == ArtifactFormat::GoModule {
-        return hold_module(case, located, request, report, gathered, builder, progress).await;
+        return hold_module(
+            case, &survey, located, request, report, gathered, builder, progress,
+        )
+        .await;
     }
     if let Some(mut examined) = examined {
         let held = bundle::hold(&mut examined, &survey, &located.found);
@@ -296,8 +301,13 @@ async fn rebuild(
 
 /// A module is packed from its source, not built: from the commit of its tag, or where that does not explain it, from
 /// the one that its proxy says it used.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a part of the pipeline, called once"
+)]
 async fn hold_module(
     case: &Case,
+    survey: &Survey,
     located: Located,
     request: &Request,
     mut report: TargetReport,
@@ -319,7 +329,7 @@ async fn hold_module(
                 otherwise.found.pin.commit.short()
             ));
             found.clone_from(&otherwise.found);
-            evidence::add_source(&mut gathered, case, &otherwise.found);
+            evidence::add_source(&mut gathered, case, survey, &otherwise.found);
             held = again;
         }
     }

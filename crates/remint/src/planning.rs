@@ -38,9 +38,7 @@ pub(crate) fn request<'a>(
             Ecosystem::Pypi => builder.registries.interpreters(),
         },
         toolchains: match case.target.ecosystem {
-            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb | Ecosystem::Golang => &[],
-            Ecosystem::Cargo => builder.registries.toolchains(),
-            Ecosystem::Npm | Ecosystem::Mcpb => &[],
+            Ecosystem::Npm | Ecosystem::Mcpb | Ecosystem::Golang => &[],
             // Some wheels and source archives are made by cargo.
             Ecosystem::Pypi if !located.found.tree.entries.keys().any(is_crate_manifest) => &[],
             Ecosystem::Pypi | Ecosystem::Cargo => builder.registries.toolchains(),
