@@ -29,6 +29,7 @@ mod keyless;
 mod lookup;
 #[cfg(target_os = "linux")]
 mod machine;
+mod native;
 #[cfg(target_os = "linux")]
 mod no_namespaces;
 mod npm;

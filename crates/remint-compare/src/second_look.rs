@@ -341,6 +341,7 @@ fn read_contents<R: Read + Seek>(
 fn may_have_canonical_form(path: &EntryPath) -> bool {
     let name = path.file_name();
     name.ends_with(".map")
+        || (name.ends_with(".json") && path.as_str().contains(".dist-info/sboms/"))
         || matches!(
             name,
             "RECORD" | "WHEEL" | "SOURCES.txt" | "setup.cfg" | "Cargo.toml"

@@ -66,6 +66,14 @@ pub fn survey<R: Read + Seek>(
         | ArtifactFormat::Crate
         | ArtifactFormat::GoModule => BTreeMap::new(),
     };
+    let native = listed
+        .listing
+        .entries
+        .iter()
+        .zip(&listed.blobs)
+        .filter(|(entry, _)| entry.is_file())
+        .filter_map(|(entry, blobs)| Some((entry.path.clone(), blobs.native?)))
+        .collect();
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     kept.texts.sort();
     Ok(Survey {
@@ -78,6 +86,7 @@ pub fn survey<R: Read + Seek>(
         top_folder: listed.listing.top_folder,
         signature: listed.listing.signature,
         classes,
+        native,
     })
 }
 

@@ -84,6 +84,16 @@ pub fn source_facts(
     }
 }
 
+/// Whether the source says that machine code is put into the package when it is released: its manifest is that of a
+/// package for one platform.
+#[must_use]
+pub fn is_for_one_platform(ecosystem: Ecosystem, tree: &SourceTree, pin: &SourcePin) -> bool {
+    match ecosystem {
+        Ecosystem::Npm => npm::platform::is_for_one(tree, pin),
+        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Golang | Ecosystem::Mcpb => false,
+    }
+}
+
 /// The repositories that the published file's own metadata names.
 #[must_use]
 pub fn published_claims(ecosystem: Ecosystem, survey: &Survey) -> Vec<RepositoryClaim> {

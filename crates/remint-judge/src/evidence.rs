@@ -2,7 +2,7 @@
 
 use remint_model::{
     Anomaly, Basis, BuildRecord, Bundle, Comparison, InconclusiveReason, Integrity, ManifestFacts,
-    ModuleChecksums, Provenance, RegistryDisagreement, SourcePin, Target,
+    ModuleChecksums, NativeFile, Provenance, RegistryDisagreement, SourcePin, Target,
 };
 
 /// What was learnt about one target. Whatever could not be learnt is said so, never left out.
@@ -36,6 +36,11 @@ pub struct Evidence {
     pub bundle: Option<Bundle>,
     /// The digests of a Go module, and what the checksum database has.
     pub checksums: Option<ModuleChecksums>,
+    /// The machine code in it, for which no dependency of a bundle answers; in path order.
+    pub native: Vec<NativeFile>,
+    /// Whether the source itself says that machine code is put into the package when it is released (npm's packages
+    /// for one platform).
+    pub declares_native: bool,
     /// Rebuilders whom the user trusts and who found that this release failed.
     pub attested_failures: Vec<AttestedFailure>,
     /// The comparison, or why there is none.

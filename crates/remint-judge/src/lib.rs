@@ -7,6 +7,7 @@ mod bundle;
 pub mod checks;
 mod evidence;
 mod image;
+mod native;
 mod outcome;
 
 pub use evidence::{

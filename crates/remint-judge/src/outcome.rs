@@ -10,15 +10,18 @@ use remint_model::{
 use crate::bundle::unaccounted;
 use crate::checks;
 use crate::evidence::{Evidence, ResultEvidence};
+use crate::native;
 
 /// Runs every check and applies the outcome rules.
 ///
 /// 1. Content is what the comparison says; without one it is inconclusive. So it is where all that differs belongs
-///    to parts of the source that could not be had, and where a build that was not the project's differs.
+///    to parts of the source that could not be had, where a build that was not the project's differs, and where only
+///    machine code differs that was compiled with this machine's compiler, or that the source says is made elsewhere.
 /// 2. The outcome is failed when content is different or a finding is high or critical.
 /// 3. Else it is inconclusive when content is, when only the sdist stood in for the source, or when it could not be
 ///    found out whether the repository is still the one of earlier releases.
-///    So it is where a registry, or a lockfile of the source, does not account for all that a bundle holds.
+///    So it is where a registry, or a lockfile of the source, does not account for all that a bundle holds,
+///    and where machine code was published that nothing readable was seen to make.
 /// 4. Else it is verified.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Judgement {
@@ -51,6 +54,15 @@ pub fn judge(evidence: &Evidence) -> Judgement {
                 "interpreter unavailable: {}; built with {}, it differs",
                 substitute.from, substitute.value
             )),
+        ),
+        ResultEvidence::Compared {
+            basis,
+            comparison: Comparison::Different { differences, .. },
+        } if let Some(detail) = native::only_native(evidence, differences) => (
+            Content::Inconclusive,
+            Some(*basis),
+            Some(InconclusiveReason::Unsupported),
+            Some(detail),
         ),
         ResultEvidence::Compared { basis, comparison } => {
             let content = match comparison {
@@ -94,7 +106,8 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     };
     let unasked = unasked(evidence)
         .map(|detail| (InconclusiveReason::Unavailable, detail))
-        .or_else(|| unaccounted(evidence));
+        .or_else(|| unaccounted(evidence))
+        .or_else(|| native::unreadable(evidence));
     let serious = findings
         .iter()
         .any(|finding| finding.severity >= Severity::High);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::comparison::Class;
 use crate::digest::{CommitId, Sha256};
+use crate::native::NativeCode;
 use crate::path::EntryPath;
 
 /// What one archive holds, read strictly and without extracting it.
@@ -34,6 +35,8 @@ pub struct Survey {
     pub signature: SignatureBlock,
     /// What the files of a bundle are for, their first bytes considered; empty for other formats.
     pub classes: BTreeMap<EntryPath, Class>,
+    /// The files that are machine code, by their first bytes.
+    pub native: BTreeMap<EntryPath, NativeCode>,
 }
 
 impl Survey {

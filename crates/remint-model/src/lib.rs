@@ -17,6 +17,7 @@ pub mod line_ends;
 mod manifest;
 mod module;
 mod module_path;
+mod native;
 mod path;
 mod plan;
 mod provenance;
@@ -49,6 +50,7 @@ pub use manifest::{
     Dependency, DependencyKind, InstallHook, ManifestFacts, ManifestPart, RegistryDisagreement,
 };
 pub use module::{DatabaseAnswer, ModuleChecksums};
+pub use native::{NativeCode, NativeFile, NativeFormat};
 pub use path::{EntryPath, PathError};
 pub use plan::{
     Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, OnFailure,

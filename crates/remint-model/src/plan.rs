@@ -277,4 +277,6 @@ pub enum AssumptionKind {
     WindowsLineEnds,
     /// Something of the machine that the weaker isolation could not hide from the build: its paths, its ports.
     HostSurroundings,
+    /// This machine's compiler made machine code; nothing in the source says which one the publisher had.
+    NativeToolchain,
 }

@@ -1,14 +1,17 @@
 //! Turns what the stages answer into the evidence that is judged.
 
+use std::collections::BTreeMap;
+
 use remint_compare::ArchiveError;
 use remint_ecosystem::{
-    PlanError, StatedVersion, published_claims, published_facts, published_identity,
-    registry_disagreements, same_version, source_facts,
+    PlanError, StatedVersion, is_for_one_platform, published_claims, published_facts,
+    published_identity, registry_disagreements, same_version, source_facts,
 };
 use remint_fetch::source::FoundSource;
 use remint_judge::{Evidence, Manifests, ResultEvidence, StatedIdentity};
 use remint_model::{
-    Artifact, Comparison, Ecosystem, InconclusiveReason, Provenance, Rebuilt, RepositoryUrl, Survey,
+    Artifact, CommitId, Comparison, Ecosystem, EntryPath, InconclusiveReason, NativeFile,
+    Provenance, Rebuilt, RepositoryUrl, Survey,
 };
 
 use crate::build::chain;
@@ -32,6 +35,8 @@ pub(crate) fn begin(case: &Case) -> Evidence {
         consumed_published: false,
         bundle: None,
         checksums: None,
+        native: Vec::new(),
+        declares_native: false,
         attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared {
             reason: InconclusiveReason::NotBuilt,
@@ -44,6 +49,7 @@ pub(crate) fn begin(case: &Case) -> Evidence {
 pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Survey) {
     let ecosystem = case.target.ecosystem;
     evidence.published_anomalies.clone_from(&survey.anomalies);
+    evidence.native = native(survey);
     evidence.manifests.published =
         Some(published_facts(ecosystem, survey).map_err(|error| chain(&error)));
     if let Ok(identity) = published_identity(ecosystem, survey) {
@@ -86,11 +92,59 @@ pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Surve
 }
 
 /// Where the source was found, and what its manifest says.
-pub(crate) fn add_source(evidence: &mut Evidence, case: &Case, found: &FoundSource) {
+pub(crate) fn add_source(
+    evidence: &mut Evidence,
+    case: &Case,
+    survey: &Survey,
+    found: &FoundSource,
+) {
     evidence.manifests.source = Some(
         source_facts(case.target.ecosystem, &found.tree, &found.pin).map_err(|error| chain(&error)),
     );
     evidence.source = Some(found.pin.clone());
+    add_committed(&mut evidence.native, survey, found);
+    evidence.declares_native = is_for_one_platform(case.target.ecosystem, &found.tree, &found.pin);
+}
+
+/// The machine code that an archive holds.
+fn native(survey: &Survey) -> Vec<NativeFile> {
+    survey
+        .entries
+        .iter()
+        .filter_map(|entry| {
+            let code = survey.native.get(&entry.path)?;
+            Some(NativeFile {
+                path: entry.path.clone(),
+                format: code.format,
+                architecture: code.architecture,
+                size: entry.size,
+                sha256: entry.sha256,
+                committed: None,
+            })
+        })
+        .collect()
+}
+
+/// Says of machine code where the source holds the very same bytes.
+fn add_committed(native: &mut [NativeFile], survey: &Survey, found: &FoundSource) {
+    if native.is_empty() {
+        return;
+    }
+    let committed: BTreeMap<&CommitId, &EntryPath> = found
+        .tree
+        .entries
+        .iter()
+        .rev()
+        .map(|(path, entry)| (&entry.blob, path))
+        .collect();
+    for file in native {
+        file.committed = survey
+            .entries
+            .iter()
+            .find(|entry| entry.path == file.path && entry.sha256 == file.sha256)
+            .and_then(|entry| entry.committed_as().find_map(|blob| committed.get(blob)))
+            .map(|path| (*path).clone());
+    }
 }
 
 /// What the rebuilt archive's manifest says; it settles what the source leaves to its build backend.

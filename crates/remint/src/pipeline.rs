@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use remint_fetch::source::{FoundSource, Overrides};
 use remint_judge::{Evidence, ResultEvidence, judge};
-use remint_model::{Artifact, ArtifactFormat, Basis, BuildOutcome, BuildPlan, Comparison, Rebuilt};
+use remint_model::{
+    Artifact, ArtifactFormat, Basis, BuildOutcome, BuildPlan, Comparison, Rebuilt, Survey,
+};
 
 use crate::attempts::attempt;
 use crate::build::{Builder, Workspace};
@@ -152,6 +154,8 @@ async fn rebuild(
         report.seconds.push(("packages", found.seconds));
         report.notes.extend(bundle::notes(&found.bundle));
         gathered.bundle = Some(found.bundle.clone());
+        // Registries answer for the rest, or that is a finding of its own.
+        gathered.native.retain(|file| found.is_own(&file.path));
         examined = Some(found);
     }
 
@@ -179,10 +183,13 @@ async fn rebuild(
     };
     report.seconds.push(("source", stage.end(&located.words())));
     report.notes.extend(located.notes.iter().cloned());
-    evidence::add_source(&mut gathered, case, &located.found);
+    evidence::add_source(&mut gathered, case, &survey, &located.found);
 
     if case.artifact.format == ArtifactFormat::GoModule {
-        return hold_module(case, located, request, report, gathered, builder, progress).await;
+        return hold_module(
+            case, &survey, located, request, report, gathered, builder, progress,
+        )
+        .await;
     }
     if let Some(mut examined) = examined {
         let held = bundle::hold(&mut examined, &survey, &located.found);
@@ -249,7 +256,7 @@ async fn rebuild(
             again.tried.splice(0..0, attempted.tried);
             attempted = again;
             found.clone_from(&otherwise.found);
-            evidence::add_source(&mut gathered, case, &otherwise.found);
+            evidence::add_source(&mut gathered, case, &survey, &otherwise.found);
             report.notes.push(format!(
                 "{} does not explain it, commit {} does",
                 located.words(),
@@ -297,8 +304,13 @@ async fn rebuild(
 
 /// A module is packed from its source, not built: from the commit of its tag, or where that does not explain it, from
 /// the one that its proxy says it used.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a part of the pipeline, called once"
+)]
 async fn hold_module(
     case: &Case,
+    survey: &Survey,
     located: Located,
     request: &Request,
     mut report: TargetReport,
@@ -320,7 +332,7 @@ async fn hold_module(
                 otherwise.found.pin.commit.short()
             ));
             found.clone_from(&otherwise.found);
-            evidence::add_source(&mut gathered, case, &otherwise.found);
+            evidence::add_source(&mut gathered, case, survey, &otherwise.found);
             held = again;
         }
     }

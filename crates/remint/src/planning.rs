@@ -1,7 +1,7 @@
 //! Asks the ecosystem for plans, with what this machine can offer.
 
 use remint_ecosystem::{PlanError, PlanRequest, ToolHints};
-use remint_model::{Basis, BuildPlan, CloneShape, Ecosystem, Survey};
+use remint_model::{Basis, BuildPlan, CloneShape, Ecosystem, EntryPath, Survey};
 
 use crate::build::Builder;
 use crate::locate::Located;
@@ -38,10 +38,16 @@ pub(crate) fn request<'a>(
             Ecosystem::Pypi => builder.registries.interpreters(),
         },
         toolchains: match case.target.ecosystem {
-            Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Mcpb | Ecosystem::Golang => &[],
-            Ecosystem::Cargo => builder.registries.toolchains(),
+            Ecosystem::Npm | Ecosystem::Mcpb | Ecosystem::Golang => &[],
+            // Some wheels and source archives are made by cargo.
+            Ecosystem::Pypi if !located.found.tree.entries.keys().any(is_crate_manifest) => &[],
+            Ecosystem::Pypi | Ecosystem::Cargo => builder.registries.toolchains(),
         },
     }
+}
+
+fn is_crate_manifest(path: &EntryPath) -> bool {
+    path.file_name() == "Cargo.toml"
 }
 
 /// The plans to try, best first.

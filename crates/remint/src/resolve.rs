@@ -219,6 +219,7 @@ async fn published(
     if let Some(withdrawn) = &release.withdrawn {
         notes.push(format!("withdrawn by its publisher: {withdrawn}"));
     }
+    notes.extend(no_wheel_fits(file, release));
     match registries.download(file, downloads).await {
         Ok(artifact) => Ok(Ok(Case {
             integrity: file
@@ -234,6 +235,36 @@ async fn published(
         })),
         Err(error) => Ok(Err(unresolved(Some(target), error)?)),
     }
+}
+
+/// What is said of a source archive that stands for a release of wheels for other machines. The files of a release come
+/// in the order in which an installer here would take them, so that a wheel that fits comes before it.
+fn no_wheel_fits(file: &ReleaseFile, release: &Release) -> Option<String> {
+    const NAMED: usize = 3;
+    let first = release.files.first()?;
+    if first.name != file.name || file.format == ArtifactFormat::Wheel {
+        return None;
+    }
+    let mut wheels = release
+        .files
+        .iter()
+        .filter(|file| file.format == ArtifactFormat::Wheel);
+    let named: Vec<String> = wheels
+        .by_ref()
+        .take(NAMED)
+        .map(|wheel| format!("`{}`", wheel.name))
+        .collect();
+    if named.is_empty() {
+        return None;
+    }
+    let more = match wheels.count() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Some(format!(
+        "no wheel of this release fits this machine and its interpreters: {}{more}",
+        named.join(", ")
+    ))
 }
 
 type Wanted = (Ecosystem, remint_model::PackageName, Option<Version>);

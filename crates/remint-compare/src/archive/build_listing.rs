@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
-use remint_model::{AnomalyKind, ArtifactFormat, EntryPath, Sha256, line_ends};
+use remint_model::{AnomalyKind, ArtifactFormat, EntryPath, NativeCode, Sha256, line_ends};
 use sha2::Digest as _;
 
 use super::links::check_link;
@@ -17,6 +17,7 @@ use super::top_folder::{self, Row};
 use super::{Anomalies, Flow, Seen, record, walk};
 use crate::error::ReadError;
 use crate::limits::Limits;
+use crate::native_code;
 
 /// The largest text whose blob id with other line ends is told, in bytes; source files are smaller.
 const LARGEST_CONVERTED: u64 = 1 << 20;
@@ -27,23 +28,25 @@ pub(crate) trait Keep {
     fn wants(&mut self, path: &EntryPath, size: u64) -> bool;
     /// Hands over a content that was wanted and is no longer than stated.
     fn take(&mut self, path: &EntryPath, content: Vec<u8>);
-    /// Whether git's blob ids are wanted.
+    /// Whether git's blob ids are wanted, and what is machine code.
     fn blobs(&self) -> bool;
 }
 
-/// A listing and git's ids of the contents of its entries (by `Entry::index`), if they were wanted.
+/// A listing, and what else is known of the contents of its entries (by `Entry::index`), if that was wanted.
 pub(crate) struct Listed {
     pub(crate) listing: Listing,
     pub(crate) blobs: Vec<Blobs>,
 }
 
-/// Git's ids of a content.
+/// Git's ids of a content, and what machine code it is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Blobs {
     /// As it is.
     pub(crate) plain: [u8; 20],
     /// With LF for CRLF, where all of its lines end with CRLF.
     pub(crate) lf: Option<[u8; 20]>,
+    /// What machine code it is, if it is any.
+    pub(crate) native: Option<NativeCode>,
 }
 
 /// Reads an archive once and lists it.
@@ -201,7 +204,7 @@ impl Builder<'_> {
             || kept_by_caller
             || (is_record && seen.size <= record::LARGEST)
             || ((is_core_metadata || is_crate_manifest) && seen.size <= LARGEST_CORE_METADATA);
-        let digested = self.digest(&seen, content, keeps)?;
+        let digested = self.digest(&seen, &path, content, keeps)?;
         if let Some(kept) = digested.kept {
             if in_zip_link {
                 check_link(
@@ -255,6 +258,7 @@ impl Builder<'_> {
     fn digest(
         &mut self,
         seen: &Seen<'_>,
+        path: &EntryPath,
         content: &mut dyn Source,
         keeps: bool,
     ) -> Result<Digested, ReadError> {
@@ -264,6 +268,7 @@ impl Builder<'_> {
         let mut text = (blob.is_some() && seen.size <= LARGEST_CONVERTED).then(Vec::new);
         let mut kept = keeps.then(Vec::new);
         let mut head = [0; HEAD];
+        let mut beginning = Vec::new();
         let mut size = 0_u64;
         loop {
             let count = content.read(&mut self.buffer)?;
@@ -280,6 +285,8 @@ impl Builder<'_> {
             sha256.update(piece);
             if let Some(blob) = &mut blob {
                 blob.update(piece);
+                let room = native_code::BEGINNING.saturating_sub(beginning.len());
+                beginning.extend(piece.iter().take(room));
             }
             if size > seen.size {
                 text = None;
@@ -303,6 +310,7 @@ impl Builder<'_> {
                     hasher.update(&lf);
                     hasher.finalize().into()
                 }),
+                native: native_code::recognise(path, &beginning),
             },
             kept,
         })

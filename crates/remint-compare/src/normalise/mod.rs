@@ -13,6 +13,7 @@ mod gzip_encoding;
 mod mode_bits;
 mod owners;
 mod pairs;
+mod sbom_identity;
 mod seeded_from_published;
 mod setuptools_sdist_metadata;
 mod source_map_paths;
@@ -116,6 +117,7 @@ pub static ALL: &[Normaliser] = &[
     bundle_signature::NORMALISER,
     wheel_record::NORMALISER,
     wheel_generator::NORMALISER,
+    sbom_identity::NORMALISER,
     setuptools_sdist_metadata::NORMALISER,
     source_map_paths::NORMALISER,
     cargo_manifest_encoding::NORMALISER,

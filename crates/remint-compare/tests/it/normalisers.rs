@@ -236,6 +236,12 @@ fn equal_pairs() -> Vec<Pair> {
             wheel_file("Generator: setuptools (80.9.0)\n"),
         ),
         pair(
+            "sbom-identity",
+            Wheel,
+            components(UUID, "2026-11-26T17:13:33.123Z", "zlib"),
+            components(&UUID.replace('1', "2"), "2026-11-26T18:00:00Z", "zlib"),
+        ),
+        pair(
             "setuptools-sdist-metadata",
             Sdist,
             sdist("x.egg-info/SOURCES.txt", "b.py\r\na.py\r\n"),
@@ -584,6 +590,34 @@ fn adversarial_archives() -> Vec<Pair> {
             wheel(vec![stored("x/WHEEL", b"Generator: hatchling 1.0\n")]),
             wheel(vec![stored("x/WHEEL", b"Generator: hatchling 2.0\n")]),
         ),
+        pair(
+            "sbom-identity",
+            Wheel,
+            components(UUID, "2026-11-26T17:13:33Z", "zlib"),
+            components(UUID, "2026-11-26T17:13:33Z", "evil"),
+        ),
+        pair(
+            "sbom-identity",
+            Wheel,
+            components(UUID, "2026-11-26T17:13:33Z", "zlib"),
+            components("urn:uuid:anything", "2026-11-26T17:13:33Z", "zlib"),
+        ),
+        pair(
+            "sbom-identity",
+            Wheel,
+            components(UUID, "2026-11-26T17:13:33Z", "zlib"),
+            components(UUID, "curl evil.example", "zlib"),
+        ),
+        pair(
+            "sbom-identity",
+            Wheel,
+            components(
+                UUID,
+                "2026-11-26T17:13:33Z\", \"timestamp\": \"2026-11-26T17:13:33Z",
+                "zlib",
+            ),
+            components(UUID, "2026-11-26T17:13:34Z", "zlib"),
+        ),
         // A file that is listed becomes package data.
         pair(
             "setuptools-sdist-metadata",
@@ -759,4 +793,17 @@ fn every_normaliser_is_documented_with_its_version() {
         .map(|normaliser| format!("`{}` {}", normaliser.id, normaliser.version))
         .collect();
     assert_eq!(documented, all.iter().map(String::as_str).collect());
+}
+
+const UUID: &str = "urn:uuid:11111111-2222-4333-8444-555555555555";
+
+/// A wheel with a CycloneDX document.
+fn components(serial: &str, time: &str, component: &str) -> Vec<u8> {
+    let document = format!(
+        "{{\n  \"bomFormat\": \"CycloneDX\",\n  \"serialNumber\": \"{serial}\",\n  \"metadata\": {{ \"timestamp\": \"{time}\" }},\n  \"components\": [{{ \"name\": \"{component}\" }}]\n}}\n"
+    );
+    wheel(vec![stored(
+        "x-1.dist-info/sboms/x.cyclonedx.json",
+        document.as_bytes(),
+    )])
 }

@@ -8,6 +8,6 @@ mod lockfile;
 mod manifest;
 pub mod plan;
 mod stamp;
-mod toolchain;
+pub(crate) mod toolchain;
 mod vcs_info;
 mod workspace;

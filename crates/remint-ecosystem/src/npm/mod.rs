@@ -18,6 +18,7 @@ mod nested;
 pub mod packing;
 mod packument;
 pub mod plan;
+pub(crate) mod platform;
 mod project;
 mod protocols;
 mod quirks;

@@ -29,12 +29,13 @@ pub(crate) enum Family {
     Flit,
     Pdm,
     UvBuild,
+    /// Compiles a crate, into an extension module or a program.
+    Maturin,
     Other,
 }
 
 /// Backends that compile with toolchains which are not provided here.
 const NATIVE: &[(&str, &str)] = &[
-    ("maturin", "a Rust toolchain"),
     ("setuptools_rust", "a Rust toolchain"),
     ("scikit_build_core", "a C++ toolchain and CMake"),
     ("skbuild", "a C++ toolchain and CMake"),
@@ -125,6 +126,7 @@ impl BuildSystem {
             "flit_core" | "flit" | "flit_scm" => Family::Flit,
             "pdm" => Family::Pdm,
             "uv_build" => Family::UvBuild,
+            "maturin" => Family::Maturin,
             _ => Family::Other,
         };
         Ok(Self {
@@ -162,7 +164,7 @@ impl BuildSystem {
             }),
         };
         match generator.name.as_str() {
-            "hatchling" | "poetry-core" | "poetry" | "pdm-backend" | "pdm-pep517"
+            "hatchling" | "poetry-core" | "poetry" | "pdm-backend" | "pdm-pep517" | "maturin"
                 if self.requires_allow(&generator.name, version) == Some(true) =>
             {
                 vec![pin(&generator.name)]
@@ -349,7 +351,7 @@ mod tests {
     #[test]
     fn what_cannot_be_built_here_is_said() {
         for manifest in [
-            "[build-system]\nrequires=['maturin']\nbuild-backend='maturin'",
+            "[build-system]\nrequires=['setuptools-rust']\nbuild-backend='setuptools_rust'",
             "[build-system]\nrequires=['x @ https://example.org/x.whl']\nbuild-backend='x'",
             "[build-system]\nrequires=['-r requirements.txt']\nbuild-backend='x'",
             "[build-system]\nrequires=[]\nbuild-backend='os; import evil'",

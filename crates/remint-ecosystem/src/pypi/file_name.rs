@@ -175,7 +175,8 @@ impl Tag {
         }
     }
 
-    fn runs_on(&self, platform: Platform) -> bool {
+    /// Whether it is for this platform and not for any.
+    pub(crate) fn runs_on(&self, platform: Platform) -> bool {
         let processor = match platform.processor {
             "x64" => ["x86_64", "amd64"],
             "arm64" => ["aarch64", "arm64"],

@@ -60,6 +60,8 @@ pub(crate) fn is_of_interest(path: &EntryPath) -> bool {
                 | "pnpm-workspace.yaml"
                 | "yarn.lock"
                 | "bun.lock"
+                | "rust-toolchain"
+                | "rust-toolchain.toml"
         )
         || (path.extension() == Some("txt") && name.contains("requirements"))
         || workflow::is_of_interest(path)

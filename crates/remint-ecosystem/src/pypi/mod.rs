@@ -12,6 +12,7 @@ mod interest;
 mod interpreter;
 pub mod locate;
 pub(crate) mod metadata;
+mod native;
 pub mod plan;
 mod poetry;
 mod prepared;

@@ -14,12 +14,11 @@ use remint_model::{
 };
 
 use crate::pypi::backend::{BuildSystem, Family, Pin};
-use crate::pypi::file_name::PythonFile;
 pub(crate) use crate::pypi::interest::is_of_interest;
 use crate::pypi::prepared::{self, Preparation};
 use crate::pypi::pyproject::Pyproject;
 use crate::pypi::setup_cfg::SetupCfg;
-use crate::pypi::{identity, interpreter, publish, stamp};
+use crate::pypi::{identity, interpreter, native, publish, stamp};
 use crate::release::{MetadataError, StatedVersion};
 use crate::request::{PlanError, PlanRequest};
 
@@ -35,7 +34,12 @@ const MOST_PLANS: usize = 6;
 /// Proposes builds: straight from the tree first; a wheel also through a source archive, as `python -m build` and
 /// `uv build` make it; each with the version from git and, where that may fail, with the version told.
 pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanError> {
-    refuse_native(request)?;
+    let wheel = native::of(request)?;
+    let narrowed = wheel.as_ref().map_or(*request, |wheel| PlanRequest {
+        interpreters: &wheel.interpreters,
+        ..*request
+    });
+    let request = &narrowed;
     let project = Project::read(request)?;
     let publishing = publish::read(request.tree);
     let (python, guess) =
@@ -53,7 +57,24 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         });
     }
     assumptions.extend(stamping.assumptions);
-    let tools = tools(python, &project);
+    let mut tools = tools(python, &project);
+    let mut variables = environment(request, &project);
+    let mut fetch = None;
+    if wheel.is_some() || project.system.family == Family::Maturin {
+        let compilers = native::compilers(request, &project.manifest, project.system.family, TREE)?;
+        tools.extend(compilers.tools);
+        assumptions.extend(compilers.assumptions);
+        variables.extend(
+            compilers
+                .variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        fetch = compilers.fetch;
+    }
+    if let Some(wheel) = &wheel {
+        assumptions.extend(wheel.assumptions());
+    }
     let base = BuildPlan {
         variant: String::new(),
         worth: Worth::Always,
@@ -67,7 +88,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         edits: stamping.edits,
         crlf: Vec::new(),
         steps: Vec::new(),
-        environment: environment(request, &project),
+        environment: variables,
         lock: Lock::AsOf {
             time: request.uploaded,
         },
@@ -113,6 +134,23 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                     preparation,
                 };
                 let mut plan = variant(&base, &project, &pins, &way, request);
+                if let Some(argv) = &fetch {
+                    // Before any code of others runs.
+                    let at = plan
+                        .steps
+                        .iter()
+                        .take_while(|step| step.phase == Phase::Install)
+                        .count();
+                    plan.steps.insert(
+                        at,
+                        step(Phase::Install, None, Action::Run { argv: argv.clone() }),
+                    );
+                }
+                if let Some(wheel) = &wheel {
+                    let argv = wheel.retag(PYTHON, OUT);
+                    plan.steps
+                        .push(step(Phase::Pack, None, Action::Run { argv }));
+                }
                 if replay.is_some() && preparation.is_none() {
                     plan.worth = Worth::Shortcut;
                 }
@@ -243,24 +281,6 @@ impl Project {
     }
 }
 
-/// Wheels for one platform come from compilers, of which only some can be had here; none is pretended.
-fn refuse_native(request: &PlanRequest<'_>) -> Result<(), PlanError> {
-    let Some(file) = PythonFile::parse(&request.target.name, request.file_name) else {
-        return Ok(());
-    };
-    let native = file
-        .tags
-        .iter()
-        .find(|tag| tag.platform != "any" || tag.abi != "none");
-    match native {
-        None => Ok(()),
-        Some(tag) => Err(PlanError::Unsupported(format!(
-            "the wheel is for {}-{}-{}: wheels with compiled code are not rebuilt",
-            tag.python, tag.abi, tag.platform
-        ))),
-    }
-}
-
 fn tools(python: Tool, project: &Project) -> Vec<Tool> {
     let mut tools = vec![
         python,
@@ -331,7 +351,7 @@ fn has_fixed_time(request: &PlanRequest<'_>, family: Family) -> bool {
         (Family::Hatchling | Family::PoetryCore | Family::UvBuild, _)
         | (Family::Pdm, ArtifactFormat::Wheel) => true,
         (
-            Family::Pdm | Family::Setuptools | Family::Flit | Family::Other,
+            Family::Pdm | Family::Setuptools | Family::Flit | Family::Maturin | Family::Other,
             ArtifactFormat::Wheel
             | ArtifactFormat::Sdist
             | ArtifactFormat::SdistZip
@@ -388,6 +408,16 @@ fn variant(
     plan
 }
 
+fn step(phase: Phase, directory: Option<&EntryPath>, action: Action) -> Step {
+    Step {
+        phase,
+        directory: directory.cloned(),
+        action,
+        environment: BTreeMap::new(),
+        on_failure: OnFailure::Ends,
+    }
+}
+
 fn steps(
     system: &BuildSystem,
     pins: &[Pin],
@@ -395,13 +425,6 @@ fn steps(
     prepared: &[Step],
     directory: Option<&EntryPath>,
 ) -> Vec<Step> {
-    let step = |phase, directory: Option<&EntryPath>, action| Step {
-        phase,
-        directory: directory.cloned(),
-        action,
-        environment: BTreeMap::new(),
-        on_failure: OnFailure::Ends,
-    };
     let run = |argv: Vec<String>| Action::Run { argv };
     let driver = |mode: &str| {
         run(vec![

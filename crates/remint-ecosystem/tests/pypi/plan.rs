@@ -1,7 +1,7 @@
 //! Plans of build backends: what is installed, with which rights code runs, what is stamped.
 
 use proptest::prelude::*;
-use remint_ecosystem::PlanError;
+use remint_ecosystem::{PlanError, RustToolchain};
 use remint_model::{Action, AssumptionKind, BuildPlan, CloneShape, Lock, Phase, Step};
 
 use crate::project::Project;
@@ -321,6 +321,57 @@ fn the_newest_interpreter_stands_in_where_none_is_allowed_and_the_plan_says_so()
 }
 
 #[test]
+fn a_native_wheel_is_built_with_its_own_interpreter_and_gets_its_tags() {
+    let setup = "from setuptools import setup\nsetup(name='x', version='1.2.3')";
+    let project = Project::new(&[("setup.py", setup)])
+        .published_as("x-1.2.3-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl");
+    let plan = project.first_plan();
+    let tool = |name: &str| plan.tools.iter().find(|tool| tool.name == name);
+    assert_eq!(tool("python").unwrap().version.as_deref(), Some("3.12.1"));
+    assert!(tool("cc").is_some());
+    assert!(tool("cargo").is_none());
+    assert!(
+        commands(&plan).ends_with(
+            "pack [] /env/venv/bin/python -c … /out manylinux_2_17_x86_64.manylinux2014_x86_64 \n"
+        ),
+        "{}",
+        commands(&plan)
+    );
+    assert!(
+        plan.assumptions
+            .iter()
+            .any(|made| made.kind == AssumptionKind::NativeToolchain)
+    );
+}
+
+#[test]
+fn maturin_gets_its_crates_before_it_runs() {
+    let manifest = "[project]\nname='x'\nversion='1.2.3'\n[build-system]\nrequires=['maturin>=1']\nbuild-backend='maturin'\n[tool.maturin]\nmanifest-path='crates/x/Cargo.toml'";
+    let mut project = Project::new(&[
+        ("pyproject.toml", manifest),
+        ("crates/x/Cargo.toml", "[package]"),
+    ])
+    .with_entry("x-1.2.3.dist-info/WHEEL", &wheel("maturin (1.4.0)"))
+    .published_as("x-1.2.3-cp38-abi3-manylinux_2_17_x86_64.whl");
+    project.toolchains = vec![RustToolchain {
+        version: "1.90.0".to_owned(),
+        prefix: "/rust".into(),
+    }];
+    check(
+        &project,
+        "install [] uv venv --no-project --python python3 /env/venv \n\
+         install [] uv pip install --python /env/venv/bin/python --no-build -- maturin>=1 maturin==1.4.0 \n\
+         install [] env --chdir=/ cargo fetch --manifest-path /remint/crates/x/Cargo.toml \n\
+         build [] /env/venv/bin/python -c … requires-wheel maturin  /out \n\
+         install [] uv pip install --python /env/venv/bin/python --no-build -- maturin==1.4.0 /out/requires.txt\n\
+         pack [] /env/venv/bin/python -c … wheel maturin  /out \n\
+         pack [] /env/venv/bin/python -c … /out manylinux_2_17_x86_64 ",
+    );
+    project.tree.entries.clear();
+    assert!(matches!(project.plans(), Err(PlanError::Unsupported(_))));
+}
+
+#[test]
 fn what_cannot_be_rebuilt_is_said_with_its_reason() {
     let check = |project: &Project, expect: &str| match project.plans() {
         Err(PlanError::Unsupported(why)) => assert!(why.contains(expect), "{why}"),
@@ -335,8 +386,13 @@ fn what_cannot_be_rebuilt_is_said_with_its_reason() {
     );
     check(
         &Project::new(&[("pyproject.toml", HATCHLING)])
-            .published_as("x-1.2.3-cp312-cp312-manylinux_2_28_x86_64.whl"),
-        "cp312-cp312-manylinux_2_28_x86_64",
+            .published_as("x-1.2.3-cp312-cp312-macosx_11_0_arm64.whl"),
+        "cp312-cp312-macosx_11_0_arm64, and this machine is linux-x64",
+    );
+    check(
+        &Project::new(&[("pyproject.toml", HATCHLING)])
+            .published_as("x-1.2.3-cp314-cp314t-manylinux_2_28_x86_64.whl"),
+        "interpreter unavailable: the wheel is for cp314-cp314t-manylinux_2_28_x86_64; this machine has Python 3.13.0, 3.12.1, 3.11.7",
     );
     let maturin = HATCHLING.replace("hatchling.build", "maturin");
     check(

@@ -1,6 +1,6 @@
 //! A project written down in a test: its tree, its pin, and what was published.
 
-use remint_ecosystem::{Interpreter, PlanError, PlanRequest, Platform, ToolHints};
+use remint_ecosystem::{Interpreter, PlanError, PlanRequest, Platform, RustToolchain, ToolHints};
 use remint_model::{
     ArtifactFormat, BuildPlan, CommitId, Ecosystem, FoundBy, ManifestFacts, PackageName, Sha256,
     SourcePin, SourceTree, Stamp, Survey, SurveyEntry, Target, TreeEntry,
@@ -19,6 +19,7 @@ pub(crate) struct Project {
     pub(crate) uploaded: Option<i64>,
     pub(crate) interpreters: Vec<Interpreter>,
     pub(crate) hints: ToolHints,
+    pub(crate) toolchains: Vec<RustToolchain>,
 }
 
 impl Project {
@@ -62,6 +63,7 @@ impl Project {
                 })
                 .into(),
             hints: ToolHints::default(),
+            toolchains: Vec::new(),
         }
     }
 
@@ -125,7 +127,7 @@ impl Project {
             hints: &self.hints,
             platform: LINUX,
             interpreters: &self.interpreters,
-            toolchains: &[],
+            toolchains: &self.toolchains,
         })
     }
 

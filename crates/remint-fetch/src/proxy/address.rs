@@ -41,6 +41,9 @@ const PYTHON_HOSTS: &[&str] = &[
 /// The index of crates.io, which is what cargo asks inside, whatever the user has in its place.
 const CARGO_HOSTS: &[&str] = &["index.crates.io"];
 
+/// Where that index says that its files are.
+const CRATE_HOSTS: &[&str] = &["static.crates.io"];
+
 /// What a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -58,6 +61,8 @@ pub(super) enum Asked {
     IndexConfig,
     /// A package's file in cargo's index; the name in lower case, as its address has it.
     IndexFile(PackageName),
+    /// A package's file of one version, from crates.io.
+    Crate(PackageName, Version),
     /// A vulnerability query of an npm client.
     Audit,
     /// Something else of a registry.
@@ -91,7 +96,7 @@ pub(super) struct Known {
 pub(super) fn is_registry(host: &str, port: u16, known: &[Known]) -> bool {
     let standard = matches!(port, 443 | 80);
     (standard
-        && [NPM_HOSTS, PYTHON_HOSTS, CARGO_HOSTS]
+        && [NPM_HOSTS, PYTHON_HOSTS, CARGO_HOSTS, CRATE_HOSTS]
             .iter()
             .any(|hosts| hosts.contains(&host)))
         || known.iter().any(|known| {
@@ -120,6 +125,7 @@ pub(super) fn asked(url: &Url, known: &[Known]) -> Asked {
         None if NPM_HOSTS.contains(&host) => npm(below_mirror(host, path)),
         None if PYTHON_HOSTS.contains(&host) => python(path),
         None if CARGO_HOSTS.contains(&host) => index(path),
+        None if CRATE_HOSTS.contains(&host) => crate_file(path),
         // An index's files often lie beside it, not below it.
         None if known.iter().any(|known| {
             known.ecosystem == Ecosystem::Pypi && known.url.origin() == url.origin()
@@ -197,6 +203,21 @@ fn index(below: &str) -> Asked {
         .and_then(|name| PackageName::parse(Ecosystem::Cargo, name).ok())
         .filter(|name| index_path(name) == below)
         .map_or(Asked::Unknown, Asked::IndexFile)
+}
+
+/// `crates/<name>/<version>/download`, as cargo makes it of the index's `dl`.
+fn crate_file(path: &str) -> Asked {
+    let Some(path) = decode(path) else {
+        return Asked::Unknown;
+    };
+    let parts: Vec<&str> = path.split('/').collect();
+    let ["crates", name, version, "download"] = parts.as_slice() else {
+        return Asked::Unknown;
+    };
+    match (PackageName::parse(Ecosystem::Cargo, name), version.parse()) {
+        (Ok(name), Ok(version)) => Asked::Crate(name, version),
+        (Ok(_) | Err(_), _) => Asked::Unknown,
+    }
 }
 
 fn is_tarball(file: &str) -> bool {
@@ -295,6 +316,11 @@ pub(super) fn canonical_index_file(name: &PackageName) -> String {
     format!("https://index.crates.io/{}", index_path(name))
 }
 
+/// The address of a package's file of one version that records carry.
+pub(super) fn canonical_crate(name: &PackageName, version: &Version) -> String {
+    format!("https://static.crates.io/crates/{name}/{version}/download")
+}
+
 /// The address of a project page that records carry.
 pub(super) fn canonical_project(name: &PackageName) -> String {
     format!("https://pypi.org/simple/{name}/")
@@ -356,6 +382,9 @@ pub(crate) fn check_address(url: &Url) {
                 read_again(canonical_index_file(&name)),
                 Asked::IndexFile(name)
             );
+        }
+        Asked::Crate(name, version) => {
+            assert!(!name.as_str().contains('/') && !version.as_str().contains('/'));
         }
         Asked::IndexConfig
         | Asked::Manifest(..)

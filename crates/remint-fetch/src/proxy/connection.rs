@@ -270,6 +270,7 @@ async fn answer(shared: &Arc<Shared>, url: &Url, method: &Method, accept: &str) 
         Asked::PythonFile(file) => python::file(shared, &file, url).await,
         Asked::IndexConfig => cargo::config(),
         Asked::IndexFile(name) => cargo::index_file(shared, &name).await,
+        Asked::Crate(name, version) => cargo::file(shared, &name, &version).await,
         Asked::Audit | Asked::Elsewhere | Asked::Unknown => refuse(Refusal::UnknownEndpoint),
     }
 }

@@ -230,6 +230,24 @@ impl Rules {
         Ok(if file.metadata { Vec::new() } else { digests })
     }
 
+    /// Whether a crate may be passed on, whose digest the index states. What is rebuilt as a crate is only packed, and
+    /// that needs none; Python projects compile them.
+    pub(super) fn crate_file(&self, name: &PackageName, version: &str) -> Result<(), Refusal> {
+        if self.withholds(Ecosystem::Cargo, name, version) {
+            return Err(Refusal::PublishedFile);
+        }
+        let packs_a_crate = self
+            .withheld
+            .as_ref()
+            .is_some_and(|withheld| withheld.target.ecosystem == Ecosystem::Cargo);
+        match &self.scope {
+            Scope::Anything { .. } if !packs_a_crate => Ok(()),
+            Scope::Anything { .. } | Scope::Locked(_) | Scope::Nothing => {
+                Err(Refusal::NotInLockfile)
+            }
+        }
+    }
+
     /// Whether this version is the published one.
     pub(super) fn withholds(
         &self,

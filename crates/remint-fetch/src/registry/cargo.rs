@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use remint_ecosystem::cargo::locate::{self, IndexConfig};
-use remint_ecosystem::{Earlier, Release, RepositoryClaim};
+use remint_ecosystem::{Earlier, Release, ReleaseFile, RepositoryClaim};
 use remint_model::{PackageName, Version};
 use url::Url;
 
@@ -62,6 +62,22 @@ impl Registries {
         self.index_document(&locate::index_path(name), tokens).await
     }
 
+    /// Where the file of one version is, and which digest it has.
+    pub(crate) async fn crate_file(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        tokens: Tokens,
+    ) -> Result<ReleaseFile, FetchError> {
+        let config = self.index_config().await?;
+        let document = self.index_file(name, tokens).await?;
+        let release = locate::release(name, &document.bytes, &config, Some(version))
+            .map_err(|error| FetchError::metadata(document.url.clone(), error))?;
+        let file = release.files.into_iter().next();
+        file.filter(|file| file.integrity.is_some())
+            .ok_or_else(|| FetchError::NotFound(format!("{name} {version}")))
+    }
+
     pub(crate) async fn cargo_release(
         &self,
         name: &PackageName,
@@ -88,7 +104,7 @@ impl Registries {
     /// The repositories that a release's own manifest names.
     async fn claims_in_file(
         &self,
-        files: Result<Vec<remint_ecosystem::ReleaseFile>, FetchError>,
+        files: Result<Vec<ReleaseFile>, FetchError>,
     ) -> Result<Vec<RepositoryClaim>, FetchError> {
         let files = files?;
         let Some(file) = files.first() else {

@@ -187,9 +187,15 @@ async fn inside_a_build_there_is_the_index_without_the_release_and_no_file() {
     ] {
         assert_eq!(open.get(url).await.status(), status, "{url}");
     }
-    for host in ["https://static.crates.io/", "https://crates.io/"] {
-        let url = format!("{host}crates/published/1.0.0/download");
-        assert!(open.client_get_fails(&url).await, "{url}");
+    let url = "https://crates.io/crates/published/1.0.0/download";
+    assert!(open.client_get_fails(url).await);
+    for path in ["published/1.0.0", "Dep/1.0.0"] {
+        let url = format!("https://static.crates.io/crates/{path}/download");
+        assert_eq!(
+            open.get(&url).await.status(),
+            StatusCode::FORBIDDEN,
+            "{url}"
+        );
     }
 
     let locked = inside(&Lock::Locked {
@@ -210,5 +216,43 @@ async fn inside_a_build_there_is_the_index_without_the_release_and_no_file() {
             "https://index.crates.io/ot/he/other".to_owned(),
             "not-in-lockfile".to_owned()
         )]
+    );
+}
+
+#[tokio::test]
+async fn a_python_project_gets_the_crates_that_it_compiles_with_the_digests_of_the_index() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let user = configured(place.path(), &server);
+    let lines = [
+        line("dep", "1.0.0", "2026-01-01T00:00:00Z", b"c"),
+        line("dep", "2.0.0", "2026-01-01T00:00:00Z", b"d"),
+    ]
+    .concat();
+    server.set("index/3/d/dep", Reply::file(lines.as_bytes()));
+    server.set("crates/dep/1.0.0/download", Reply::file(b"c"));
+    server.set("crates/dep/2.0.0/download", Reply::file(b"tampered"));
+    let inside = |lock: &Lock| {
+        Inside::rebuilding(Ecosystem::Pypi, &user, lock, Tokens::AsConfigured, u64::MAX)
+    };
+    let open = inside(&Lock::AsOf { time: None });
+    let address = |version: &str| format!("https://static.crates.io/crates/dep/{version}/download");
+    let response = open.get(&address("1.0.0")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.bytes().await.unwrap().as_ref(), b"c");
+    for (version, status) in [
+        ("2.0.0", StatusCode::FORBIDDEN),
+        ("3.0.0", StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(
+            open.get(&address(version)).await.status(),
+            status,
+            "{version}"
+        );
+    }
+    let nothing = inside(&Lock::Nothing);
+    assert_eq!(
+        nothing.get(&address("1.0.0")).await.status(),
+        StatusCode::FORBIDDEN
     );
 }

@@ -17,6 +17,8 @@ mod hidden_characters;
 mod identity_mismatch;
 mod integrity;
 mod manifest_unreadable;
+mod native_companions;
+mod opaque_native_code;
 mod provenance;
 mod registry_manifest_disagrees;
 mod repository_changed;
@@ -50,6 +52,8 @@ pub const ALL: &[Check] = &[
     identity_mismatch::CHECK,
     integrity::CHECK,
     manifest_unreadable::CHECK,
+    native_companions::CHECK,
+    opaque_native_code::CHECK,
     provenance::CHECK,
     registry_manifest_disagrees::CHECK,
     repository_changed::CHECK,

@@ -12,7 +12,7 @@ use remint_ecosystem::mcpb::locate;
 use remint_ecosystem::mcpb::locked::{self, SourceLock};
 use remint_ecosystem::mcpb::stamp;
 use remint_fetch::source::FoundSource;
-use remint_model::{Bundle, Survey};
+use remint_model::{Bundle, EntryPath, Survey};
 
 use self::held::Held;
 use crate::build::Builder;
@@ -30,6 +30,13 @@ pub(crate) struct Examined {
     attribution: Attribution,
     /// What looking up the packages took.
     pub(crate) seconds: f64,
+}
+
+impl Examined {
+    /// Whether a file belongs to no dependency, so that it has to come from the source.
+    pub(crate) fn is_own(&self, path: &EntryPath) -> bool {
+        self.attribution.own.contains(path)
+    }
 }
 
 /// Looks at everything that a bundle can tell without its source.

@@ -148,6 +148,8 @@ fn mismatch(
         consumed_published: false,
         bundle: None,
         checksums: None,
+        native: Vec::new(),
+        declares_native: false,
         attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared { reason, detail },
     })

@@ -96,6 +96,8 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
         consumed_published: false,
         bundle: None,
         checksums: None,
+        native: Vec::new(),
+        declares_native: false,
         attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
             basis: Basis::Rebuild,

@@ -1,0 +1,164 @@
+//! Which machine code of a published file nobody can trace to something that people read, and what that means.
+
+use remint_model::{
+    AssumptionKind, Basis, Change, Comparison, Difference, EntryPath, InconclusiveReason,
+    NativeFile,
+};
+use serde::Serialize;
+
+use crate::evidence::{Evidence, ResultEvidence};
+
+/// A file of machine code that no source explains.
+pub(crate) struct Opaque<'e> {
+    pub(crate) file: &'e NativeFile,
+    pub(crate) origin: Origin,
+}
+
+/// What is known of where such a file comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Origin {
+    /// The repository holds the same bytes. A build may only have copied them.
+    Committed,
+    /// The rebuild makes another file at this path.
+    RebuiltOtherwise,
+    /// The rebuild makes no such file, and the source does not hold it.
+    NotInSource,
+    /// Nothing was rebuilt, and the source does not hold it.
+    NotBuilt,
+    /// Nobody knows its source.
+    NoSource,
+}
+
+/// Every such file, in path order. A trusted rebuilder has answered for all of them.
+pub(crate) fn opaque(evidence: &Evidence) -> Vec<Opaque<'_>> {
+    evidence
+        .native
+        .iter()
+        .filter_map(|file| {
+            Some(Opaque {
+                file,
+                origin: origin(evidence, file)?,
+            })
+        })
+        .collect()
+}
+
+fn origin(evidence: &Evidence, file: &NativeFile) -> Option<Origin> {
+    match &evidence.result {
+        ResultEvidence::Compared {
+            basis: Basis::Attestation,
+            ..
+        } => None,
+        _ if file.committed.is_some() => Some(Origin::Committed),
+        ResultEvidence::Compared {
+            basis: Basis::Rebuild | Basis::SourceTree | Basis::Sdist,
+            comparison,
+        } => match comparison {
+            Comparison::Identical | Comparison::Equivalent { .. } => None,
+            Comparison::Different { differences, .. } => differences
+                .iter()
+                .find(|difference| difference.path == file.path)
+                .and_then(|difference| match difference.change {
+                    Change::Added => Some(Origin::NotInSource),
+                    Change::Changed | Change::Removed => Some(Origin::RebuiltOtherwise),
+                    Change::Metadata => None,
+                }),
+        },
+        ResultEvidence::NotCompared { .. } if evidence.source.is_none() => Some(Origin::NoSource),
+        ResultEvidence::NotCompared { .. } => Some(Origin::NotBuilt),
+    }
+}
+
+/// Why machine code keeps a release from being verified although it is what its source has: that source cannot be
+/// read either.
+pub(crate) fn unreadable(evidence: &Evidence) -> Option<(InconclusiveReason, String)> {
+    let opaque = opaque(evidence);
+    let first = opaque.first()?;
+    let more = match opaque.len() {
+        1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    let why = match first.origin {
+        Origin::Committed => {
+            "machine code that is committed as it is: nothing says what it was made from"
+        }
+        Origin::RebuiltOtherwise | Origin::NotInSource | Origin::NotBuilt | Origin::NoSource => {
+            "machine code that no rebuild made"
+        }
+    };
+    Some((
+        InconclusiveReason::Unsupported,
+        format!("`{}`{more}: {why}", first.file.path),
+    ))
+}
+
+/// What is said where nothing differs but machine code of which a difference proves nothing. That takes the word of
+/// the source or of the build, never that of the published file alone: anything else that differs stays a difference.
+///
+/// * The source's own manifest is that of a package for one platform.
+/// * The build compiled a file at the same path with a compiler that nothing in the source pins; libraries that wheels
+///   take along from the system of their publisher may then lie beside it.
+pub(crate) fn only_native(evidence: &Evidence, differences: &[Difference]) -> Option<String> {
+    let code = |difference: &Difference| {
+        evidence
+            .native
+            .iter()
+            .find(|file| file.path == difference.path)
+    };
+    let compiler = evidence.build.as_ref().and_then(|build| {
+        build
+            .assumptions
+            .iter()
+            .find(|made| made.kind == AssumptionKind::NativeToolchain)
+    });
+    let compiled = |difference: &Difference| {
+        compiler.is_some() && difference.change == Change::Changed && code(difference).is_some()
+    };
+    let compiled_one = differences.iter().any(compiled);
+    let mut first = None;
+    for difference in differences {
+        let is_declared = evidence.declares_native
+            && code(difference).is_some()
+            && matches!(difference.change, Change::Added | Change::Changed);
+        let is_taken_along = compiled_one
+            && code(difference).is_some()
+            && difference.change == Change::Added
+            && is_library_folder(&difference.path);
+        if is_declared || compiled(difference) || is_taken_along {
+            first = first.or_else(|| code(difference));
+        } else if !(compiled_one && is_wheel_metadata(difference)) {
+            return None;
+        }
+    }
+    let path = &first?.path;
+    Some(match compiler {
+        Some(compiler) => format!(
+            "nothing differs but machine code, such as `{path}`: compiled here with {}, and {}",
+            compiler.value, compiler.from
+        ),
+        None => format!(
+            "nothing differs but machine code, such as `{path}`, that the source has put there when it is released: it is not built here"
+        ),
+    })
+}
+
+/// Where auditwheel and delocate put the libraries that they take along.
+fn is_library_folder(path: &EntryPath) -> bool {
+    path.as_str()
+        .split('/')
+        .rev()
+        .skip(1)
+        .any(|folder| folder.ends_with(".libs") || folder == ".dylibs")
+}
+
+/// Lists of a wheel's files and components, and what it says about platforms, follow from its machine code. Nothing
+/// that runs reads the components (PEP 770).
+fn is_wheel_metadata(difference: &Difference) -> bool {
+    let path = difference.path.as_str();
+    path.split_once('/').is_some_and(|(folder, file)| {
+        folder.ends_with(".dist-info")
+            && (matches!(file, "WHEEL" | "RECORD")
+                || (file.starts_with("sboms/") && file.ends_with(".json")))
+    })
+}
