@@ -5,6 +5,9 @@
 /// Attributes beyond these are of no tag that anybody looks for here.
 const MOST_ATTRIBUTES: usize = 32;
 
+/// The longest tag, in bytes. One that never ends is not looked for over the whole page: a page may hold many such.
+const LONGEST_TAG: usize = 16 << 10;
+
 /// A start tag.
 pub(crate) struct Tag {
     /// In lower case.
@@ -24,6 +27,12 @@ impl Tag {
 
 /// The tag at the start of `text`, which starts with `<`, and what follows it.
 pub(crate) fn tag(text: &str) -> Option<(Tag, &str)> {
+    let head = text.get(..text.floor_char_boundary(LONGEST_TAG))?;
+    let (tag, after) = tag_within(head)?;
+    Some((tag, text.get(head.len().checked_sub(after.len())?..)?))
+}
+
+fn tag_within(text: &str) -> Option<(Tag, &str)> {
     let mut rest = text.strip_prefix('<')?;
     let name = take_while(&mut rest, |c| c.is_ascii_alphanumeric());
     if name.is_empty() {
@@ -113,6 +122,33 @@ fn character(reference: &str) -> Option<char> {
                 None => number.parse().ok()?,
             };
             char::from_u32(code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_a_tag_is_the_rest_of_the_page() {
+        let page = format!("<a href='x'>{}", "é".repeat(LONGEST_TAG));
+        let (tag, after) = tag(&page).unwrap();
+        assert_eq!((tag.name.as_str(), tag.attribute("href")), ("a", Some("x")));
+        assert_eq!(after.len(), 2 * LONGEST_TAG);
+    }
+
+    #[test]
+    fn a_tag_without_an_end_costs_little() {
+        assert!(tag(&format!("<a x=\"{}", " ".repeat(LONGEST_TAG))).is_none());
+        assert!(tag(&format!("<a x=\"{}\">", " ".repeat(LONGEST_TAG))).is_none());
+        // Seconds where each of them is looked for to the end of the page.
+        let page = "<a x=\"".repeat(1 << 16);
+        let mut rest = page.as_str();
+        while let Some(at) = rest.find('<') {
+            let here = rest.get(at..).unwrap();
+            assert!(tag(here).is_none());
+            rest = here.get(1..).unwrap();
         }
     }
 }
