@@ -338,7 +338,12 @@ mod tests {
         fn no_tag_panics(any: String, shaped in "(v|release|thing|@scope/|[@/_.-]|[0-9]{1,9}|1\\.2\\.3|é){0,9}") {
             for tag in [any, shaped] {
                 for ecosystem in Ecosystem::ALL.iter().copied() {
-                    let _score = score(&target(ecosystem, "thing", "1.2.3"), None, &tag);
+                    let name = match ecosystem {
+                        // Begins with a host.
+                        Ecosystem::Golang => "example.org/thing",
+                        Ecosystem::Npm | Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb => "thing",
+                    };
+                    let _score = score(&target(ecosystem, name, "1.2.3"), None, &tag);
                 }
                 let _unowned = is_unowned(&tag);
                 if let Some(version) = version_text(&tag) {
