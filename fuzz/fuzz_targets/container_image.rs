@@ -108,6 +108,9 @@ fuzz_target!(|input: Input| match input {
 
 fn stays_inside(filesystem: &Filesystem) {
     for (path, _) in filesystem.nodes() {
-        assert!(path.split(|byte| *byte == b'/').all(|part| !part.is_empty() && part != b"." && part != b".."));
+        assert!(
+            path.split(|byte| *byte == b'/')
+                .all(|part| !part.is_empty() && part != b"." && part != b"..")
+        );
     }
 }

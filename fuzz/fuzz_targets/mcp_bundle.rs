@@ -69,7 +69,9 @@ fuzz_target!(|input: Input| {
         Input::Texts(texts) => {
             let mut survey = Survey::default();
             for (place, text) in texts {
-                survey.texts.push((place.path().parse().expect("a path"), text));
+                survey
+                    .texts
+                    .push((place.path().parse().expect("a path"), text));
             }
             if let Ok(facts) = locate::facts(&survey) {
                 assert!(facts.tools.len() <= 1000);

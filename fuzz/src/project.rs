@@ -87,6 +87,7 @@ impl Project {
             modified: 0,
             sha256: Sha256::of(text.as_bytes()),
             blob: CommitId::of_blob(text.as_bytes()),
+            lf_blob: None,
         });
         self.survey.texts.push((path, text.as_bytes().to_vec()));
         self
