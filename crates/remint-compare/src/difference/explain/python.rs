@@ -1,4 +1,7 @@
 //! Python that was only laid out or commented differently, as an interpreter's own parser sees it.
+//!
+//! Starting an interpreter takes many times what all else does, so it is asked only about texts with the same names and
+//! signs outside of strings and comments: other ones have no tree in common.
 
 use super::ChangedFile;
 use crate::python::PythonLikeness;
@@ -7,7 +10,11 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     if !matches!(&*file.extension(), "py" | "pyi" | "pyw") {
         return None;
     }
-    let likeness = file.python?.likeness(file.rebuilt, file.published)?;
+    let python = file.python?;
+    if !words(file.rebuilt).eq(words(file.published)) {
+        return None;
+    }
+    let likeness = python.likeness(file.rebuilt, file.published)?;
     Some(
         match likeness {
             PythonLikeness::SameTree => {
@@ -20,4 +27,99 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         }
         .to_owned(),
     )
+}
+
+/// Names, keywords and numbers in their order, outside of strings and comments. Prefixes of strings are left out, too,
+/// since a documentation string may come and go. Only a first look: it may take something else for Python.
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let (first, after) = rest.split_first()?;
+            match first {
+                b'#' => {
+                    let end = rest.iter().position(|byte| *byte == b'\n');
+                    rest = rest.get(end.unwrap_or(rest.len())..)?;
+                }
+                b'"' | b'\'' => rest = after_string(rest),
+                byte if is_word(*byte) => {
+                    let end = rest.iter().position(|byte| !is_word(*byte));
+                    let (word, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+                    rest = after;
+                    if !matches!(after.first(), Some(b'"' | b'\'')) {
+                        return Some(word);
+                    }
+                }
+                _ => rest = after,
+            }
+        }
+    })
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+}
+
+/// What follows the string at the start; nothing, where it has no end.
+fn after_string(text: &[u8]) -> &[u8] {
+    let Some(quote) = text.first() else {
+        return &[];
+    };
+    let triple = [*quote; 3];
+    let mark = if text.starts_with(&triple) {
+        triple.as_slice()
+    } else {
+        &triple[..1]
+    };
+    let mut rest = text.get(mark.len()..).unwrap_or_default();
+    loop {
+        if let Some(after) = rest.strip_prefix(mark) {
+            return after;
+        }
+        let step = if rest.first() == Some(&b'\\') { 2 } else { 1 };
+        match rest.get(step..) {
+            Some(after) => rest = after,
+            None => return &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn alike(one: &str, other: &str) -> bool {
+        words(one.as_bytes()).eq(words(other.as_bytes()))
+    }
+
+    #[test]
+    fn strings_comments_and_layout_are_passed_over_and_names_are_not() {
+        let text =
+            "def send(to):\n    \"\"\"It's 'sent'.\"\"\"\n    return post(to, r'\\'x')  # once\n";
+        for other in [
+            "def send(\n  to,\n):\n  '''Sends \" it.'''\n  return post(to, 'y')\n",
+            "def send(to):\n    return post(to, f\"\") # it's\n",
+        ] {
+            assert!(alike(text, other), "{other}");
+        }
+        for other in [
+            "def send(to):\n    return post(text, '')\n",
+            "def send(to):\n    return post(to, '', x)\n",
+            "def send(to):\n    return post(to, '\n",
+        ] {
+            assert_eq!(alike(text, other), other.ends_with("'\n"), "{other}");
+        }
+        assert!(alike("x = 1", "x = (1)"));
+        assert!(!alike("x = 1", "x = 2"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), shaped in "[a'\"\\\\#\n ]{0,40}") {
+            let _any = words(&bytes).count();
+            let _shaped = words(shaped.as_bytes()).count();
+        }
+    }
 }
