@@ -79,13 +79,18 @@ impl Module {
 
     /// What remint says of the module when the proxy serves this.
     fn verify(&self, served: &Served) -> Answer {
-        let spec = format!("go:{MODULE}@{}", served.version);
+        self.verify_version(&served.version, served)
+    }
+
+    fn verify_version(&self, version: &str, served: &Served) -> Answer {
+        let spec = format!("go:{MODULE}@{version}");
         let registry = Registry::of_bytes(served.paths());
-        let settings = format!(
-            "GOPROXY={}\nGOSUMDB={}\n",
-            registry.url(),
-            served.database.as_ref().map_or("off", |(key, _)| key)
-        );
+        let itself = Registry::of_bytes(served.itself.clone());
+        let database = match &served.database {
+            Some((key, _)) => format!("{key} {}", itself.url()),
+            None => "off".to_owned(),
+        };
+        let settings = format!("GOPROXY={}\nGOSUMDB={database}\n", registry.url());
         let directory = self.world.path().join(".config/go");
         fs_err::create_dir_all(&directory).unwrap();
         fs_err::write(directory.join("env"), settings).unwrap();
@@ -98,9 +103,15 @@ struct Served {
     version: String,
     top: String,
     files: Files,
+    /// Of every entry of the zip.
+    mode: u32,
     origin: Option<String>,
-    /// The database's key, and its files.
+    /// The database's key, and its files as the proxy serves them.
     database: Option<(String, Files)>,
+    /// The database's files where it is itself.
+    itself: Files,
+    /// Other files that the proxy serves, or serves instead.
+    more: Files,
 }
 
 impl Served {
@@ -109,8 +120,11 @@ impl Served {
             version: VERSION.to_owned(),
             top: format!("{MODULE}@{VERSION}"),
             files,
+            mode: 0,
             origin: None,
             database: None,
+            itself: Files::new(),
+            more: Files::new(),
         }
     }
 
@@ -150,7 +164,7 @@ impl Served {
             ),
             (
                 format!("{below}/{}.zip", self.version),
-                zip(&self.top, &self.files),
+                zip(&self.top, &self.files, self.mode),
             ),
         ]);
         if let Some((_, files)) = &self.database {
@@ -158,16 +172,17 @@ impl Served {
                 paths.insert(format!("sumdb/{DATABASE}/{path}"), content.clone());
             }
         }
+        paths.extend(self.more.clone());
         paths
     }
 }
 
 /// A zip as no other library here writes it: without compression.
-fn zip(top: &str, files: &Files) -> Vec<u8> {
+fn zip(top: &str, files: &Files, mode: u32) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)
-        .unix_permissions(0);
+        .unix_permissions(mode);
     for (name, content) in files {
         writer.start_file(format!("{top}/{name}"), options).unwrap();
         writer.write_all(content).unwrap();
@@ -356,7 +371,6 @@ fn a_database_counts_only_with_its_signature_and_a_proof() {
     };
     let lookup = format!("lookup/{MODULE}@{VERSION}");
     let invalid = ("checksum-database-invalid", "high");
-    let unconfirmed = ("checksum-unconfirmed", "low");
     // Its last line is the signature.
     let signature = |answer: &mut Vec<u8>| {
         let at = answer.len() - 20;
@@ -368,8 +382,102 @@ fn a_database_counts_only_with_its_signature_and_a_proof() {
 
     let mut unknown = logged();
     unknown.database.as_mut().unwrap().1.remove(&lookup);
-    check(unknown, 0, unconfirmed, "unavailable");
-    check(Served::new(files.clone()), 0, unconfirmed, "not-asked");
+    let unconfirmed = ("checksum-unconfirmed", "medium");
+    check(unknown, 3, unconfirmed, "unavailable");
+    let exempt = ("checksum-unconfirmed", "low");
+    check(Served::new(files.clone()), 0, exempt, "not-asked");
+}
+
+#[test]
+fn a_proxy_cannot_keep_the_database_from_being_heard() {
+    let module = Module::new();
+    let files = module.files();
+    let lookup = format!("lookup/{MODULE}@{VERSION}");
+    let mut served = Served::new(files.clone()).logged(&files);
+    served.itself = served.database.as_ref().unwrap().1.clone();
+    let proxied = &mut served.database.as_mut().unwrap().1;
+    proxied.remove(&lookup);
+    // Neither has kept a partial tile that the log has outgrown.
+    let partial = "tile/8/0/001.p/45";
+    let tile = proxied.remove(partial).unwrap();
+    served.itself.remove(partial);
+    served.itself.insert(
+        "tile/8/0/001".to_owned(),
+        [tile, vec![7; 211 * 32]].concat(),
+    );
+    let answer = module.verify(&served);
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+    assert!(answer.findings().is_empty(), "{answer:?}");
+
+    let mut evil = files.clone();
+    evil.insert("evil.go".to_owned(), b"package main\n".to_vec());
+    let mut other = Served::new(files.clone()).logged(&evil);
+    other.itself = other.database.as_ref().unwrap().1.clone();
+    other.database.as_mut().unwrap().1.remove(&lookup);
+    let answer = module.verify(&other);
+    assert_eq!(answer.findings()["integrity-mismatch"], "critical");
+}
+
+#[test]
+fn a_proxy_alone_cannot_say_which_commit_a_version_is() {
+    let module = Module::new();
+    let files = module.files();
+    let mut served = Served::new(files.clone()).logged(&files);
+    // Nobody tagged this one.
+    served.version = "v1.0.9".to_owned();
+    served.top = format!("{MODULE}@v1.0.9");
+    served.origin = Some(module.head());
+    let answer = module.verify(&served);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    assert_eq!(answer.outcome(), ("inconclusive", "equivalent"));
+    assert_eq!(answer.target()["reason"], "unavailable");
+    assert_eq!(answer.findings()["checksum-unconfirmed"], "medium");
+}
+
+#[test]
+fn the_latest_is_what_go_takes_for_it() {
+    let module = Module::new();
+    let files = module.files();
+    let mut served = Served::new(files.clone());
+    served.more = Files::from([
+        (
+            format!("{MODULE}/@v/list"),
+            format!("{VERSION}\nv4.1.2+incompatible\n").into_bytes(),
+        ),
+        (
+            format!("{MODULE}/@v/{VERSION}.mod"),
+            files["go.mod"].clone(),
+        ),
+    ]);
+    let answer = module.verify_version("latest", &served);
+    let target = answer.target()["target"].as_str().unwrap();
+    assert!(target.ends_with("@v1.0.0"), "{answer:?}");
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+}
+
+#[test]
+fn a_proxy_need_not_list_versions() {
+    let module = Module::new();
+    let mut served = Served::new(module.files());
+    // Longer than any list that is read.
+    let list = (format!("{MODULE}/@v/list"), vec![b'v'; 9 << 20]);
+    served.more = Files::from([list]);
+    let answer = module.verify(&served);
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+}
+
+#[test]
+fn modes_of_a_zip_are_nothing_to_go() {
+    let module = Module::new();
+    let mut served = Served::new(module.files());
+    served.mode = 0o755;
+    let answer = module.verify(&served);
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+    let erased = answer.target()["erasures"].as_array().unwrap();
+    assert!(
+        erased.iter().any(|one| one["normaliser"] == "module-modes"),
+        "{answer:?}"
+    );
 }
 
 #[test]
@@ -451,7 +559,11 @@ fn a_module_that_nobody_serves_is_not_found() {
 fn a_zip_that_somebody_holds_is_told_by_its_folder() {
     let module = Module::new();
     let file = module.world.path().join("server.zip");
-    fs_err::write(&file, zip(&format!("{MODULE}@{VERSION}"), &module.files())).unwrap();
+    fs_err::write(
+        &file,
+        zip(&format!("{MODULE}@{VERSION}"), &module.files(), 0),
+    )
+    .unwrap();
     let directory = module.world.path().join(".config/go");
     fs_err::create_dir_all(&directory).unwrap();
     fs_err::write(directory.join("env"), "GOPROXY=off\nGOSUMDB=off\n").unwrap();

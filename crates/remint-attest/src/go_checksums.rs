@@ -171,6 +171,15 @@ impl ChecksumRecord {
     }
 }
 
+/// The whole tile that a partial one became part of, with how many of its bytes are the partial one: a database need
+/// not keep partial tiles once the tree has grown (C2SP tlog-tiles, "Merkle Tree").
+#[must_use]
+pub fn whole_tile(path: &str) -> Option<(&str, usize)> {
+    let (whole, width) = path.rsplit_once(".p/")?;
+    let width: u8 = width.parse().ok()?;
+    Some((whole, usize::from(width) * HASH_SIZE))
+}
+
 fn split_at<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = bytes
         .windows(separator.len())
@@ -312,6 +321,18 @@ mod tests {
                 }
             }
             panic!("it asks for ever");
+        }
+    }
+
+    #[test]
+    fn a_whole_tile_begins_with_its_partial_ones() {
+        let database = Database::new(700);
+        let partial = database.tile("tile/8/0/001.p/45");
+        let (whole, length) = whole_tile("tile/8/0/001.p/45").unwrap();
+        assert_eq!(whole, "tile/8/0/001");
+        assert_eq!(database.tile(whole).get(..length), Some(&*partial));
+        for path in ["tile/8/0/001", "tile/8/0/001.p/", "tile/8/0/001.p/256"] {
+            assert_eq!(whole_tile(path), None, "{path}");
         }
     }
 

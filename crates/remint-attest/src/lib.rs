@@ -27,7 +27,7 @@ pub use bundle::{Bundle, LARGEST_BUNDLE};
 pub use bundle_signature::{BundleDigest, verify_bundle};
 pub use compose::{Judged, StatementKind, Unsigned, public_address, statements};
 pub use digests::ArtifactDigests;
-pub use go_checksums::{ChecksumRecord, ChecksumsError, Inclusion, LoggedChecksums};
+pub use go_checksums::{ChecksumRecord, ChecksumsError, Inclusion, LoggedChecksums, whole_tile};
 pub use key::{KeyError, KeyId, LARGEST_KEY, LogKey, PublicKey, SigningKey};
 pub use refusal::{Refusal, RefusalReason};
 pub use roots::{Instance, TrustRoot, TrustRootError, trusted_root_of};

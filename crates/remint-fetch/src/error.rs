@@ -103,6 +103,12 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether this machine is at fault, so that nothing is learnt about what was asked for.
+    #[must_use]
+    pub const fn is_machine_fault(&self) -> bool {
+        matches!(self, Self::Disk(_) | Self::Configuration { .. })
+    }
+
     /// An answer that does not have the form it should have.
     pub(crate) fn malformed(
         url: impl Into<String>,

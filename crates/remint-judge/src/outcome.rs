@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use remint_model::{
-    Assumption, AssumptionKind, Basis, Comparison, Content, Difference, Finding,
+    Assumption, AssumptionKind, Basis, Comparison, Content, DatabaseAnswer, Difference, Finding,
     InconclusiveReason, Judgement, Outcome, PreviousRepository, Severity, SourceGap,
 };
 
@@ -20,6 +20,7 @@ use crate::native;
 /// 2. The outcome is failed when content is different or a finding is high or critical.
 /// 3. Else it is inconclusive when content is, when only the sdist stood in for the source, or when it could not be
 ///    found out whether the repository is still the one of earlier releases.
+///    So it is where the checksum database of Go modules was to confirm a digest and did not: go would not run it either.
 ///    So it is where a registry, or a lockfile of the source, does not account for all that a bundle holds,
 ///    and where machine code was published that nothing readable was seen to make.
 /// 4. Else it is verified.
@@ -105,6 +106,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         (reason, detail, _) => (reason, detail),
     };
     let unasked = unasked(evidence)
+        .or_else(|| unconfirmed(evidence))
         .map(|detail| (InconclusiveReason::Unavailable, detail))
         .or_else(|| unaccounted(evidence))
         .or_else(|| native::unreadable(evidence));
@@ -142,6 +144,21 @@ fn unasked(evidence: &Evidence) -> Option<String> {
         PreviousRepository::Untold { version, reason } => Some(format!(
             "the registry does not tell which repository the earlier release {version} named: {reason}"
         )),
+    }
+}
+
+/// Why the checksum database, which was asked, has not confirmed the digest of a module. Whoever serves the module may
+/// also say which commit it was made from: without the database, the proxy alone would decide.
+fn unconfirmed(evidence: &Evidence) -> Option<String> {
+    match &evidence.checksums.as_ref()?.database {
+        DatabaseAnswer::Unavailable { name, reason } => {
+            Some(format!("{name} has not confirmed the digest: {reason}"))
+        }
+        // Not asking is the user's own choice; the others are findings that fail the module.
+        DatabaseAnswer::NotAsked(_)
+        | DatabaseAnswer::Same { .. }
+        | DatabaseAnswer::Other { .. }
+        | DatabaseAnswer::Untrusted { .. } => None,
     }
 }
 

@@ -170,7 +170,7 @@ async fn add_generator(
     };
     let wheel = match registries.download(file, &downloads.join("wheel")).await {
         Ok(wheel) => wheel,
-        Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
+        Err(error) if error.is_machine_fault() => return Err(error.into()),
         // Only a hint is missing; the wheel is judged as a target of its own.
         Err(_) => return Ok(()),
     };
@@ -384,7 +384,7 @@ async fn local(
             .await
         {
             Ok(release) => Some(release),
-            Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
+            Err(error) if error.is_machine_fault() => return Err(error.into()),
             Err(error) => {
                 notes.push(format!("the registry does not know this release: {error}"));
                 None

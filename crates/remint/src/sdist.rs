@@ -12,7 +12,6 @@ use remint_model::{ArtifactFormat, Basis, EntryPath, InconclusiveReason, Survey}
 use crate::build::{Builder, chain};
 use crate::locate::{Located, NoSource};
 use crate::resolve::Case;
-use crate::unfetched;
 
 /// The most that is unpacked, in bytes and in entries.
 const LARGEST: u64 = 1 << 30;
@@ -40,7 +39,7 @@ pub(crate) async fn locate(
     let scratch = builder.scratch()?;
     let artifact = match builder.registries.download(file, scratch.path()).await {
         Ok(artifact) => artifact,
-        Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
+        Err(error) if error.is_machine_fault() => return Err(error.into()),
         Err(error) => return Ok(Err((InconclusiveReason::Unavailable, chain(&error)))),
     };
     let directory = scratch.path().join("unpacked");

@@ -30,8 +30,3 @@ pub(crate) const fn sort(error: &FetchError) -> Unfetched {
         FetchError::Disk(_) | FetchError::Configuration { .. } => Unfetched::Machine,
     }
 }
-
-/// Whether this machine is at fault.
-pub(crate) const fn is_machine_fault(error: &FetchError) -> bool {
-    matches!(sort(error), Unfetched::Machine)
-}

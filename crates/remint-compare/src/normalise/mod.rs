@@ -11,6 +11,7 @@ mod engine;
 mod entry_order;
 mod gzip_encoding;
 mod mode_bits;
+mod module_modes;
 mod owners;
 mod pairs;
 mod sbom_identity;
@@ -91,6 +92,7 @@ const ALL_AND_BUNDLES: &[ArtifactFormat] = &[
     ArtifactFormat::Mcpb,
     ArtifactFormat::GoModule,
 ];
+const MODULES: &[ArtifactFormat] = &[ArtifactFormat::GoModule];
 const BUNDLES: &[ArtifactFormat] = &[ArtifactFormat::Mcpb];
 const WHEELS: &[ArtifactFormat] = &[ArtifactFormat::Wheel];
 const NPM: &[ArtifactFormat] = &[ArtifactFormat::NpmTarball];
@@ -111,6 +113,7 @@ pub static ALL: &[Normaliser] = &[
     timestamps::NORMALISER,
     owners::NORMALISER,
     mode_bits::NORMALISER,
+    module_modes::NORMALISER,
     tar_header_encoding::NORMALISER,
     zip_metadata::NORMALISER,
     gzip_encoding::NORMALISER,

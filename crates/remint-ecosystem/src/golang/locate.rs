@@ -136,14 +136,31 @@ pub fn versions(content: &[u8]) -> Vec<Version> {
 }
 
 /// What `@latest` stands for: the highest release, or else the highest version before one (Go modules reference,
-/// "Version queries").
+/// "Version queries"). Versions are in their order.
 #[must_use]
-pub fn latest(versions: &[Version]) -> Option<&Version> {
+pub fn latest<'v>(versions: impl IntoIterator<Item = &'v Version>) -> Option<&'v Version> {
+    let (mut release, mut any) = (None, None);
+    for version in versions {
+        any = Some(version);
+        if version::is_release(version.as_str()) {
+            release = any;
+        }
+    }
+    release.or(any)
+}
+
+/// The versions that are not `+incompatible`. Where the highest of them has a `go.mod`, the others stopped counting for
+/// `@latest` with it (Go modules reference, "Compatibility with non-module repositories").
+pub fn compatible(versions: &[Version]) -> impl DoubleEndedIterator<Item = &Version> {
     versions
         .iter()
-        .rev()
-        .find(|version| version::is_release(version.as_str()))
-        .or_else(|| versions.last())
+        .filter(|version| !version.as_str().ends_with(INCOMPATIBLE))
+}
+
+/// Whether a `.mod` is the one that proxies make up for a commit without `go.mod`.
+#[must_use]
+pub fn is_made_up(name: &PackageName, go_mod: &[u8]) -> bool {
+    go_mod == format!("module {name}\n").as_bytes()
 }
 
 /// Whether this can be a version of this module, in the one spelling that proxies know it by.
@@ -344,6 +361,24 @@ mod tests {
         let hostile = r#"{"Version":"v1.2.3","Origin":{"Subdir":"../..","Hash":"HEAD"}}"#;
         let origin = info(hostile.as_bytes()).unwrap().origin.unwrap();
         assert_eq!((origin.subdirectory, origin.commit), (None, None));
+    }
+
+    #[test]
+    fn a_made_up_go_mod_is_told() {
+        let listed = versions(b"v1.5.5\nv4.1.2+incompatible\nv1.6.0-rc.1\n");
+        assert_eq!(latest(&listed).unwrap().as_str(), "v4.1.2+incompatible");
+        assert_eq!(latest(compatible(&listed)).unwrap().as_str(), "v1.5.5");
+        let highest = compatible(&listed).next_back().unwrap();
+        assert_eq!(highest.as_str(), "v1.6.0-rc.1");
+        let name = name("github.com/o/n");
+        assert!(is_made_up(&name, b"module github.com/o/n\n"));
+        for written in [
+            "module github.com/o/n\n\ngo 1.25\n",
+            "module github.com/o/n",
+            "",
+        ] {
+            assert!(!is_made_up(&name, written.as_bytes()), "{written}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub const LARGEST_SINGLE: u64 = 16 << 20;
 pub struct PackedFile {
     /// Below the zip's folder.
     pub path: EntryPath,
-    /// In the source tree.
+    /// In the source tree. Where that is a symbolic link, its target is what the file holds.
     pub source: EntryPath,
 }
 
@@ -66,11 +66,14 @@ pub fn file_set(
     if own.is_empty() {
         return Err(Unpackable::Empty);
     }
+    let mut roots_licence = None;
     if directory.is_some()
         && !own.keys().any(|path| path.as_str() == "LICENSE")
         && let Some((source, entry)) = tree.entries.get_key_value("LICENSE")
+        && entry.mode != SUBMODULE
     {
         own.insert(source.clone(), (source.clone(), entry.mode));
+        roots_licence = Some(source);
     }
 
     let other_modules: BTreeSet<String> = own
@@ -105,7 +108,8 @@ pub fn file_set(
             return Err(Unpackable::GoModCase(path));
         }
         names.add(&path)?;
-        if is_regular(mode) {
+        // The root's licence is read from git as it is, and becomes a file even if it is a link.
+        if is_regular(mode) || roots_licence == Some(&path) {
             packed.push(PackedFile { path, source });
         }
     }
@@ -314,6 +318,14 @@ mod tests {
         assert_eq!(found, [("LICENSE", "LICENSE"), ("go.mod", "sub/go.mod")]);
         let packed = file_set(&tree(&files, "1.21"), Some(&"own".parse().unwrap())).unwrap();
         assert_eq!(packed[0].source.as_str(), "own/LICENSE");
+        // A link at the root is packed as a file.
+        let rooted = [("LICENSE", LINK), ("sub/go.mod", FILE)];
+        assert_eq!(
+            names(&rooted, Some("sub"), "1.21").unwrap(),
+            ["LICENSE", "go.mod"]
+        );
+        let rooted = [("LICENSE", SUBMODULE), ("sub/go.mod", FILE)];
+        assert_eq!(names(&rooted, Some("sub"), "1.21").unwrap(), ["go.mod"]);
         // There is one, even though a link is not packed.
         assert_eq!(names(&files, Some("linked"), "1.21").unwrap(), ["go.mod"]);
     }

@@ -26,7 +26,10 @@ pub struct ChecksumDatabase {
     pub name: String,
     /// The key that it signs with (`name+hash+key`).
     pub key: String,
-    base: Url,
+    /// Where it is itself.
+    own: Url,
+    /// Through the proxy that serves it.
+    proxied: Option<Url>,
 }
 
 impl Registries {
@@ -78,13 +81,17 @@ impl Registries {
         name: &PackageName,
         version: Option<&Version>,
     ) -> Result<Release, FetchError> {
-        // A proxy may have a version that it does not list.
+        // Go asks for no list where a version is named, and some proxies list nothing: the list only tells of others.
         let versions = match self.module_document(proxy, &locate::list_path(name)).await {
             Ok(list) => locate::versions(&list.bytes),
-            Err(error) if version.is_some() && lacks(&error) => Vec::new(),
+            Err(error) if version.is_some() && !error.is_machine_fault() => Vec::new(),
             Err(error) => return Err(error),
         };
-        let path = match version.or_else(|| locate::latest(&versions)) {
+        let latest = match version {
+            Some(version) => Some(version),
+            None => self.latest(proxy, name, &versions).await?,
+        };
+        let path = match latest {
             Some(version) => locate::version_path(name, version.as_str(), "info"),
             None => locate::latest_path(name),
         };
@@ -103,6 +110,29 @@ impl Registries {
         let zip = locate::version_path(name, info.version.as_str(), "zip");
         let zip = join(proxy, &zip)?;
         locate::release(name, info, zip.to_string(), versions).map_err(fault)
+    }
+
+    /// What `latest` stands for, where versions are listed (Go modules reference, "Version queries").
+    async fn latest<'v>(
+        &self,
+        proxy: &Url,
+        name: &PackageName,
+        versions: &'v [Version],
+    ) -> Result<Option<&'v Version>, FetchError> {
+        let latest = locate::latest(versions);
+        let Some(highest) = locate::compatible(versions).next_back() else {
+            return Ok(latest);
+        };
+        if versions.last() == Some(highest) {
+            return Ok(latest);
+        }
+        let path = locate::version_path(name, highest.as_str(), "mod");
+        let go_mod = self.module_document(proxy, &path).await?;
+        Ok(if locate::is_made_up(name, &go_mod.bytes) {
+            latest
+        } else {
+            locate::latest(locate::compatible(versions))
+        })
     }
 
     async fn module_document(&self, proxy: &Url, path: &str) -> Result<Metadata, FetchError> {
@@ -136,7 +166,7 @@ impl Registries {
                 }
                 Ok(())
             }
-            Err(error @ (FetchError::Disk(_) | FetchError::Configuration { .. })) => Err(error),
+            Err(error) if error.is_machine_fault() => Err(error),
             Err(_) => Ok(()),
         }
     }
@@ -154,10 +184,11 @@ impl Registries {
             Ok(database) => database.clone(),
             Err(why) => return Ok(Err(why)),
         };
-        let database = |base: Url| ChecksumDatabase {
+        let database = |proxied| ChecksumDatabase {
             name: name.clone(),
             key: key.clone(),
-            base,
+            own: url.clone(),
+            proxied,
         };
         for step in self.go.ways(module.as_str()) {
             let Way::Proxy(proxy) = &step.way else {
@@ -175,29 +206,41 @@ impl Registries {
                 )
                 .await;
             match answer {
-                Ok(_) => return Ok(Ok(database(base))),
+                Ok(_) => return Ok(Ok(database(Some(base)))),
                 Err(error) if lacks(&error) || step.on_any_error => {}
                 // Go asks nobody else then; here the answer is checked all the same, wherever it comes from.
                 Err(FetchError::Unavailable { .. } | FetchError::Denied { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Ok(database(url)))
+        Ok(Ok(database(None)))
     }
 
-    /// An answer of a checksum database; nothing says yet that it can be believed.
+    /// An answer of a checksum database; nothing says yet that it can be believed. A proxy that says that it serves
+    /// the database and then does not cannot keep its word from being heard.
     ///
     /// # Errors
-    /// It has none, or does not answer.
+    /// It has none, or does not answer; what the proxy answered counts before what could not be had elsewhere.
     pub async fn checksums(
         &self,
         database: &ChecksumDatabase,
         path: &str,
     ) -> Result<Vec<u8>, FetchError> {
-        let url = join(&database.base, path)?;
-        self.document_within(&self.golang, &url, "*/*", Tokens::AsConfigured, CHECKSUMS)
-            .await
-            .map(|document| document.bytes)
+        let mut first = None;
+        for base in database.proxied.iter().chain([&database.own]) {
+            let url = join(base, path)?;
+            let answer = self
+                .document_within(&self.golang, &url, "*/*", Tokens::AsConfigured, CHECKSUMS)
+                .await;
+            match answer {
+                Ok(document) => return Ok(document.bytes),
+                Err(error) if error.is_machine_fault() => return Err(error),
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| FetchError::NotFound(path.to_owned())))
     }
 }
 

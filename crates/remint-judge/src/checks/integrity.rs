@@ -90,7 +90,7 @@ fn logged(checksums: &ModuleChecksums) -> Vec<Finding> {
         ),
         DatabaseAnswer::Unavailable { name, reason } => finding(
             "checksum-unconfirmed",
-            Severity::Low,
+            Severity::Medium,
             format!("{name} could not confirm the digest: {reason}"),
             json!({ "database": name, "reason": reason, "actual": checksums.zip }),
         ),

@@ -169,7 +169,7 @@ impl Builder {
                         .insert(provided.name.clone(), provided.version.clone());
                     tools.push(provided);
                 }
-                Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
+                Err(error) if error.is_machine_fault() => return Err(error.into()),
                 Err(error) => {
                     let failure = without_tool(tool, &error);
                     return Ok(Executed::unbuilt(failure, record, workspace));

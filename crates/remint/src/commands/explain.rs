@@ -79,6 +79,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("log-unknown"),
     page!("malformed"),
     page!("mode-bits"),
+    page!("module-modes"),
     page!("name-stamp"),
     page!("name-stamped"),
     page!("native-companions"),

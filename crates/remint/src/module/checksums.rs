@@ -11,7 +11,6 @@ use remint_model::{DatabaseAnswer, ModuleChecksums, Survey, Target};
 use crate::build::{Builder, chain};
 use crate::progress::Progress;
 use crate::resolve::Case;
-use crate::unfetched;
 
 /// The digests of a module zip, with the database's word on them, and what asking took; `None` where the zip has no
 /// folder `module@version`, so that it has no digest.
@@ -48,14 +47,14 @@ pub(crate) async fn checksums(
             name,
             reason: error.to_string(),
         },
-        Ok(Answer::Unavailable(name, error)) if unfetched::is_machine_fault(&error) => {
+        Ok(Answer::Unavailable(name, error)) if error.is_machine_fault() => {
             return Err(anyhow::Error::from(error).context(name));
         }
         Ok(Answer::Unavailable(name, error)) => DatabaseAnswer::Unavailable {
             name,
             reason: chain(&error),
         },
-        Err(error) if unfetched::is_machine_fault(&error) => return Err(error.into()),
+        Err(error) if error.is_machine_fault() => return Err(error.into()),
         Err(error) => DatabaseAnswer::Unavailable {
             name: "the checksum database".to_owned(),
             reason: chain(&error),
@@ -127,9 +126,7 @@ async fn prove(
         match record.prove(module, version, &tiles)? {
             Inclusion::Proven(logged) => return Ok(logged),
             Inclusion::Needs(paths) => {
-                let fetched = paths
-                    .iter()
-                    .map(|path| registries.checksums(database, path));
+                let fetched = paths.iter().map(|path| tile(path, database, registries));
                 let fetched = futures_util::future::try_join_all(fetched).await?;
                 tiles.extend(paths.iter().cloned().zip(fetched));
             }
@@ -138,6 +135,22 @@ async fn prove(
     Err(Failure::Checksums(ChecksumsError::NotIncluded(
         "its proof has no end".to_owned(),
     )))
+}
+
+async fn tile(
+    path: &str,
+    database: &ChecksumDatabase,
+    registries: &Registries,
+) -> Result<Vec<u8>, FetchError> {
+    let partial = registries.checksums(database, path).await;
+    match (partial, remint_attest::whole_tile(path)) {
+        (Err(FetchError::NotFound(_)), Some((whole, length))) => {
+            let mut tile = registries.checksums(database, whole).await?;
+            tile.truncate(length);
+            Ok(tile)
+        }
+        (partial, _) => partial,
+    }
 }
 
 fn words(checksums: &ModuleChecksums) -> String {

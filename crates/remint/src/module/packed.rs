@@ -226,7 +226,12 @@ impl Work {
                 )));
             }
             zip.start_file(format!("{}/{}", self.top, file.path), options)?;
-            std::io::copy(&mut fs_err::File::open(&path)?, &mut zip)?;
+            if fs_err::symlink_metadata(&path)?.is_symlink() {
+                let target = fs_err::read_link(&path)?;
+                zip.write_all(target.as_os_str().as_encoded_bytes())?;
+            } else {
+                std::io::copy(&mut fs_err::File::open(&path)?, &mut zip)?;
+            }
         }
         zip.finish()?.flush()?;
         Ok(Ok(()))
