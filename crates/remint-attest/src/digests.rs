@@ -35,7 +35,7 @@ impl ArtifactDigests {
     pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
         let mut sha256 = digest::Context::new(&digest::SHA256);
         let mut sha512 = digest::Context::new(&digest::SHA512);
-        let mut chunk = vec![0; 1 << 16];
+        let mut chunk = vec![0; 1 << 14];
         loop {
             let read = match reader.read(&mut chunk) {
                 Ok(0) => break,
