@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use remint_compare::normalise::ALL;
 use remint_compare::{Erasing, Options, compare};
-use remint_model::ArtifactFormat::{self, Crate, Mcpb, NpmTarball, Sdist, Wheel};
+use remint_model::ArtifactFormat::{self, Crate, GoModule, Mcpb, NpmTarball, Sdist, Wheel};
 use remint_model::Comparison;
 
 use crate::making::*;
@@ -65,6 +65,14 @@ fn wheel_file(content: &str) -> Vec<u8> {
 
 fn sdist(path: &str, content: &str) -> Vec<u8> {
     tgz(&[file(&format!("x-1/{path}"), content.as_bytes())])
+}
+
+/// A module of one file with this type and these permissions.
+fn module(mode: u32) -> Vec<u8> {
+    zip(&[ZipEntry {
+        external: mode << 16,
+        ..stored("example.org/x@v1.0.0/go.mod", b"module example.org/x\n")
+    }])
 }
 
 /// A crate with a manifest as cargo generates it.
@@ -131,6 +139,12 @@ fn equal_pairs() -> Vec<Pair> {
             NpmTarball,
             npm(&[index().mode(0o775)]),
             npm(&[index().mode(0o744)]),
+        ),
+        pair(
+            "module-modes",
+            GoModule,
+            module(0o100_755),
+            module(0o100_644),
         ),
         pair(
             "tar-header-encoding",
@@ -492,6 +506,8 @@ fn adversarial_archives() -> Vec<Pair> {
             npm(&[index().mode(0o2755)]),
             npm(&[index().mode(0o755)]),
         ),
+        pair("module-modes", GoModule, module(0o104_755), module(0)),
+        pair("module-modes", GoModule, module(0o120_777), module(0)),
         // Another dialect of the header may carry another name.
         pair(
             "tar-header-encoding",
