@@ -63,7 +63,7 @@ fn every_server_is_a_target_and_the_worst_outcome_decides() {
     let several = json!({"servers": {
         "far": {"type": "http", "url": format!("https://mcp.example.invalid/?key={SECRET}")},
         "notes": notes,
-        "box": {"command": "docker", "args": ["run", "-e", format!("KEY={SECRET}"), "image"]},
+        "box": {"command": "docker", "args": ["run", "-e", format!("KEY={SECRET}"), "127.0.0.1:9/image"]},
         "odd": {"command": "npx", "args": [format!("--unknown={SECRET}"), pinned]},
         "elsewhere": {"command": "npx", "args": [pinned], "env": {"npm_config_registry": SECRET}},
         "broken": {"args": []},
@@ -76,7 +76,11 @@ fn every_server_is_a_target_and_the_worst_outcome_decides() {
         [
             ("server:far", "inconclusive", "unsupported"),
             (purl, "verified", ""),
-            ("server:box", "inconclusive", "unsupported"),
+            (
+                "oci:127.0.0.1:9/image:latest",
+                "inconclusive",
+                "unavailable"
+            ),
             ("server:odd", "inconclusive", "unsupported"),
             ("server:elsewhere", "inconclusive", "unsupported"),
             ("server:broken", "inconclusive", "malformed"),

@@ -10,12 +10,14 @@ use self::options::{Effect, Item, Walk};
 use self::runners::{BUNX, NPM_EXEC, NPX, PIPX_RUN, PNPM_DLX, Runner, UVX, YARN_DLX};
 
 mod beyond;
+mod container;
 mod options;
 mod package;
 mod redirected;
 mod runners;
 
 pub use beyond::{Beyond, Origin};
+pub use container::WantedImage;
 
 /// Arguments that are looked at; nobody writes more by hand.
 const MOST_ARGUMENTS: usize = 1024;
@@ -29,6 +31,8 @@ const MOST_WRAPPERS: usize = 4;
 pub enum Part {
     /// A release of a registry.
     Release(Wanted),
+    /// An image of a container registry.
+    Image(WantedImage),
     /// Something that cannot be judged, and why.
     Beyond(Beyond),
 }
@@ -203,6 +207,9 @@ fn behind_shell<'a>(arguments: &[&'a str], shell: &Program) -> Result<Vec<&'a st
 
 /// What a program, with no wrapper around it, starts.
 fn start(program: &Program, arguments: &[&str], variables: &[&str]) -> Result<Vec<Part>, Beyond> {
+    if let Some(engine) = container::named(&program.name) {
+        return engine.start(arguments);
+    }
     let (runner, subcommand): (&'static Runner, &[&str]) = match program.name.as_str() {
         "npx" => (&NPX, &[]),
         "npm" => (&NPM_EXEC, &["exec|x"]),
@@ -214,7 +221,6 @@ fn start(program: &Program, arguments: &[&str], variables: &[&str]) -> Result<Ve
         "uvx" => (&UVX, &[]),
         "uv" => (&UVX, &["tool", "run"]),
         "pipx" => (&PIPX_RUN, &["run"]),
-        "docker" | "podman" | "nerdctl" | "finch" => return Err(Beyond::container(&program.name)),
         name if is_python(name) || name == "py" => {
             return Err(match arguments.contains(&"-m") {
                 true => Beyond::PythonModule,
@@ -239,12 +245,12 @@ fn behind_subcommand<'a>(
 ) -> Result<Vec<&'a str>, Beyond> {
     let mut left = arguments.to_vec();
     for wanted in subcommand {
-        let mut walk = Walk::new(runner, &left);
+        let mut walk = Walk::new(&runner.options, &left);
         let at = loop {
             match walk.next()? {
                 Some(Item::Option(..)) => {}
                 Some(Item::Word(at)) => break at,
-                Some(Item::Rest(_)) | None => return Err(Beyond::NoPackage(runner.name)),
+                Some(Item::Rest(_)) | None => return Err(Beyond::NoPackage(runner.name())),
             }
         };
         let word = left.get(at).copied().unwrap_or_default();
@@ -265,7 +271,7 @@ fn run(runner: &'static Runner, arguments: &[&str]) -> Result<Vec<Part>, Beyond>
     let mut chosen_by = None;
     let mut shell = false;
     let mut word = None;
-    let mut walk = Walk::new(runner, arguments);
+    let mut walk = Walk::new(&runner.options, arguments);
     while let Some(item) = walk.next()? {
         match item {
             Item::Option(option, value) => match option.effect {
@@ -304,7 +310,7 @@ fn run(runner: &'static Runner, arguments: &[&str]) -> Result<Vec<Part>, Beyond>
                 }
             }
             Some(word) => texts.push(word),
-            None => return Err(Beyond::NoPackage(runner.name)),
+            None => return Err(Beyond::NoPackage(runner.name())),
         }
     }
     let mut parts: Vec<Part> = Vec::new();

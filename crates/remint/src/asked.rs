@@ -6,8 +6,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use remint_ecosystem::client_config::{self, Server};
-use remint_ecosystem::command_line::{Beyond, Part, Wanted};
-use remint_model::{InconclusiveReason, Spec};
+use remint_ecosystem::command_line::{Beyond, Part, Wanted, WantedImage};
+use remint_model::{ImagePlace, InconclusiveReason, Spec};
 
 use crate::failure::Usage;
 use crate::report::TargetReport;
@@ -59,6 +59,11 @@ fn add_server(asked: &mut Vec<Asked>, server: Server, path: &Path) {
                 let note = started_by(&server.name, &place, &wanted);
                 add(asked, wanted.spec(), Some(note));
             }
+            Part::Image(wanted) => {
+                let note = run_from(&server.name, &place, &wanted);
+                let image = ImagePlace::Registry(wanted.image);
+                add(asked, Spec::Image(image), Some(note));
+            }
             Part::Beyond(beyond) => {
                 let report = answered(&server.name, &place, &beyond);
                 asked.push(Asked::Answered(Box::new(report)));
@@ -86,6 +91,15 @@ fn started_by(server: &str, place: &str, wanted: &Wanted) -> String {
         None => {
             format!("{start}, without an exact version: from day to day that is another release")
         }
+    }
+}
+
+fn run_from(server: &str, place: &str, wanted: &WantedImage) -> String {
+    let runner = wanted.runner;
+    let start = format!("the server `{server}` of {place} runs it with `{runner}`");
+    match wanted.image.digest() {
+        Some(_) => start,
+        None => format!("{start}, by a tag: whoever owns it can move that to another image"),
     }
 }
 
@@ -152,7 +166,7 @@ mod tests {
                 &["npm:name@1.2.3", "pypi:other@1.0"],
                 r#"{"mcpServers": {
                     "one": {"command": "npx", "args": ["name@1.2.3"]},
-                    "box": {"command": "docker", "args": ["run", "image"]},
+                    "box": {"command": "docker", "args": ["run", "-i", "image"]},
                     "two": {"command": "npx", "args": ["-y", "name@1.2.3"]},
                     "any": {"command": "npx", "args": ["name"]}
                 }}"#,
@@ -161,7 +175,8 @@ mod tests {
                 "npm:name@1.2.3 | the server `one` of `mcp.json` starts it with `npx` \
                  | the server `two` of `mcp.json` starts it with `npx`",
                 "pypi:other@1.0",
-                "server:box! `docker` runs a container image: only npm and PyPI releases can be judged",
+                "oci:docker.io/library/image:latest | the server `box` of `mcp.json` runs it with `docker run`, by a tag: \
+                 whoever owns it can move that to another image",
                 "npm:name | the server `any` of `mcp.json` starts it with `npx`, without an exact version: \
                  from day to day that is another release",
             ]

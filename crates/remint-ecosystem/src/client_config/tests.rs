@@ -14,6 +14,7 @@ fn shown(servers: &[Server]) -> Vec<String> {
                 .iter()
                 .map(|part| match part {
                     Part::Release(wanted) => wanted.spec().to_string(),
+                    Part::Image(wanted) => format!("oci:{}", wanted.image),
                     Part::Beyond(beyond) => format!("! {beyond}"),
                 })
                 .collect();

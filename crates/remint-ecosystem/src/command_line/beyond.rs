@@ -11,8 +11,8 @@ pub enum Beyond {
         /// The host's name, where the address is one.
         host: Option<String>,
     },
-    /// A container image.
-    #[error("`{0}` runs a container image: only npm and PyPI releases can be judged")]
+    /// A container engine that is told something else than to run an image.
+    #[error("`{0}` is not told to `run` an image, so that nothing says which one it starts")]
     Container(String),
     /// A program that is installed here.
     #[error("`{0}` is a program of this machine: nothing is fetched that could be judged")]
@@ -149,10 +149,6 @@ impl Beyond {
     /// A program that fetches nothing.
     pub(super) fn program(name: &str) -> Self {
         plain(name).map_or(Self::File, Self::Program)
-    }
-
-    pub(super) fn container(name: &str) -> Self {
-        Self::Container(name.to_owned())
     }
 
     pub(super) fn project(name: &str) -> Self {

@@ -1,7 +1,14 @@
 //! Options of a command line, taken apart by a table of those that are known.
 
 use super::beyond::Beyond;
-use super::runners::Runner;
+
+/// The options of a program that are known.
+#[derive(Debug)]
+pub(super) struct Options {
+    /// The program, as people write it.
+    pub(super) name: &'static str,
+    pub(super) known: &'static [Opt],
+}
 
 /// A known option, in all its spellings.
 #[derive(Debug)]
@@ -93,17 +100,17 @@ pub(super) enum Item<'a> {
     Rest(usize),
 }
 
-/// A walk along the arguments of a runner.
+/// A walk along the arguments of a program.
 pub(super) struct Walk<'w, 'a> {
-    runner: &'static Runner,
+    options: &'static Options,
     words: &'w [&'a str],
     at: usize,
 }
 
 impl<'w, 'a> Walk<'w, 'a> {
-    pub(super) fn new(runner: &'static Runner, words: &'w [&'a str]) -> Self {
+    pub(super) fn new(options: &'static Options, words: &'w [&'a str]) -> Self {
         Self {
-            runner,
+            options,
             words,
             at: 0,
         }
@@ -122,7 +129,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         if !word.starts_with('-') || word == "-" {
             return Ok(Some(Item::Word(at)));
         }
-        let unknown = || Beyond::option(self.runner.name, word);
+        let unknown = || Beyond::option(self.options.name, word);
         if let Some(option) = self.known(word) {
             let value = match option.takes {
                 Takes::Nothing => None,
@@ -156,8 +163,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     fn known(&self, name: &str) -> Option<&'static Opt> {
-        self.runner
-            .options
+        self.options
+            .known
             .iter()
             .find(|option| option.names.contains(&name))
     }

@@ -15,7 +15,7 @@ pub(super) fn read(runner: &Runner, text: &str) -> Result<Wanted, Beyond> {
     let text = text.trim();
     // No program of either kind has such a package; a switch's value may have been taken for one.
     if text.is_empty() || text.len() > LONGEST || ["true", "false"].contains(&text) {
-        return Err(Beyond::NotAName(runner.name));
+        return Err(Beyond::NotAName(runner.name()));
     }
     if let Some(origin) = origin(text, runner.ecosystem) {
         return Err(Beyond::NotReleased(origin));
@@ -26,7 +26,7 @@ pub(super) fn read(runner: &Runner, text: &str) -> Result<Wanted, Beyond> {
         // No runner fetches a crate or a bundle and starts it.
         Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => None,
     }
-    .ok_or(Beyond::NotAName(runner.name))?;
+    .ok_or(Beyond::NotAName(runner.name()))?;
     let version = match version {
         Asked::Latest => None,
         Asked::Exactly(version) => Some(version),
@@ -41,7 +41,7 @@ pub(super) fn read(runner: &Runner, text: &str) -> Result<Wanted, Beyond> {
         ecosystem: runner.ecosystem,
         name,
         version,
-        runner: runner.name,
+        runner: runner.name(),
     })
 }
 

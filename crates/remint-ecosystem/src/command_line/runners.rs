@@ -5,67 +5,88 @@
 
 use remint_model::Ecosystem;
 
-use super::options::{Effect, Opt, matters, mode, switch, value};
+use super::options::{Effect, Opt, Options, matters, mode, switch, value};
 
 /// A program that fetches a package and runs it.
 #[derive(Debug)]
 pub(super) struct Runner {
-    /// As people write it.
-    pub(super) name: &'static str,
     pub(super) ecosystem: Ecosystem,
-    pub(super) options: &'static [Opt],
+    /// Its name, as people write it, and its options.
+    pub(super) options: Options,
     /// Whether options behind the package are the runner's too.
     pub(super) options_anywhere: bool,
     /// Whether `name@1.2.3` is a version for PyPI.
     pub(super) at_is_version: bool,
 }
 
+impl Runner {
+    /// As people write it.
+    pub(super) const fn name(&self) -> &'static str {
+        self.options.name
+    }
+}
+
 pub(super) static NPX: Runner = NPX_LIKE;
 
 pub(super) static NPM_EXEC: Runner = Runner {
-    name: "npm exec",
+    options: Options {
+        name: "npm exec",
+        known: NPM_OPTIONS,
+    },
     options_anywhere: true,
     ..NPX_LIKE
 };
 
 pub(super) static PNPM_DLX: Runner = Runner {
-    name: "pnpm dlx",
-    options: PNPM_OPTIONS,
+    options: Options {
+        name: "pnpm dlx",
+        known: PNPM_OPTIONS,
+    },
     ..NPX_LIKE
 };
 
 pub(super) static YARN_DLX: Runner = Runner {
-    name: "yarn dlx",
-    options: YARN_OPTIONS,
+    options: Options {
+        name: "yarn dlx",
+        known: YARN_OPTIONS,
+    },
     ..NPX_LIKE
 };
 
 pub(super) static BUNX: Runner = Runner {
-    name: "bunx",
-    options: BUN_OPTIONS,
+    options: Options {
+        name: "bunx",
+        known: BUN_OPTIONS,
+    },
     ..NPX_LIKE
 };
 
 pub(super) static UVX: Runner = Runner {
-    name: "uvx",
     ecosystem: Ecosystem::Pypi,
-    options: UV_OPTIONS,
+    options: Options {
+        name: "uvx",
+        known: UV_OPTIONS,
+    },
     options_anywhere: false,
     at_is_version: true,
 };
 
 pub(super) static PIPX_RUN: Runner = Runner {
-    name: "pipx run",
     ecosystem: Ecosystem::Pypi,
-    options: PIPX_OPTIONS,
+    options: Options {
+        name: "pipx run",
+        known: PIPX_OPTIONS,
+    },
     options_anywhere: false,
     at_is_version: false,
 };
 
 const NPX_LIKE: Runner = Runner {
-    name: "npx",
     ecosystem: Ecosystem::Npm,
-    options: NPM_OPTIONS,
+    options: Options {
+        name: "npx",
+        known: NPM_OPTIONS,
+    },
     options_anywhere: false,
     at_is_version: true,
 };
@@ -206,9 +227,14 @@ mod tests {
             &NPX, &NPM_EXEC, &PNPM_DLX, &YARN_DLX, &BUNX, &UVX, &PIPX_RUN,
         ] {
             let mut seen = BTreeSet::new();
-            for name in runner.options.iter().flat_map(|option| option.names.iter()) {
+            for name in runner
+                .options
+                .known
+                .iter()
+                .flat_map(|option| option.names.iter())
+            {
                 assert!(name.starts_with('-'), "{name}");
-                assert!(seen.insert(name), "{} has {name} twice", runner.name);
+                assert!(seen.insert(name), "{} has {name} twice", runner.name());
             }
         }
     }

@@ -9,6 +9,7 @@ fn shown(parts: &[Part]) -> Vec<String> {
         .iter()
         .map(|part| match part {
             Part::Release(wanted) => wanted.spec().to_string(),
+            Part::Image(wanted) => format!("oci:{} ({})", wanted.image, wanted.runner),
             Part::Beyond(beyond) => format!("! {beyond}"),
         })
         .collect()
@@ -169,13 +170,41 @@ fn wrappers_around_a_command_are_seen_through() {
 }
 
 #[test]
+fn images_are_named_behind_every_option() {
+    let digest = "0123456789abcdef".repeat(4);
+    for (text, expect) in [
+        (
+            "docker run -i --rm -e KEY=secret ghcr.io/o/server --stdio",
+            "oci:ghcr.io/o/server:latest (docker run)",
+        ),
+        (
+            "docker run --rm=true -it --env-file /srv/env -v /a:/b o/server:1.2 run x",
+            "oci:docker.io/o/server:1.2 (docker run)",
+        ),
+        (
+            "docker container run -eKEY --network host -- server",
+            "oci:docker.io/library/server:latest (docker run)",
+        ),
+        (
+            &format!("podman run --pull=always quay.io/o/server@sha256:{digest}"),
+            &format!("oci:quay.io/o/server@sha256:{digest} (podman run)"),
+        ),
+    ] {
+        check(text, &[expect]);
+    }
+}
+
+#[test]
 fn what_is_no_release_is_named_as_what_it_is() {
     for (text, because) in [
-        (
-            "docker run -i --rm -e KEY=secret image",
-            "a container image",
-        ),
-        ("podman run image@sha256:0", "a container image"),
+        ("docker compose up", "`docker` is not told to `run`"),
+        ("docker exec box run image", "`docker` is not told to `run`"),
+        ("podman", "`podman` is not told to `run`"),
+        ("docker run --unheard-of image", "remint does not know"),
+        ("docker run -i", "is given no package"),
+        ("docker run -i --", "is given no package"),
+        ("podman run image@sha256:0", "is no package name"),
+        ("docker run UPPER/case", "is no package name"),
         ("node /srv/server.js", "`node` is a program of this machine"),
         ("python -m mcp_server_git", "a Python module"),
         ("python3.12 -m mcp_server_git", "a Python module"),
@@ -423,6 +452,7 @@ proptest! {
     ) {
         let harmless: Vec<_> = runner
             .options
+            .known
             .iter()
             .filter(|option| option.effect == Effect::Nothing)
             .collect();

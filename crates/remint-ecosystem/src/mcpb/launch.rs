@@ -94,6 +94,13 @@ fn of_command(
                     Pinned::Floating,
                 ),
             }),
+            Part::Image(wanted) => {
+                let what = format!("`{}` fetches the image {}", wanted.runner, wanted.image);
+                Some(match wanted.image.digest() {
+                    Some(_) => code(what, Pinned::Exactly),
+                    None => code(format!("{what}, and a tag can be moved"), Pinned::Floating),
+                })
+            }
             Part::Beyond(Beyond::Project(program)) if program == "uv" => {
                 Some(words.uv(platform, has_lock))
             }

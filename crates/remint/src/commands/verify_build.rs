@@ -68,10 +68,9 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
         server_json: arguments.server_json.clone(),
         ..wish
     };
-    let images = arguments
-        .specs
+    let images = asked
         .iter()
-        .any(|spec| matches!(spec, Spec::Image(_)));
+        .any(|asked| matches!(asked, Asked::Spec(Spec::Image(_), _)));
     anyhow::ensure!(
         images || arguments.image.base.is_none() && arguments.image.platform.is_none(),
         failure::Usage("`--base` and `--platform` go with an image (`oci:…`)".to_owned())
