@@ -186,7 +186,8 @@ fn python_is_explained_by_an_interpreters_own_parser() {
     let formatted =
         "only comments and formatting differ: the same syntax tree, as Python parses it";
     let documented = "only documentation strings, comments and formatting differ, as Python \
-                      parses it; a program can read the first";
+                      parses it; a program can read the first, and servers tell models what their \
+                      tools do with them";
     let deep = format!("x = {}1{}\n", "(".repeat(5000), ")".repeat(5000));
     for (other, expect) in [
         (

@@ -144,6 +144,13 @@ fn what_was_packed_on_windows_is_verified_and_nothing_else_hides_behind_line_end
         assumed.to_string().contains("windows-line-ends"),
         "{assumed}"
     );
+    let erased = answer.target()["erasures"].as_array().unwrap();
+    assert!(
+        erased
+            .iter()
+            .any(|one| one["normaliser"] == "windows-line-ends"),
+        "{answer:?}"
+    );
 
     let answer = release.tampered(|entries| {
         on_windows(entries);

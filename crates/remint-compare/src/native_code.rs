@@ -6,9 +6,8 @@ use remint_model::{EntryPath, NativeCode, NativeFormat};
 /// How many bytes of a file are looked at. A PE header lies behind a stub, within these for every known linker.
 pub(crate) const BEGINNING: usize = 4096;
 
-/// More processors than these in one universal file are none: the magic number is then that of a Java class, whose
-/// version stands in the same place.
-const MOST_PROCESSORS: u32 = 30;
+/// Major and minor version of the first Java classes, 45.3 of JDK 1.1; before it stands the count of processors.
+const OLDEST_CLASS: u32 = 45;
 
 /// Names that loaders take for machine code, in lower case.
 const ENDINGS: [&str; 9] = [
@@ -18,8 +17,16 @@ const ENDINGS: [&str; 9] = [
 /// What machine code a file is, by its name and its first bytes; `None` where it is none.
 #[must_use]
 pub fn recognise(path: &EntryPath, beginning: &[u8]) -> Option<NativeCode> {
+    // A Java class begins as a universal file does, and a loader of either goes by the name or by what follows.
+    let is_class = beginning.starts_with(&[0xca, 0xfe, 0xba, 0xbe])
+        && path.file_name().to_ascii_lowercase().ends_with(".class")
+        && u32_at(beginning, 4).map(u32::swap_bytes) >= Some(OLDEST_CLASS);
+    if is_class {
+        return None;
+    }
     by_magic(beginning).or_else(|| {
-        let is_binary = beginning.contains(&0);
+        let is_binary = beginning.contains(&0)
+            || std::str::from_utf8(beginning).is_err_and(|error| error.error_len().is_some());
         (is_binary && is_named_so(path)).then_some(NativeCode {
             format: NativeFormat::Unknown,
             architecture: None,
@@ -53,13 +60,7 @@ fn by_magic(bytes: &[u8]) -> Option<NativeCode> {
                 .map(u32::swap_bytes)
                 .and_then(mach_processor),
         ),
-        [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => {
-            let processors = u32_at(bytes, 4).map(u32::swap_bytes)?;
-            (processors <= MOST_PROCESSORS).then_some(NativeCode {
-                format: NativeFormat::MachOUniversal,
-                architecture: None,
-            })
-        }
+        [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => code(NativeFormat::MachOUniversal, None),
         [0, b'a', b's', b'm', ..] => code(NativeFormat::Wasm, None),
         [b'B', b'C', 0xc0, 0xde, ..] | [0xde, 0xc0, 0x17, 0x0b, ..] => {
             code(NativeFormat::LlvmBitcode, None)
@@ -72,7 +73,8 @@ fn by_magic(bytes: &[u8]) -> Option<NativeCode> {
     }
 }
 
-/// Two letters alone begin many a text: the header that they announce has to be there, or binary data after them.
+/// Two letters alone begin many a text: the header that they announce has to be there. With binary data after them they
+/// may still be a program, whose header lies behind what is looked at, or a text with a zero in it.
 fn portable_executable(bytes: &[u8]) -> Option<NativeCode> {
     let at = usize::try_from(u32_at(bytes, 0x3c)?).ok()?;
     let has_header = at
@@ -81,7 +83,11 @@ fn portable_executable(bytes: &[u8]) -> Option<NativeCode> {
         .is_some_and(|magic| magic == b"PE\0\0");
     let machine = at.checked_add(4).and_then(|at| u16_at(bytes, at));
     (has_header || bytes.contains(&0)).then_some(NativeCode {
-        format: NativeFormat::Pe,
+        format: if has_header {
+            NativeFormat::Pe
+        } else {
+            NativeFormat::Unknown
+        },
         architecture: machine.filter(|_| has_header).and_then(pe_machine),
     })
 }
@@ -202,7 +208,13 @@ mod tests {
             &portable(0x80, b"PE\0\0\x64\x86"),
             Some((Pe, Some("x86-64"))),
         );
-        check("x", &portable(0x80, b"NE"), Some((Pe, None)));
+        check("x", &portable(0x80, b"NE"), Some((Unknown, None)));
+        check(
+            "lib/addon.bin",
+            b"\xca\xfe\xba\xbe\0\0\0\x2d",
+            Some((MachOUniversal, None)),
+        );
+        check("x.dll", b"MZ\x80\xff\x01", Some((Unknown, None)));
         check("x.js", b"\0asm\x01\0\0\0", Some((Wasm, None)));
         check("x", b"!<arch>\nx", Some((StaticLibrary, None)));
         check("x", b"BC\xc0\xde", Some((LlvmBitcode, None)));

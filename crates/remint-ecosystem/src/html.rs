@@ -47,8 +47,9 @@ fn tag_within(text: &str) -> Option<(Tag, &str)> {
         if let Some(after) = rest.strip_prefix('>') {
             return Some((tag, after));
         }
+        // Where another tag begins, this one was none.
         let key = take_while(&mut rest, |c| {
-            !c.is_ascii_whitespace() && !matches!(c, '=' | '>' | '/')
+            !c.is_ascii_whitespace() && !matches!(c, '=' | '>' | '/' | '<')
         });
         if key.is_empty() && !rest.starts_with('=') {
             return None;
@@ -64,7 +65,9 @@ fn tag_within(text: &str) -> Option<(Tag, &str)> {
                     rest = after;
                     value
                 }
-                _ => take_while(&mut rest, |c| !c.is_ascii_whitespace() && c != '>'),
+                _ => take_while(&mut rest, |c| {
+                    !c.is_ascii_whitespace() && !matches!(c, '>' | '<')
+                }),
             };
         }
         if tag.attributes.len() >= MOST_ATTRIBUTES {
@@ -143,12 +146,14 @@ mod tests {
         assert!(tag(&format!("<a x=\"{}", " ".repeat(LONGEST_TAG))).is_none());
         assert!(tag(&format!("<a x=\"{}\">", " ".repeat(LONGEST_TAG))).is_none());
         // Seconds where each of them is looked for to the end of the page.
-        let page = "<a x=\"".repeat(1 << 16);
-        let mut rest = page.as_str();
-        while let Some(at) = rest.find('<') {
-            let here = rest.get(at..).unwrap();
-            assert!(tag(here).is_none());
-            rest = here.get(1..).unwrap();
+        for beginning in ["<a x=\"", "<a", "<a x", "<a x=", "<a x=y"] {
+            let page = beginning.repeat(1 << 18);
+            let mut rest = page.as_str();
+            while let Some(at) = rest.find('<') {
+                let here = rest.get(at..).unwrap();
+                assert!(tag(here).is_none(), "{beginning}");
+                rest = here.get(1..).unwrap();
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ pub use release::{
     StatedVersion, ToolHints,
 };
 pub use request::{Interpreter, PlanError, PlanRequest, Platform, RustToolchain};
+pub use windows::published_with_crlf;
 
 use remint_model::{
     BuildPlan, CommitId, Ecosystem, EntryPath, ManifestFacts, RegistryDisagreement, SourcePin,

@@ -1,8 +1,11 @@
 //! Everything that is known about a target when it is judged.
 
+use std::collections::BTreeMap;
+
 use remint_model::{
-    Anomaly, Basis, BuildRecord, Bundle, Comparison, InconclusiveReason, Integrity, ManifestFacts,
-    ModuleChecksums, NativeFile, Provenance, RegistryDisagreement, SourcePin, Target,
+    Anomaly, Basis, BuildRecord, Bundle, Comparison, EntryPath, InconclusiveReason, Integrity,
+    ManifestFacts, ModuleChecksums, NativeFile, NativeFormat, Provenance, RegistryDisagreement,
+    SourcePin, Target,
 };
 
 /// What was learnt about one target. Whatever could not be learnt is said so, never left out.
@@ -38,6 +41,8 @@ pub struct Evidence {
     pub checksums: Option<ModuleChecksums>,
     /// The machine code in it, for which no dependency of a bundle answers; in path order.
     pub native: Vec<NativeFile>,
+    /// Where the rebuilt file has machine code, and in which format.
+    pub rebuilt_native: BTreeMap<EntryPath, NativeFormat>,
     /// Whether the source itself says that machine code is put into the package when it is released (npm's packages
     /// for one platform).
     pub declares_native: bool,

@@ -1,8 +1,10 @@
 //! Which machine code of a published file nobody can trace to something that people read, and what that means.
 
+use std::collections::BTreeMap;
+
 use remint_model::{
     AssumptionKind, Basis, Change, Comparison, Difference, EntryPath, InconclusiveReason,
-    NativeFile,
+    NativeFile, NativeFormat,
 };
 use serde::Serialize;
 
@@ -32,19 +34,30 @@ pub(crate) enum Origin {
 
 /// Every such file, in path order. A trusted rebuilder has answered for all of them.
 pub(crate) fn opaque(evidence: &Evidence) -> Vec<Opaque<'_>> {
+    let differing: BTreeMap<&EntryPath, Change> = match &evidence.result {
+        ResultEvidence::Compared {
+            comparison: Comparison::Different { differences, .. },
+            ..
+        } => differences
+            .iter()
+            .map(|difference| (&difference.path, difference.change))
+            .collect(),
+        ResultEvidence::Compared { .. } | ResultEvidence::NotCompared { .. } => BTreeMap::new(),
+    };
     evidence
         .native
         .iter()
         .filter_map(|file| {
+            let change = differing.get(&file.path).copied();
             Some(Opaque {
                 file,
-                origin: origin(evidence, file)?,
+                origin: origin(evidence, file, change)?,
             })
         })
         .collect()
 }
 
-fn origin(evidence: &Evidence, file: &NativeFile) -> Option<Origin> {
+fn origin(evidence: &Evidence, file: &NativeFile, change: Option<Change>) -> Option<Origin> {
     match &evidence.result {
         ResultEvidence::Compared {
             basis: Basis::Attestation,
@@ -53,17 +66,11 @@ fn origin(evidence: &Evidence, file: &NativeFile) -> Option<Origin> {
         _ if file.committed.is_some() => Some(Origin::Committed),
         ResultEvidence::Compared {
             basis: Basis::Rebuild | Basis::SourceTree | Basis::Sdist,
-            comparison,
-        } => match comparison {
-            Comparison::Identical | Comparison::Equivalent { .. } => None,
-            Comparison::Different { differences, .. } => differences
-                .iter()
-                .find(|difference| difference.path == file.path)
-                .and_then(|difference| match difference.change {
-                    Change::Added => Some(Origin::NotInSource),
-                    Change::Changed | Change::Removed => Some(Origin::RebuiltOtherwise),
-                    Change::Metadata => None,
-                }),
+            ..
+        } => match change? {
+            Change::Added => Some(Origin::NotInSource),
+            Change::Changed | Change::Removed => Some(Origin::RebuiltOtherwise),
+            Change::Metadata => None,
         },
         ResultEvidence::NotCompared { .. } if evidence.source.is_none() => Some(Origin::NoSource),
         ResultEvidence::NotCompared { .. } => Some(Origin::NotBuilt),
@@ -97,15 +104,19 @@ pub(crate) fn unreadable(evidence: &Evidence) -> Option<(InconclusiveReason, Str
 /// the source or of the build, never that of the published file alone: anything else that differs stays a difference.
 ///
 /// * The source's own manifest is that of a package for one platform.
-/// * The build compiled a file at the same path with a compiler that nothing in the source pins; libraries that wheels
-///   take along from the system of their publisher may then lie beside it.
+/// * The build compiled code of the same format to the same path, with a compiler that nothing in the source pins;
+///   libraries that wheels take along from the system of their publisher may then lie beside it.
+///
+/// What an interpreter would run by its name is no machine code here, whatever it begins with: a text can begin with
+/// the header of a program.
 pub(crate) fn only_native(evidence: &Evidence, differences: &[Difference]) -> Option<String> {
-    let code = |difference: &Difference| {
-        evidence
-            .native
-            .iter()
-            .find(|file| file.path == difference.path)
-    };
+    let published: BTreeMap<&EntryPath, &NativeFile> = evidence
+        .native
+        .iter()
+        .filter(|file| file.format != NativeFormat::Unknown && !is_interpreted(&file.path))
+        .map(|file| (&file.path, file))
+        .collect();
+    let code = |difference: &Difference| published.get(&difference.path).copied();
     let compiler = evidence.build.as_ref().and_then(|build| {
         build
             .assumptions
@@ -113,7 +124,10 @@ pub(crate) fn only_native(evidence: &Evidence, differences: &[Difference]) -> Op
             .find(|made| made.kind == AssumptionKind::NativeToolchain)
     });
     let compiled = |difference: &Difference| {
-        compiler.is_some() && difference.change == Change::Changed && code(difference).is_some()
+        compiler.is_some()
+            && difference.change == Change::Changed
+            && code(difference)
+                .is_some_and(|file| evidence.rebuilt_native.get(&file.path) == Some(&file.format))
     };
     let compiled_one = differences.iter().any(compiled);
     let mut first = None;
@@ -141,6 +155,17 @@ pub(crate) fn only_native(evidence: &Evidence, differences: &[Difference]) -> Op
             "nothing differs but machine code, such as `{path}`, that the source has put there when it is released: it is not built here"
         ),
     })
+}
+
+/// Names of what interpreters, loaders of settings and browsers take for text.
+fn is_interpreted(path: &EntryPath) -> bool {
+    const ENDINGS: [&str; 24] = [
+        "bash", "bat", "cjs", "cmd", "css", "cts", "html", "js", "json", "jsx", "mjs", "mts",
+        "php", "pl", "ps1", "pth", "py", "pyw", "rb", "sh", "ts", "tsx", "yaml", "yml",
+    ];
+    path.file_name()
+        .rsplit_once('.')
+        .is_some_and(|(_, ending)| ENDINGS.contains(&&*ending.to_ascii_lowercase()))
 }
 
 /// Where auditwheel and delocate put the libraries that they take along.

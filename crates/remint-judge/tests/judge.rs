@@ -79,6 +79,7 @@ fn sound() -> Evidence {
         bundle: None,
         checksums: None,
         native: Vec::new(),
+        rebuilt_native: std::collections::BTreeMap::new(),
         declares_native: false,
         attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
@@ -1079,7 +1080,7 @@ fn native(path: &str, committed: Option<&str>) -> NativeFile {
         architecture: Some("x86-64"),
         size: 7,
         sha256: remint_model::Sha256::of(b"code"),
-        committed: committed.map(|path| path.parse().unwrap()),
+        committed: committed.map(str::to_owned),
     }
 }
 
@@ -1183,6 +1184,12 @@ fn a_difference_in_machine_code_is_excused_by_the_source_or_the_compiler_and_by_
         }];
         evidence
     };
+    let rebuilt = |mut evidence: Evidence, format| {
+        let path = "x.node".parse().unwrap();
+        evidence.rebuilt_native.insert(path, format);
+        evidence
+    };
+    let compiled = |evidence| rebuilt(compiled(evidence), NativeFormat::Elf);
     let declared = |mut evidence: Evidence| {
         evidence.declares_native = true;
         evidence
@@ -1194,6 +1201,20 @@ fn a_difference_in_machine_code_is_excused_by_the_source_or_the_compiler_and_by_
     assert_eq!(outcome(&with_code(None, &changed)), failed);
     assert_eq!(outcome(&declared(with_code(None, &added))), open);
     assert_eq!(outcome(&compiled(with_code(None, &changed))), open);
+    // What was built there is no machine code, or another kind of it.
+    let mut text = compiled(with_code(None, &changed));
+    text.rebuilt_native.clear();
+    assert_eq!(outcome(&text), failed);
+    assert_eq!(outcome(&rebuilt(text, NativeFormat::Pe)), failed);
+    // An interpreter runs what has such a name, whatever it begins with.
+    let script = [("x.js", Changed, Class::Executable)];
+    let mut script = declared(with_code(None, &script));
+    script.native = vec![native("x.js", None)];
+    assert_eq!(outcome(&script), failed);
+    // Nothing says what it is but its name.
+    let mut unknown = declared(with_code(None, &changed));
+    unknown.native[0].format = NativeFormat::Unknown;
+    assert_eq!(outcome(&unknown), failed);
     // A build that makes no such file does not excuse one.
     assert_eq!(outcome(&compiled(with_code(None, &added))), failed);
     let lists = |more: (&'static str, Change, Class)| {

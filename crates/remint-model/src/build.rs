@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, Rebuilt};
 use crate::comparison::{Change, Difference};
-use crate::digest::Sha256;
+use crate::digest::{CommitId, Sha256};
 use crate::judgement::InconclusiveReason;
 use crate::path::EntryPath;
 use crate::plan::{Assumption, Phase};
@@ -91,10 +91,22 @@ pub struct BuildRecord {
     pub snapshot: bool,
     /// What of the source was not there for the build.
     pub gaps: Vec<SourceGap>,
+    /// Files that were laid out for the build and that the source's tree does not list: those of submodules, and those
+    /// whose names are no text.
+    pub unlisted: Vec<UnlistedFile>,
     /// SHA-256 of the complete build log as kept.
     pub log: Option<Sha256>,
     /// The conditions that were others in a second build, which made the same file.
     pub reproduced_under: Vec<String>,
+}
+
+/// A regular file of a working tree that [`crate::SourceTree`] does not list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnlistedFile {
+    /// From the repository's root, as it can be shown.
+    pub path: String,
+    /// Its content.
+    pub blob: CommitId,
 }
 
 /// A part of the source that the commit names and the build did not have.

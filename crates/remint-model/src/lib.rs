@@ -31,7 +31,7 @@ pub use archive::{
 pub use artifact::{Artifact, ArtifactFormat, Published, Rebuilt};
 pub use build::{
     BuildOutcome, BuildRecord, Failure, FailureReason, Fetched, GapKind, NetworkAttempt,
-    RefusedRequest, SourceGap,
+    RefusedRequest, SourceGap, UnlistedFile,
 };
 pub use bundle::{
     AttributedPackage, Bundle, BundleFacts, BundleSignature, BundleSigner, LockDisagreement,

@@ -68,6 +68,6 @@ pub struct NativeFile {
     pub size: u64,
     /// Of the content.
     pub sha256: Sha256,
-    /// Where the source tree holds the very same bytes, if it does.
-    pub committed: Option<EntryPath>,
+    /// Where the source holds the very same bytes, if it does: in its tree or in a submodule.
+    pub committed: Option<String>,
 }

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use remint_compare::normalise::seeded_from_published;
+use remint_compare::normalise::{seeded_from_published, windows_line_ends};
 use remint_compare::{Known, PythonSyntax, Traced};
+use remint_ecosystem::published_with_crlf;
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
@@ -127,8 +128,8 @@ pub(crate) async fn attempt(
             }
             BuildOutcome::Built(artifact) => {
                 let known = known(case, located, &plan);
-                let (compared, seconds) =
-                    compare(case, artifact, known, python.clone(), &seeded(&plan)).await?;
+                let (compared, seconds) = compare(case, artifact, known, python.clone()).await?;
+                let compared = compared.map(|matched| matched.told_by(&plan, survey));
                 compare_seconds += seconds;
                 match compared {
                     Ok(matched) => (
@@ -148,6 +149,7 @@ pub(crate) async fn attempt(
                 format: case.artifact.format,
                 survey,
                 tree: &located.found.tree,
+                unlisted: &executed.record.unlisted,
                 edits: &plan.edits,
             };
             let objection = if plan.worth == Worth::Shortcut {
@@ -360,6 +362,15 @@ struct Match {
     gzip_encoder: Option<&'static str>,
 }
 
+impl Match {
+    /// With what the published file had a say in: it proves nothing about that.
+    fn told_by(mut self, plan: &BuildPlan, survey: &Survey) -> Self {
+        let seeded = seeded_from_published(self.comparison, &seeded(plan));
+        self.comparison = windows_line_ends(seeded, &published_with_crlf(plan, survey));
+        self
+    }
+}
+
 /// What explanations of this plan's result may name.
 fn known(case: &Case, located: &Located, plan: &BuildPlan) -> Known {
     Known {
@@ -383,7 +394,6 @@ async fn compare(
     rebuilt: &Artifact<Rebuilt>,
     known: Known,
     python: PythonSyntax,
-    seeded: &[String],
 ) -> anyhow::Result<(Compared, f64)> {
     let started = std::time::Instant::now();
     let (published, rebuilt) = (case.artifact.clone(), rebuilt.clone());
@@ -394,7 +404,7 @@ async fn compare(
     match compared {
         Ok(compared) => Ok((
             Ok(Match {
-                comparison: seeded_from_published(compared.comparison, seeded),
+                comparison: compared.comparison,
                 anomalies: compared.rebuilt_anomalies,
                 files: (compared.entries.equal, compared.entries.published),
                 traced: compared.traced,

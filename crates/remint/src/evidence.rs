@@ -10,8 +10,8 @@ use remint_ecosystem::{
 use remint_fetch::source::FoundSource;
 use remint_judge::{Evidence, Manifests, ResultEvidence, StatedIdentity};
 use remint_model::{
-    Artifact, CommitId, Comparison, Ecosystem, EntryPath, InconclusiveReason, NativeFile,
-    Provenance, Rebuilt, RepositoryUrl, Survey,
+    Artifact, BuildRecord, CommitId, Comparison, Ecosystem, EntryPath, InconclusiveReason,
+    NativeFile, Provenance, Rebuilt, RepositoryUrl, Survey, SurveyEntry,
 };
 
 use crate::build::chain;
@@ -36,6 +36,7 @@ pub(crate) fn begin(case: &Case) -> Evidence {
         bundle: None,
         checksums: None,
         native: Vec::new(),
+        rebuilt_native: BTreeMap::new(),
         declares_native: false,
         attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared {
@@ -102,7 +103,13 @@ pub(crate) fn add_source(
         source_facts(case.target.ecosystem, &found.tree, &found.pin).map_err(|error| chain(&error)),
     );
     evidence.source = Some(found.pin.clone());
-    add_committed(&mut evidence.native, survey, found);
+    let entries = found.tree.entries.iter();
+    let entries = entries.map(|(path, entry)| (&entry.blob, path.as_str()));
+    // Another source may have been looked at before.
+    for file in &mut evidence.native {
+        file.committed = None;
+    }
+    add_committed(&mut evidence.native, survey, entries);
     evidence.declares_native = is_for_one_platform(case.target.ecosystem, &found.tree, &found.pin);
 }
 
@@ -125,35 +132,54 @@ fn native(survey: &Survey) -> Vec<NativeFile> {
         .collect()
 }
 
+/// What a build was like, and what it had that the source's tree does not list.
+pub(crate) fn add_build(evidence: &mut Evidence, survey: &Survey, record: BuildRecord) {
+    let unlisted = record.unlisted.iter();
+    let unlisted = unlisted.map(|file| (&file.blob, file.path.as_str()));
+    add_committed(&mut evidence.native, survey, unlisted);
+    evidence.build = Some(record);
+}
+
 /// Says of machine code where the source holds the very same bytes.
-fn add_committed(native: &mut [NativeFile], survey: &Survey, found: &FoundSource) {
+fn add_committed<'s>(
+    native: &mut [NativeFile],
+    survey: &Survey,
+    source: impl Iterator<Item = (&'s CommitId, &'s str)>,
+) {
     if native.is_empty() {
         return;
     }
-    let committed: BTreeMap<&CommitId, &EntryPath> = found
-        .tree
+    let mut committed: BTreeMap<&CommitId, &str> = BTreeMap::new();
+    for (blob, path) in source {
+        committed.entry(blob).or_insert(path);
+    }
+    let entries: BTreeMap<&EntryPath, &SurveyEntry> = survey
         .entries
         .iter()
-        .rev()
-        .map(|(path, entry)| (&entry.blob, path))
+        .map(|entry| (&entry.path, entry))
         .collect();
-    for file in native {
-        file.committed = survey
-            .entries
-            .iter()
-            .find(|entry| entry.path == file.path && entry.sha256 == file.sha256)
+    for file in native.iter_mut().filter(|file| file.committed.is_none()) {
+        file.committed = entries
+            .get(&file.path)
+            .filter(|entry| entry.sha256 == file.sha256)
             .and_then(|entry| entry.committed_as().find_map(|blob| committed.get(blob)))
-            .map(|path| (*path).clone());
+            .map(|path| (*path).to_owned());
     }
 }
 
-/// What the rebuilt archive's manifest says; it settles what the source leaves to its build backend.
+/// What the rebuilt archive's manifest says, which settles what the source leaves to its build backend, and where it
+/// holds machine code.
 pub(crate) fn add_rebuilt(evidence: &mut Evidence, case: &Case, artifact: &Artifact<Rebuilt>) {
-    let facts = open::survey(artifact)
-        .map_err(|error| chain(&error))
-        .and_then(|survey| {
-            published_facts(case.target.ecosystem, &survey).map_err(|error| chain(&error))
-        });
+    let survey = open::survey(artifact).map_err(|error| chain(&error));
+    if let Ok(survey) = &survey {
+        let formats = survey.native.iter();
+        evidence.rebuilt_native = formats
+            .map(|(path, code)| (path.clone(), code.format))
+            .collect();
+    }
+    let facts = survey.and_then(|survey| {
+        published_facts(case.target.ecosystem, &survey).map_err(|error| chain(&error))
+    });
     evidence.manifests.rebuilt = Some(facts);
 }
 
@@ -198,5 +224,48 @@ pub(crate) fn no_plan(error: &PlanError) -> ResultEvidence {
             PlanError::Manifest(_) => InconclusiveReason::Malformed,
         },
         detail: chain(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use remint_model::{NativeFormat, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn code_of_a_submodule_is_committed_too() {
+        const CODE: &[u8] = b"\x7fELF code";
+        let path: EntryPath = "bin/tool".parse().unwrap();
+        let survey = Survey {
+            entries: vec![SurveyEntry {
+                path: path.clone(),
+                size: CODE.len() as u64,
+                mode: 0o755,
+                modified: 0,
+                sha256: Sha256::of(CODE),
+                blob: CommitId::of_blob(CODE),
+                lf_blob: None,
+            }],
+            ..Survey::default()
+        };
+        let committed = |source: &[(CommitId, &str)]| {
+            let mut native = [NativeFile {
+                path: path.clone(),
+                format: NativeFormat::Elf,
+                architecture: None,
+                size: CODE.len() as u64,
+                sha256: Sha256::of(CODE),
+                committed: None,
+            }];
+            let source = source.iter().map(|(blob, path)| (blob, *path));
+            add_committed(&mut native, &survey, source);
+            native[0].committed.clone()
+        };
+        let own = CommitId::of_blob(CODE);
+        let other = CommitId::of_blob(b"another");
+        let found = committed(&[(other.clone(), "vendor/a"), (own, "vendor/tool")]);
+        assert_eq!(found.as_deref(), Some("vendor/tool"));
+        assert_eq!(committed(&[(other, "vendor/a")]), None);
     }
 }

@@ -204,7 +204,7 @@ async fn rebuild(
             if let Some(record) = built.record {
                 report.seconds.extend(record.seconds.clone());
                 report.notes.extend(gap_notes(&record.gaps));
-                gathered.build = Some(record);
+                evidence::add_build(&mut gathered, &survey, record);
             }
             gathered.result = built.result;
         } else {
@@ -283,7 +283,7 @@ async fn rebuild(
         }
         report.seconds.extend(executed.record.seconds.clone());
         report.notes.extend(gap_notes(&executed.record.gaps));
-        gathered.build = Some(executed.record);
+        evidence::add_build(&mut gathered, &survey, executed.record);
     }
     gathered.result = attempted.result;
     evidence::explain_by_gaps(&mut gathered);

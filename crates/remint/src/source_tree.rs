@@ -56,7 +56,7 @@ pub(crate) async fn pack(
     let artifact = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
         // What a checkout lacks, or cannot be had, is for the usual way to tell.
         match checkout.materialise(CloneShape::None, &tree) {
-            Ok(gaps) if gaps.is_empty() => {}
+            Ok(laid_out) if laid_out.gaps.is_empty() => {}
             Ok(_) => return Ok(None),
             Err(error) if error.is_machine_fault() => return Err(error.into()),
             Err(_) => return Ok(None),

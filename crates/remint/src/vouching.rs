@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use remint_compare::class_of_path;
 use remint_model::{
     ArtifactFormat, Change, Class, CommitId, Comparison, Edit, EntryPath, SourceTree, Survey,
-    SurveyEntry,
+    SurveyEntry, UnlistedFile,
 };
 
 /// Folders that hold what was built, by convention.
@@ -18,6 +18,8 @@ pub(crate) struct AtStake<'a> {
     pub(crate) format: ArtifactFormat,
     pub(crate) survey: &'a Survey,
     pub(crate) tree: &'a SourceTree,
+    /// What else the build finds in its tree.
+    pub(crate) unlisted: &'a [UnlistedFile],
     /// What the plan writes into the tree.
     pub(crate) edits: &'a [Edit],
 }
@@ -32,6 +34,7 @@ impl AtStake<'_> {
         let entries = self.tree.entries.values();
         entries
             .map(|entry| entry.blob.clone())
+            .chain(self.unlisted.iter().map(|file| file.blob.clone()))
             .chain(edited)
             .collect()
     }
@@ -125,6 +128,7 @@ mod tests {
             format: ArtifactFormat::NpmTarball,
             survey,
             tree,
+            unlisted: &[],
             edits,
         }
     }

@@ -25,11 +25,13 @@ mod timestamps;
 mod top_folder;
 mod wheel_generator;
 mod wheel_record;
+mod windows_line_ends;
 mod zip_metadata;
 
-use remint_model::{ArtifactFormat, EntryPath};
+use remint_model::{ArtifactFormat, Comparison, EntryPath, Erasure};
 
 pub use seeded_from_published::seeded_from_published;
+pub use windows_line_ends::windows_line_ends;
 
 pub(crate) use engine::{Erasures, erase_content, erase_headers};
 pub(crate) use pairs::{Facets, Pairs, Row, Wrapping};
@@ -56,8 +58,40 @@ enum Subject {
     Archive(fn(&mut Wrapping)),
     /// The content of one file; `None` leaves it as it is.
     Content(fn(&File<'_>) -> Option<Vec<u8>>),
-    /// Nothing that archives show: bytes of the published file went into the build.
+    /// Nothing that archives show: the published file had a say in the build.
     Build,
+}
+
+/// A comparison with what the build says is erased in these files, if in any.
+fn with_erasure(comparison: Comparison, normaliser: &Normaliser, paths: &[String]) -> Comparison {
+    if paths.is_empty() {
+        return comparison;
+    }
+    let erasure = Erasure {
+        normaliser: normaliser.id,
+        version: normaliser.version,
+        paths: paths.to_vec(),
+        count: paths.len(),
+    };
+    match comparison {
+        Comparison::Identical => Comparison::Equivalent {
+            erased: vec![erasure],
+        },
+        Comparison::Equivalent { mut erased } => {
+            erased.push(erasure);
+            Comparison::Equivalent { erased }
+        }
+        Comparison::Different {
+            mut erased,
+            differences,
+        } => {
+            erased.push(erasure);
+            Comparison::Different {
+                erased,
+                differences,
+            }
+        }
+    }
 }
 
 /// One file whose content may have a canonical form.
@@ -125,6 +159,7 @@ pub static ALL: &[Normaliser] = &[
     source_map_paths::NORMALISER,
     cargo_manifest_encoding::NORMALISER,
     seeded_from_published::NORMALISER,
+    windows_line_ends::NORMALISER,
 ];
 
 impl Normaliser {
@@ -138,7 +173,7 @@ impl Normaliser {
     }
 
     /// Whether archives show what it hides. What they do not show, whoever built says
-    /// ([`seeded_from_published`]).
+    /// ([`seeded_from_published`], [`windows_line_ends`]).
     #[must_use]
     pub const fn is_seen_in_archives(&self) -> bool {
         match self.subject {

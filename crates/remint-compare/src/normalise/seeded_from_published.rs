@@ -1,9 +1,9 @@
 //! Bytes of the published file that the build was given, such as a lockfile that the repository does not have: that they
 //! are equal on both sides proves nothing about them. No look at two archives shows it, so whoever built says it.
 
-use remint_model::{Comparison, Erasure};
+use remint_model::Comparison;
 
-use super::{ALL_FORMATS, Normaliser, Subject};
+use super::{ALL_FORMATS, Normaliser, Subject, with_erasure};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "seeded-from-published",
@@ -16,34 +16,7 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
 /// The comparison of a build that was given these files out of the published one: at best equivalent.
 #[must_use]
 pub fn seeded_from_published(comparison: Comparison, paths: &[String]) -> Comparison {
-    if paths.is_empty() {
-        return comparison;
-    }
-    let erasure = Erasure {
-        normaliser: NORMALISER.id,
-        version: NORMALISER.version,
-        paths: paths.to_vec(),
-        count: paths.len(),
-    };
-    match comparison {
-        Comparison::Identical => Comparison::Equivalent {
-            erased: vec![erasure],
-        },
-        Comparison::Equivalent { mut erased } => {
-            erased.push(erasure);
-            Comparison::Equivalent { erased }
-        }
-        Comparison::Different {
-            mut erased,
-            differences,
-        } => {
-            erased.push(erasure);
-            Comparison::Different {
-                erased,
-                differences,
-            }
-        }
-    }
+    with_erasure(comparison, &NORMALISER, paths)
 }
 
 #[cfg(test)]

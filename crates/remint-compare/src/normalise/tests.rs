@@ -145,8 +145,8 @@ fn path() -> impl Strategy<Value = EntryPath> {
     .prop_map(|path| path.parse().unwrap())
 }
 
-/// What no normaliser of headers may touch.
-fn what_counts(entry: &Entry) -> impl PartialEq + std::fmt::Debug + use<> {
+/// What no normaliser of headers may touch. To go alone it is nothing whether a file is executable.
+fn what_counts(entry: &Entry, of_module: bool) -> impl PartialEq + std::fmt::Debug + use<> {
     let is_link = matches!(entry.kind, Kind::SymbolicLink | Kind::HardLink);
     let is_directory = entry.kind == Kind::Directory;
     (
@@ -155,7 +155,7 @@ fn what_counts(entry: &Entry) -> impl PartialEq + std::fmt::Debug + use<> {
         entry.size,
         entry.sha256,
         entry.written.attributes.clone(),
-        (!is_link && !is_directory).then(|| entry.is_executable()),
+        (!is_link && !is_directory && !of_module).then(|| entry.is_executable()),
         (!is_link && !is_directory).then_some(entry.mode & 0o7000),
         is_directory.then_some(entry.mode & 0o5000),
     )
@@ -185,7 +185,8 @@ proptest! {
                     let mut twice = once.clone();
                     normalise(&mut twice);
                     prop_assert_eq!(&once, &twice, "{}", normaliser.id);
-                    prop_assert_eq!(what_counts(&once), what_counts(&entry), "{}", normaliser.id);
+                    let of_module = normaliser.id == "module-modes";
+                    prop_assert_eq!(what_counts(&once, of_module), what_counts(&entry, of_module), "{}", normaliser.id);
                 }
                 Subject::Archive(normalise) => {
                     let mut once = wrapping.clone();
@@ -246,7 +247,7 @@ proptest! {
                         .entries
                         .iter()
                         .filter(|entry| entry.path == row.path)
-                        .map(what_counts)
+                        .map(|entry| what_counts(entry, format == ArtifactFormat::GoModule))
                         .collect::<Vec<_>>()
                 };
                 prop_assert_eq!(counted(&published), counted(&rebuilt));

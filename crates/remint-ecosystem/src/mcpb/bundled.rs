@@ -10,7 +10,7 @@ use remint_model::{
     AttributedPackage, Class, Ecosystem, EntryPath, Integrity, PackageName, Sha256, Survey,
     Unattributed, UnattributedFile, Version,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::places::{Index, Place, innermost, is_command, is_package_name};
 use super::packing::Packing;
@@ -239,6 +239,7 @@ impl Bundled {
             .map(|(package, answer)| closest(package, answer, &digests))
             .collect();
         let index = Index::of(self);
+        let spoilt_lists = spoilt_lists(survey);
         let mut counts = vec![0_usize; self.packages.len()];
         let mut commands = Vec::new();
         let mut executables: BTreeSet<&Sha256> = BTreeSet::new();
@@ -246,6 +247,12 @@ impl Bundled {
             let candidates = match index.place(&entry.path) {
                 Place::Own => {
                     attribution.own.insert(entry.path.clone());
+                    continue;
+                }
+                Place::Record if let Some(why) = no_record(survey, &spoilt_lists, &entry.path) => {
+                    let file =
+                        unattributed(survey, &entry.path, None, Unattributed::UnknownPackage, why);
+                    attribution.unattributed.push(file);
                     continue;
                 }
                 Place::Record => {
@@ -450,6 +457,35 @@ fn is_annotated(bundled: Option<&[u8]>, file: &RegistryFile) -> bool {
         (Some(one), Some(other)) => one == other,
         _ => false,
     }
+}
+
+/// What npm writes into `node_modules`.
+const NPM_LIST: &str = ".package-lock.json";
+
+/// What has the name of npm's list, and can be read as none.
+fn spoilt_lists(survey: &Survey) -> BTreeSet<&EntryPath> {
+    survey
+        .texts
+        .iter()
+        .filter(|(path, content)| {
+            path.file_name() == NPM_LIST
+                && serde_json::from_slice::<Map<String, Value>>(content).is_err()
+        })
+        .map(|(path, _)| path)
+        .collect()
+}
+
+/// Why a file is not what its name says, a package manager's record. Nothing else looks into records.
+fn no_record(
+    survey: &Survey,
+    spoilt_lists: &BTreeSet<&EntryPath>,
+    path: &EntryPath,
+) -> Option<String> {
+    if survey.native.contains_key(path) {
+        return Some("it is machine code under the name of a package manager's record".to_owned());
+    }
+    (spoilt_lists.contains(path))
+        .then(|| "it has the name of npm's own list, and cannot be read as one".to_owned())
 }
 
 fn unattributed(

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use git2::Oid;
-use remint_model::{CloneShape, EntryPath, GapKind, SourceGap};
+use remint_model::{CloneShape, EntryPath, GapKind, SourceGap, UnlistedFile};
 
 use super::error::GitError;
 use super::remote::AdvertisedRef;
 use super::store::Store;
 use super::submodules;
-use super::worktree::{self, Layout};
+use super::worktree::{self, Layout, MOST_FILES};
 use crate::source::SourceError;
 
 /// A commit, ready to be laid out for a build.
@@ -33,6 +33,15 @@ pub(crate) struct Pinned {
     pub(crate) branch: String,
     /// The tags that a build may see.
     pub(crate) tags: Vec<AdvertisedRef>,
+}
+
+/// What there is to know of a working tree once it is laid out.
+#[derive(Debug, Default)]
+pub struct LaidOut {
+    /// What is not there as a clone with everything would have it.
+    pub gaps: Vec<SourceGap>,
+    /// The files that the source's tree does not list.
+    pub unlisted: Vec<UnlistedFile>,
 }
 
 impl Checkout {
@@ -58,15 +67,11 @@ impl Checkout {
 
     /// Writes the working tree into the empty or absent directory `into`, as `git checkout` on Linux with
     /// default settings and umask 022 would; all times are the commit's. Then, below `.git`, what `shape` asks for.
-    /// Returns what is not there as a clone with everything would have it.
+    /// Tells what is not there as a clone with everything would have it, and what nobody lists.
     ///
     /// # Errors
     /// The commit cannot be fetched whole, a name in it is hostile, or the disk does not take it.
-    pub fn materialise(
-        &self,
-        shape: CloneShape,
-        into: &Path,
-    ) -> Result<Vec<SourceGap>, SourceError> {
+    pub fn materialise(&self, shape: CloneShape, into: &Path) -> Result<LaidOut, SourceError> {
         fs_err::create_dir_all(into).map_err(GitError::disk(into))?;
         let pinned = &*self.pinned;
         let layout = Layout {
@@ -75,9 +80,19 @@ impl Checkout {
             tags: &pinned.tags,
             time: pinned.time,
         };
-        let lay_out = || -> Result<Vec<SourceGap>, GitError> {
+        let lay_out = || -> Result<LaidOut, GitError> {
             let absent = worktree::lay_out(&pinned.store, pinned.commit, &layout, into)?;
-            let mut gaps = submodules::fill(&pinned.store, pinned.commit, into, pinned.time)?;
+            let LaidOut {
+                mut gaps,
+                mut unlisted,
+            } = submodules::fill(&pinned.store, pinned.commit, into, pinned.time)?;
+            let objects = pinned.store.objects()?;
+            let tree = objects.peel_to_commit(pinned.commit)?.tree;
+            let nameless = objects
+                .files(tree, MOST_FILES)?
+                .into_iter()
+                .filter(|file| !file.is_listed());
+            unlisted.extend(nameless.filter_map(|file| file.unlisted("")));
             worktree::finish(&pinned.store, &layout, into)?;
             let gap = |kind: GapKind, path: String| SourceGap {
                 path,
@@ -95,7 +110,7 @@ impl Checkout {
                     .iter()
                     .map(|path| gap(GapKind::LargeFile, path.to_string())),
             );
-            Ok(gaps)
+            Ok(LaidOut { gaps, unlisted })
         };
         lay_out().map_err(|error| SourceError::from_git(pinned.store.canonical(), error))
     }

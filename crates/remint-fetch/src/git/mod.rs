@@ -19,7 +19,7 @@ mod submodules;
 mod warden;
 mod worktree;
 
-pub use checkout::Checkout;
+pub use checkout::{Checkout, LaidOut};
 pub use command::stop_all;
 pub use error::GitError;
 pub(crate) use local::surrounding;

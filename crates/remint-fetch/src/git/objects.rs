@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use git2::{ObjectType, Odb, Oid, Repository, Tree};
-use remint_model::CommitId;
+use remint_model::{CommitId, EntryPath, UnlistedFile};
 
 use super::error::GitError;
 use super::names;
@@ -95,6 +95,27 @@ pub(crate) struct TreeFile {
     pub(crate) path: Vec<u8>,
     pub(crate) mode: u32,
     pub(crate) id: Oid,
+}
+
+impl TreeFile {
+    /// Whether it has a path that can be spoken of.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.entry_path().is_some()
+    }
+
+    pub(crate) fn entry_path(&self) -> Option<EntryPath> {
+        std::str::from_utf8(&self.path).ok()?.parse().ok()
+    }
+
+    /// What is told of it in place of an entry of the tree, below this prefix; `None` where it is no regular file.
+    pub(crate) fn unlisted(&self, prefix: &str) -> Option<UnlistedFile> {
+        let path = String::from_utf8_lossy(&self.path);
+        let blob = commit_id(self.id)?;
+        matches!(self.mode, 0o100_644 | 0o100_755).then(|| UnlistedFile {
+            path: format!("{prefix}{}", path.escape_debug()),
+            blob,
+        })
+    }
 }
 
 impl Objects {

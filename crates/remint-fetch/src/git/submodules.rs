@@ -9,6 +9,7 @@ use std::path::Path;
 use git2::Oid;
 use remint_model::{CloneShape, EntryPath, GapKind, RepositoryUrl, SourceGap};
 
+use super::checkout::LaidOut;
 use super::command::GitCommand;
 use super::error::GitError;
 use super::remote::{Remote, Unreachable, Will, remotes_for};
@@ -51,26 +52,26 @@ impl LeftEmpty {
     }
 }
 
-/// Fills the submodule directories below `into`; returns those left empty.
+/// Fills the submodule directories below `into`; tells which were left empty, and which files the others have.
 pub(super) fn fill(
     store: &Store,
     commit: Oid,
     into: &Path,
     time: i64,
-) -> Result<Vec<SourceGap>, GitError> {
+) -> Result<LaidOut, GitError> {
     let mut work = Filling {
         time,
         budget: MOST,
-        empty: Vec::new(),
+        laid_out: LaidOut::default(),
     };
     work.fill(store, commit, into, "", 0)?;
-    Ok(work.empty)
+    Ok(work.laid_out)
 }
 
 struct Filling {
     time: i64,
     budget: usize,
-    empty: Vec<SourceGap>,
+    laid_out: LaidOut,
 }
 
 impl Filling {
@@ -118,11 +119,22 @@ impl Filling {
             };
             match laid_out {
                 Ok(inner) => {
+                    self.list(&inner, pinned, &format!("{shown}/"))?;
                     self.fill(&inner, pinned, &directory, &format!("{shown}/"), depth + 1)?;
                 }
-                Err(reason) => self.empty.push(reason.gap(shown)),
+                Err(reason) => self.laid_out.gaps.push(reason.gap(shown)),
             }
         }
+        Ok(())
+    }
+
+    /// Notes the files of a submodule.
+    fn list(&mut self, store: &Store, commit: Oid, prefix: &str) -> Result<(), GitError> {
+        let objects = store.objects()?;
+        let tree = objects.peel_to_commit(commit)?.tree;
+        let files = objects.files(tree, MOST_FILES)?;
+        let told = files.iter().filter_map(|file| file.unlisted(prefix));
+        self.laid_out.unlisted.extend(told);
         Ok(())
     }
 

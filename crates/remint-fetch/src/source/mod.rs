@@ -29,8 +29,8 @@ use remint_model::{Ecosystem, SourcePin, SourceTree, Survey, Target};
 pub use error::{LookedAt, SourceError};
 
 use crate::configuration::UserConfiguration;
-pub use crate::git::Checkout;
 use crate::git::oid;
+pub use crate::git::{Checkout, LaidOut};
 pub(crate) use published_tree::{GitTree, open_tree};
 use repository::Trace;
 pub use repository::check_chosen;

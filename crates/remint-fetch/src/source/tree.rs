@@ -24,7 +24,8 @@ pub(super) struct Read {
 
 /// Reads all paths, the texts that planning wants, and finds pointers and submodules.
 ///
-/// Paths that are not UTF-8 are laid out for the build like any other, but nothing here can speak of them.
+/// Paths that are not UTF-8 are laid out for the build like any other; laying them out tells of them
+/// ([`UnlistedFile`](remint_model::UnlistedFile)).
 pub(super) fn read(ecosystem: Ecosystem, objects: &Objects, tree: Oid) -> Result<Read, GitError> {
     let mut read = Read {
         tree: SourceTree::default(),
@@ -36,10 +37,7 @@ pub(super) fn read(ecosystem: Ecosystem, objects: &Objects, tree: Oid) -> Result
     let mut may_have_pointers = false;
     let mut attributes = HashSet::new();
     for file in &files {
-        let Some(path) = std::str::from_utf8(&file.path)
-            .ok()
-            .and_then(|path| path.parse::<EntryPath>().ok())
-        else {
+        let Some(path) = file.entry_path() else {
             continue;
         };
         let Some(blob) = commit_id(file.id) else {
@@ -72,10 +70,7 @@ pub(super) fn read(ecosystem: Ecosystem, objects: &Objects, tree: Oid) -> Result
     }
     if may_have_pointers {
         for file in &files {
-            let path = std::str::from_utf8(&file.path)
-                .ok()
-                .and_then(|path| path.parse().ok());
-            if let (Some(path), 0o100_644 | 0o100_755) = (path, file.mode)
+            if let (Some(path), 0o100_644 | 0o100_755) = (file.entry_path(), file.mode)
                 && objects
                     .blob(file.id, LARGEST_POINTER)
                     .is_some_and(|text| text.starts_with(b"version https://git-lfs.github.com/"))

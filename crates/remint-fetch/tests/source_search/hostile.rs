@@ -155,7 +155,7 @@ fn hooks_filters_and_helpers_of_the_user_do_not_run() {
     let out = world.path("out/filters");
     for shape in [CloneShape::History, CloneShape::Tip] {
         let out = out.join(format!("{shape:?}"));
-        let gaps = found.checkout.materialise(shape, &out).unwrap();
+        let gaps = found.checkout.materialise(shape, &out).unwrap().gaps;
         let named: Vec<_> = gaps
             .iter()
             .map(|gap| (gap.kind, gap.path.as_str()))
@@ -239,7 +239,14 @@ fn public_submodules_are_filled_and_others_are_left_empty_and_named() {
     let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
     assert_eq!(found.checkout.submodules.len(), 5);
     let out = world.path("out/submodules");
-    let gaps = found.checkout.materialise(CloneShape::Tip, &out).unwrap();
+    let laid_out = found.checkout.materialise(CloneShape::Tip, &out).unwrap();
+    let gaps = laid_out.gaps;
+    // The source's tree does not know what is in a submodule.
+    let [file] = laid_out.unlisted.as_slice() else {
+        panic!("{:?}", laid_out.unlisted);
+    };
+    assert_eq!(file.path, "good/inner.txt");
+    assert_eq!(file.blob, remint_model::CommitId::of_blob(b"inner\n"));
     assert_eq!(
         std::fs::read_to_string(out.join("good/inner.txt")).unwrap(),
         "inner\n"
@@ -283,7 +290,11 @@ fn a_host_that_misses_an_object_gives_the_rest_and_the_gap_is_named() {
     std::fs::remove_file(object).unwrap();
     let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
     let out = world.path("out/gap");
-    let gaps = found.checkout.materialise(CloneShape::Tip, &out).unwrap();
+    let gaps = found
+        .checkout
+        .materialise(CloneShape::Tip, &out)
+        .unwrap()
+        .gaps;
     let named: Vec<_> = gaps
         .iter()
         .map(|gap| (gap.kind, gap.path.as_str()))

@@ -26,6 +26,7 @@ use remint_model::{
 };
 
 use crate::cli::BuildNetwork;
+use crate::interrupt::Interrupted;
 use crate::locate;
 use crate::progress::Stage;
 use crate::room::{self, Shortage};
@@ -132,12 +133,15 @@ impl Builder {
     ) -> anyhow::Result<Executed> {
         let placed = self.conditions.place(plan);
         let plan = placed.as_ref().unwrap_or(plan);
-        let _turn = self
+        let Some(_turn) = self
             .turns
             .take(self.settings.limits.memory, &self.cancel, || {
                 stage.doing("waiting for memory that other builds have");
             })
-            .await;
+            .await
+        else {
+            anyhow::bail!(Interrupted);
+        };
         // Both before anything is fetched for a build that could not be run.
         self.try_isolation().await?;
         room::look(&self.settings.user.cache)?;
@@ -177,8 +181,11 @@ impl Builder {
             }
         }
 
-        record.gaps = match laid_out? {
-            Ok(gaps) => gaps,
+        match laid_out? {
+            Ok(laid_out) => {
+                record.gaps = laid_out.gaps;
+                record.unlisted = laid_out.unlisted;
+            }
             Err(error) if error.is_machine_fault() => return Err(error.into()),
             Err(error) => {
                 let failure = Failure {
@@ -189,7 +196,7 @@ impl Builder {
                 };
                 return Ok(Executed::unbuilt(failure, record, workspace));
             }
-        };
+        }
         workspace.apply_edits(&plan.edits)?;
         workspace.end_lines_with_crlf(&plan.crlf)?;
         workspace.hand_over()?;

@@ -51,28 +51,31 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turns {
-    /// Waits until there is room for a build that may use `limit` bytes of memory, or until everything is cancelled:
-    /// then the build will find out by itself. `on_wait` is called when it has to wait.
+    /// Waits until there is room for a build that may use `limit` bytes of memory; `None` once everything is cancelled.
+    /// `on_wait` is called when it has to wait.
     pub(super) async fn take(
         &self,
         limit: u64,
         cancel: &AtomicBool,
         on_wait: impl FnOnce(),
-    ) -> Turn<'_> {
+    ) -> Option<Turn<'_>> {
         let mut on_wait = Some(on_wait);
         loop {
+            if cancel.load(Ordering::Relaxed) {
+                return None;
+            }
             let free = remint_sandbox::free_memory();
             let now = Instant::now();
             {
                 let mut builds = self.builds();
-                if builds.has_room(now, limit.min(USUAL), free) || cancel.load(Ordering::Relaxed) {
+                if builds.has_room(now, limit.min(USUAL), free) {
                     let number = builds.next;
                     builds.next += 1;
                     builds.started.insert(number, now);
-                    return Turn {
+                    return Some(Turn {
                         turns: self,
                         number,
-                    };
+                    });
                 }
             }
             if let Some(on_wait) = on_wait.take() {
@@ -134,14 +137,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_turn_ends_when_it_is_dropped_and_nobody_waits_once_everything_is_cancelled() {
+    async fn a_turn_ends_when_it_is_dropped_and_nobody_gets_one_once_everything_is_cancelled() {
         let turns = Turns::default();
         let cancel = AtomicBool::new(false);
         let first = turns.take(u64::MAX, &cancel, || {}).await;
         cancel.store(true, Ordering::Relaxed);
-        let second = turns.take(u64::MAX, &cancel, || {}).await;
-        assert_eq!(turns.builds().started.len(), 2);
-        drop((first, second));
+        assert!(turns.take(u64::MAX, &cancel, || {}).await.is_none());
+        assert_eq!(turns.builds().started.len(), 1);
+        drop(first);
         assert_eq!(turns.builds().started.len(), 0);
     }
 }

@@ -142,7 +142,7 @@ struct Work {
 impl Work {
     fn run(self) -> anyhow::Result<Result<(ResultEvidence, Made), Unmade>> {
         let gaps = match self.checkout.materialise(CloneShape::None, &self.tree) {
-            Ok(gaps) => gaps,
+            Ok(laid_out) => laid_out.gaps,
             Err(error) if error.is_machine_fault() => return Err(error.into()),
             Err(error) => {
                 let detail = format!("the source could not be laid out: {}", chain(&error));

@@ -149,6 +149,7 @@ fn mismatch(
         bundle: None,
         checksums: None,
         native: Vec::new(),
+        rebuilt_native: std::collections::BTreeMap::new(),
         declares_native: false,
         attested_failures: Vec::new(),
         result: ResultEvidence::NotCompared { reason, detail },

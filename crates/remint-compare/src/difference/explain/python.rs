@@ -11,7 +11,9 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         return None;
     }
     let python = file.python?;
-    if !words(file.rebuilt).eq(words(file.published)) {
+    if !words(file.rebuilt).eq(words(file.published))
+        || !instructions(file.rebuilt).eq(instructions(file.published))
+    {
         return None;
     }
     let likeness = python.likeness(file.rebuilt, file.published)?;
@@ -22,11 +24,25 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
             }
             PythonLikeness::SameButDocumentation => {
                 "only documentation strings, comments and formatting differ, as Python parses it; a program can read \
-                 the first"
+                 the first, and servers tell models what their tools do with them"
             }
         }
         .to_owned(),
     )
+}
+
+/// Comments that somebody acts on: the interpreter's line and the encoding (PEP 263) among the first two lines, and
+/// blocks from `# /// name` on (PEP 723), which say what is installed before the file runs.
+fn instructions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut in_block = false;
+    text.split(|byte| matches!(byte, b'\n' | b'\r'))
+        .enumerate()
+        .filter(move |(at, line)| {
+            let line = line.trim_ascii();
+            in_block = line.starts_with(b"#") && (in_block || line.starts_with(b"# ///"));
+            in_block || (*at < 2 && line.starts_with(b"#"))
+        })
+        .map(|(_, line)| line.trim_ascii())
 }
 
 /// Names, keywords and numbers in their order, outside of strings and comments. Prefixes of strings are left out, too,
@@ -115,10 +131,32 @@ mod tests {
         assert!(!alike("x = 1", "x = 2"));
     }
 
+    #[test]
+    fn comments_that_somebody_acts_on_are_no_mere_comments() {
+        let told = |text: &str| {
+            instructions(text.as_bytes())
+                .map(|line| String::from_utf8(line.to_vec()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let script = "#!/usr/bin/env python3\n# why\n# ///  script\nx = 1  # not\n  # /// script\n# dependencies = [\"a\"]\n# ///\ny = 2\n# end\n";
+        assert_eq!(
+            told(script),
+            [
+                "#!/usr/bin/env python3",
+                "# why",
+                "# ///  script",
+                "# /// script",
+                "# dependencies = [\"a\"]",
+                "# ///"
+            ]
+        );
+        assert_eq!(told("x = 1\n\n# later\n"), Vec::<String>::new());
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), shaped in "[a'\"\\\\#\n ]{0,40}") {
-            let _any = words(&bytes).count();
+            let _any = words(&bytes).count() + instructions(&bytes).count();
             let _shaped = words(shaped.as_bytes()).count();
         }
     }

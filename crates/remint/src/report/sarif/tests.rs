@@ -97,6 +97,7 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
         bundle: None,
         checksums: None,
         native: Vec::new(),
+        rebuilt_native: std::collections::BTreeMap::new(),
         declares_native: false,
         attested_failures: Vec::new(),
         result: ResultEvidence::Compared {
