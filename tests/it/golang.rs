@@ -83,7 +83,11 @@ impl Module {
     }
 
     fn verify_version(&self, version: &str, served: &Served) -> Answer {
-        let spec = format!("go:{MODULE}@{version}");
+        self.verify_path(MODULE, version, served)
+    }
+
+    fn verify_path(&self, path: &str, version: &str, served: &Served) -> Answer {
+        let spec = format!("go:{path}@{version}");
         let registry = Registry::of_bytes(served.paths());
         let itself = Registry::of_bytes(served.itself.clone());
         let database = match &served.database {
@@ -464,6 +468,20 @@ fn a_proxy_need_not_list_versions() {
     served.more = Files::from([list]);
     let answer = module.verify(&served);
     assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+}
+
+#[test]
+fn a_package_stands_for_its_module() {
+    let module = Module::new();
+    let served = Served::new(module.files());
+    let answer = module.verify_path(&format!("{MODULE}/cmd/notes"), VERSION, &served);
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:?}");
+    let target = answer.target()["target"].as_str().unwrap();
+    assert!(target.ends_with("/notes/server@v1.0.0"), "{target}");
+    let answer = module.verify_path("github.com/acme/other/cmd", VERSION, &served);
+    assert_eq!(answer.target()["reason"], "not-found", "{answer:?}");
+    let detail = answer.target()["detail"].to_string();
+    assert!(detail.contains("github.com/acme/other/cmd"), "{answer:?}");
 }
 
 #[test]

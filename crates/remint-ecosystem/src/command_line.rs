@@ -7,7 +7,7 @@
 use remint_model::{Ecosystem, PackageName, Spec, Version};
 
 use self::options::{Effect, Item, Walk};
-use self::runners::{BUNX, NPM_EXEC, NPX, PIPX_RUN, PNPM_DLX, Runner, UVX, YARN_DLX};
+use self::runners::{BUNX, GO_RUN, NPM_EXEC, NPX, PIPX_RUN, PNPM_DLX, Runner, UVX, YARN_DLX};
 
 mod beyond;
 mod container;
@@ -42,11 +42,11 @@ pub enum Part {
 pub struct Wanted {
     /// Whose registry.
     pub ecosystem: Ecosystem,
-    /// The package.
+    /// The package; of Go perhaps one that lies in a module.
     pub name: PackageName,
     /// The version, where an exact one is named; else the runner takes the latest.
     pub version: Option<Version>,
-    /// What fetches it: `npx`, `uvx`, `npm exec`.
+    /// What fetches it: `npx`, `uvx`, `go run`.
     pub runner: &'static str,
 }
 
@@ -221,6 +221,7 @@ fn start(program: &Program, arguments: &[&str], variables: &[&str]) -> Result<Ve
         "uvx" => (&UVX, &[]),
         "uv" => (&UVX, &["tool", "run"]),
         "pipx" => (&PIPX_RUN, &["run"]),
+        "go" => (&GO_RUN, &["run"]),
         name if is_python(name) || name == "py" => {
             return Err(match arguments.contains(&"-m") {
                 true => Beyond::PythonModule,

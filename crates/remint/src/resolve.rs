@@ -3,13 +3,14 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use remint_ecosystem::golang::locate;
 use remint_ecosystem::mcpb::server_json;
 use remint_ecosystem::{Release, ReleaseFile};
 use remint_fetch::{FetchError, Registries, local_artifact};
 use remint_judge::IntegrityCheck;
 use remint_model::{
-    Artifact, ArtifactFormat, Ecosystem, InconclusiveReason, Integrity, Published, Spec, Target,
-    Version,
+    Artifact, ArtifactFormat, Ecosystem, InconclusiveReason, Integrity, PackageName, Published,
+    Spec, Target, Version,
 };
 
 use crate::unfetched::{self, Unfetched};
@@ -98,8 +99,10 @@ pub(crate) async fn resolve(
             },
             None,
         ) => {
-            let release = match registries.release(*ecosystem, name, version.as_ref()).await {
-                Ok(release) => release,
+            let asked = name;
+            let found = release_of(*ecosystem, asked, version.as_ref(), registries).await;
+            let (name, release) = match found {
+                Ok(found) => found,
                 Err(error) => return Ok(vec![Err(unresolved(None, error)?)]),
             };
             let mut files: Vec<&ReleaseFile> = release.files.iter().collect();
@@ -140,8 +143,40 @@ pub(crate) async fn resolve(
                 );
             }
             add_generator(&mut cases, &release, registries, downloads).await?;
+            if name != *asked {
+                let note = format!("`{asked}` is looked for in the module {name}");
+                for case in cases.iter_mut().flatten() {
+                    case.notes.insert(0, note.clone());
+                }
+            }
             Ok(cases)
         }
+    }
+}
+
+/// A release, and whose. A path of Go may name a package, as it does for `go run` and `go install`: the module is then
+/// the longest beginning of it that a proxy has.
+async fn release_of(
+    ecosystem: Ecosystem,
+    name: &PackageName,
+    version: Option<&Version>,
+    registries: &Registries,
+) -> Result<(PackageName, Release), FetchError> {
+    let mut module = name.clone();
+    let mut first = None;
+    loop {
+        let error = match registries.release(ecosystem, &module, version).await {
+            Ok(release) => return Ok((module, release)),
+            Err(error) => error,
+        };
+        let is_absent = matches!(error, FetchError::NotFound(_) | FetchError::Lacks { .. });
+        // That the path itself is no module says more than that no folder above it is one.
+        let error = first.take().unwrap_or(error);
+        match locate::above(&module) {
+            Some(above) if is_absent && ecosystem == Ecosystem::Golang => module = above,
+            Some(_) | None => return Err(error),
+        }
+        first = Some(error);
     }
 }
 
@@ -267,7 +302,7 @@ fn no_wheel_fits(file: &ReleaseFile, release: &Release) -> Option<String> {
     ))
 }
 
-type Wanted = (Ecosystem, remint_model::PackageName, Option<Version>);
+type Wanted = (Ecosystem, PackageName, Option<Version>);
 
 /// The file at a path that the user gave.
 ///

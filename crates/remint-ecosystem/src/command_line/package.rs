@@ -5,6 +5,7 @@ use remint_model::{Ecosystem, PackageName, Version};
 use super::Wanted;
 use super::beyond::{Beyond, Origin};
 use super::runners::Runner;
+use crate::golang::is_canonical;
 use crate::pypi::requirement::{Requirement, Source};
 
 /// The longest that is looked at: a name and a version are far shorter.
@@ -24,7 +25,8 @@ pub(super) fn read(runner: &Runner, text: &str) -> Result<Wanted, Beyond> {
         Ecosystem::Npm => npm(text),
         Ecosystem::Pypi => pypi(text, runner.at_is_version),
         // No runner fetches a crate or a bundle and starts it.
-        Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => None,
+        Ecosystem::Cargo | Ecosystem::Mcpb => None,
+        Ecosystem::Golang => golang(text),
     }
     .ok_or(Beyond::NotAName(runner.name()))?;
     let version = match version {
@@ -101,9 +103,11 @@ fn origin(text: &str, ecosystem: Ecosystem) -> Option<Origin> {
     }
     let name = text.split('@').next().unwrap_or_default();
     match ecosystem {
+        // Without a version go takes the package from the module that it stands in.
+        Ecosystem::Golang => (name.len() == text.len()).then_some(Origin::Path),
         // `owner/name`, npm's short form for GitHub.
         Ecosystem::Npm => (name.matches('/').count() == 1).then_some(Origin::Git),
-        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => {
+        Ecosystem::Pypi | Ecosystem::Cargo | Ecosystem::Mcpb => {
             name.contains('/').then_some(Origin::Path)
         }
     }
@@ -149,6 +153,18 @@ fn npm(text: &str) -> Option<(PackageName, Asked)> {
         };
     }
     Some((name_of(Ecosystem::Npm, name)?, npm_version(asked)?))
+}
+
+/// `example.org/module/package@v1.2.3` (Go modules reference, "Version queries").
+fn golang(text: &str) -> Option<(PackageName, Asked)> {
+    let (name, asked) = text.split_once('@')?;
+    let name = name_of(Ecosystem::Golang, name)?;
+    let asked = match asked.parse() {
+        _ if asked == "latest" => Asked::Latest,
+        Ok(version) if is_canonical(asked) => Asked::Exactly(version),
+        Ok(_) | Err(_) => Asked::Range(asked.chars().take(40).collect()),
+    };
+    Some((name, asked))
 }
 
 fn npm_version(asked: &str) -> Option<Asked> {

@@ -64,6 +64,18 @@ const PYPI: &[&str] = &[
     "uv_resolution",
 ];
 
+const GO: &[&str] = &[
+    "goenv",
+    "goflags",
+    "goinsecure",
+    "gonoproxy",
+    "gonosumdb",
+    "goprivate",
+    "goproxy",
+    "gosumdb",
+    "gowork",
+];
+
 /// The first of these variables that redirects a runner of this ecosystem, as it is usually spelt.
 pub(super) fn by(variables: &[&str], ecosystem: Ecosystem) -> Option<&'static str> {
     variables.iter().find_map(|variable| {
@@ -76,7 +88,8 @@ pub(super) fn by(variables: &[&str], ecosystem: Ecosystem) -> Option<&'static st
                 None => NPM.iter().find(|known| **known == name).copied(),
             },
             Ecosystem::Pypi => PYPI.iter().find(|known| **known == name).copied(),
-            Ecosystem::Cargo | Ecosystem::Mcpb | Ecosystem::Golang => None,
+            Ecosystem::Golang => GO.iter().find(|known| **known == name).copied(),
+            Ecosystem::Cargo | Ecosystem::Mcpb => None,
         }
     })
 }

@@ -81,6 +81,16 @@ pub(super) static PIPX_RUN: Runner = Runner {
     at_is_version: false,
 };
 
+pub(super) static GO_RUN: Runner = Runner {
+    ecosystem: Ecosystem::Golang,
+    options: Options {
+        name: "go run",
+        known: GO_OPTIONS,
+    },
+    options_anywhere: false,
+    at_is_version: true,
+};
+
 const NPX_LIKE: Runner = Runner {
     ecosystem: Ecosystem::Npm,
     options: Options {
@@ -215,6 +225,16 @@ const PIPX_OPTIONS: &[Opt] = &[
     mode(&["--editable", "-e"], Effect::Local),
 ];
 
+const GO_OPTIONS: &[Opt] = &[
+    switch(&["-a", "-v", "-x", "-race", "-trimpath", "-buildvcs=false"]),
+    value(&["-p", "-tags", "-ldflags", "-gcflags"]),
+    matters(&["-C"], Effect::Local),
+    matters(&["-exec"], Effect::Local),
+    matters(&["-modfile"], Effect::Local),
+    matters(&["-overlay"], Effect::Local),
+    matters(&["-toolexec"], Effect::Local),
+];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -224,7 +244,7 @@ mod tests {
     #[test]
     fn no_option_has_two_meanings() {
         for runner in [
-            &NPX, &NPM_EXEC, &PNPM_DLX, &YARN_DLX, &BUNX, &UVX, &PIPX_RUN,
+            &NPX, &NPM_EXEC, &PNPM_DLX, &YARN_DLX, &BUNX, &UVX, &PIPX_RUN, &GO_RUN,
         ] {
             let mut seen = BTreeSet::new();
             for name in runner

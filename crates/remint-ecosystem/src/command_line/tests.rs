@@ -170,6 +170,46 @@ fn wrappers_around_a_command_are_seen_through() {
 }
 
 #[test]
+fn go_runs_packages_of_modules() {
+    for (text, expect) in [
+        (
+            "go run github.com/o/n/cmd/server@v1.2.3 --stdio",
+            "go:github.com/o/n/cmd/server@v1.2.3",
+        ),
+        ("go run -tags x github.com/o/n@latest", "go:github.com/o/n"),
+        (
+            "go run example.org/n/v2@v2.0.0-rc.1",
+            "go:example.org/n/v2@v2.0.0-rc.1",
+        ),
+    ] {
+        check(text, &[expect]);
+    }
+    for (text, because) in [
+        (
+            "go run github.com/o/n@main",
+            "another release from day to day",
+        ),
+        (
+            "go run github.com/o/n@v1",
+            "another release from day to day",
+        ),
+        ("go run .", "a file or folder of this machine"),
+        ("go run ./cmd/server", "a file or folder of this machine"),
+        ("go run main.go", "a file or folder of this machine"),
+        (
+            "go run -exec x github.com/o/n@v1.2.3",
+            "`-exec` takes files",
+        ),
+        ("go build github.com/o/n@v1.2.3", "`go` starts a project"),
+        ("go run -unheard github.com/o/n@v1.2.3", "does not know"),
+    ] {
+        refused(text, because);
+    }
+    let told = shown(&read("go", &["run", "github.com/o/n@v1.2.3"], &["GOPROXY"]));
+    assert!(told[0].contains("`goproxy` sends it"), "{told:?}");
+}
+
+#[test]
 fn images_are_named_behind_every_option() {
     let digest = "0123456789abcdef".repeat(4);
     for (text, expect) in [

@@ -169,6 +169,16 @@ pub fn can_have(name: &PackageName, version: &Version) -> bool {
     version::fits(name.as_str(), version.as_str())
 }
 
+/// The path above one, as long as that could be a module: behind its host there is something.
+#[must_use]
+pub fn above(name: &PackageName) -> Option<PackageName> {
+    let (above, _) = name.as_str().rsplit_once('/')?;
+    if !above.contains('/') {
+        return None;
+    }
+    PackageName::parse(Ecosystem::Golang, above).ok()
+}
+
 /// The name of the file that a module zip is kept under here: proxies call it by its version alone.
 #[must_use]
 pub fn file_name(name: &PackageName, version: &Version) -> String {
@@ -361,6 +371,17 @@ mod tests {
         let hostile = r#"{"Version":"v1.2.3","Origin":{"Subdir":"../..","Hash":"HEAD"}}"#;
         let origin = info(hostile.as_bytes()).unwrap().origin.unwrap();
         assert_eq!((origin.subdirectory, origin.commit), (None, None));
+    }
+
+    #[test]
+    fn packages_lie_below_their_modules() {
+        let above = |text: &str| above(&name(text)).map(|name| name.to_string());
+        assert_eq!(
+            above("github.com/o/n/cmd").as_deref(),
+            Some("github.com/o/n")
+        );
+        assert_eq!(above("github.com/o/n").as_deref(), Some("github.com/o"));
+        assert_eq!(above("github.com/o"), None);
     }
 
     #[test]

@@ -18,4 +18,5 @@ pub use discovery::{Discovered, discovered};
 pub use go_mod::{GoMod, Required};
 pub use module::{escaped_path, escaped_version};
 pub use private::matches_any;
+pub(crate) use version::is_canonical;
 pub use version::{Pseudo, tags};
