@@ -11,12 +11,11 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use remint_attest::keyless::{
     Endpoints, IdentityToken, KeylessConfig, KeylessSigner, Pending, PendingDirectory,
-    PendingError, PendingLock, PendingState, Progress as Step, ServiceAnswer, ServiceRequest,
-    Services,
+    PendingError, PendingState, Progress as Step, ServiceAnswer, ServiceRequest, Services,
 };
 use remint_attest::layout::SignerId;
 use remint_attest::log::LogDirectory;
-use remint_attest::{StatementKind, TrustRoot};
+use remint_attest::{DirectoryLock, StatementKind, TrustRoot};
 use remint_fetch::{ServiceClient, ServicePost, signing_identity};
 
 use crate::attestations::{Kept, Store, With};
@@ -163,7 +162,7 @@ impl Keyless {
         let mut finished = Finished::default();
         let mut places: Vec<(PendingDirectory, String)> = Vec::new();
         let mut statements: Vec<Pending> = Vec::new();
-        let mut locks: BTreeMap<PathBuf, PendingLock> = BTreeMap::new();
+        let mut locks: BTreeMap<PathBuf, DirectoryLock> = BTreeMap::new();
         for Kept { directory, names } in kept {
             if let Entry::Vacant(place) = locks.entry(directory.directory().to_owned()) {
                 place.insert(directory.lock()?);

@@ -16,9 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use failure::{KeylessError, Unfinished};
-pub use pending::{
-    PENDING_SCHEMA, Pending, PendingDirectory, PendingError, PendingLock, PendingState,
-};
+pub use pending::{PENDING_SCHEMA, Pending, PendingDirectory, PendingError, PendingState};
 pub use services::{
     Endpoint, EndpointError, Endpoints, LogVersion, RequestBody, Service, ServiceAnswer,
     ServiceRequest, Services,

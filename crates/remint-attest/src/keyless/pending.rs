@@ -10,6 +10,7 @@ use sigstore_types::{DerCertificate, DsseEnvelope, PayloadBytes, TimestampToken}
 use super::token::SignerIdentity;
 use crate::bundle::LARGEST_BUNDLE;
 use crate::digests::ArtifactDigests;
+use crate::directory_lock::DirectoryLock;
 use crate::log::write_whole;
 use crate::refusal::{Refusal, RefusalReason};
 use crate::statement::{PAYLOAD_TYPE, Statement};
@@ -315,15 +316,8 @@ impl PendingDirectory {
     ///
     /// # Errors
     /// The directory cannot be made, or locking is not possible there.
-    pub fn lock(&self) -> io::Result<PendingLock> {
-        fs::create_dir_all(&self.0)?;
-        let file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.0.join(".lock"))?;
-        file.file().lock()?;
-        Ok(PendingLock { _file: file })
+    pub fn lock(&self) -> io::Result<DirectoryLock> {
+        DirectoryLock::take(&self.0)
     }
 
     /// Writes a file whole or not at all.
@@ -387,12 +381,6 @@ impl PendingDirectory {
             Ok(()) | Err(_) => Ok(()),
         }
     }
-}
-
-/// Held while pending files are finished; the system lets go of it when the process ends, however it does.
-#[derive(Debug)]
-pub struct PendingLock {
-    _file: fs::File,
 }
 
 /// Refuses what would lead out of the directory.

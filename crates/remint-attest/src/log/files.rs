@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use super::{LARGEST_FILE, LogFiles};
+use crate::directory_lock::DirectoryLock;
 
 /// A log's directory.
 #[derive(Debug, Clone)]
@@ -22,22 +23,9 @@ impl LogDirectory {
     ///
     /// # Errors
     /// The directory cannot be made, or locking is not possible there.
-    pub fn lock(&self) -> io::Result<LogLock> {
-        fs::create_dir_all(&self.0)?;
-        let file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.0.join(".lock"))?;
-        file.file().lock()?;
-        Ok(LogLock { _file: file })
+    pub fn lock(&self) -> io::Result<DirectoryLock> {
+        DirectoryLock::take(&self.0)
     }
-}
-
-/// Held while a log is appended to; the system lets go of it when the process ends, however it does.
-#[derive(Debug)]
-pub struct LogLock {
-    _file: fs::File,
 }
 
 impl LogFiles for LogDirectory {

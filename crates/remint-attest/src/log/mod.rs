@@ -16,8 +16,8 @@ use tlog_tiles::{
 
 pub(crate) use consistency::LARGEST_TREE;
 pub use consistency::{LogRelation, verify_checkpoints, verify_consistency};
+pub use files::LogDirectory;
 pub(crate) use files::write_whole;
-pub use files::{LogDirectory, LogLock};
 
 use crate::key::{LogKey, SigningKey};
 
@@ -94,7 +94,7 @@ pub(crate) struct Inclusion {
 /// Enters records into the log of this key, and proves each.
 ///
 /// The files are written so that a reader always finds a log that is consistent: tiles first, the checkpoint last.
-/// Whoever calls this holds [`LogLock`].
+/// Whoever calls this holds the lock of its directory ([`LogDirectory::lock`]).
 pub(crate) fn append(
     files: &dyn LogFiles,
     key: &SigningKey,

@@ -1,50 +1,30 @@
-//! `Cargo.toml`: bounded parsing, and what a package and a workspace state there. Values that a member inherits are
+//! `Cargo.toml`: what a package and a workspace state there. Values that a member inherits are
 //! looked up in `workspace.rs`.
 
+use std::ops::Deref;
+
 use remint_model::{Ecosystem, EntryPath, PackageName};
-use toml::{Table, Value};
+use toml::Value;
 
 use crate::release::{Identity, MetadataError, StatedVersion};
-
-/// crates.io takes no larger one.
-const LARGEST: usize = 1 << 20;
+use crate::toml_file::TomlFile;
 
 /// A parsed manifest.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Manifest(Table);
+pub(crate) struct Manifest(TomlFile);
+
+impl Deref for Manifest {
+    type Target = TomlFile;
+
+    fn deref(&self) -> &TomlFile {
+        &self.0
+    }
+}
 
 impl Manifest {
     /// Reads the file; `what` names it in errors.
     pub(crate) fn parse(what: &str, content: &[u8]) -> Result<Self, MetadataError> {
-        let malformed = |reason: String| MetadataError::Malformed {
-            what: what.to_owned(),
-            reason,
-        };
-        if content.len() > LARGEST {
-            return Err(malformed("it is larger than 1 MiB".to_owned()));
-        }
-        let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        text.parse()
-            .map(Self)
-            .map_err(|error: toml::de::Error| malformed(error.message().to_owned()))
-    }
-
-    /// The value at a path of keys.
-    pub(crate) fn get(&self, path: &[&str]) -> Option<&Value> {
-        let (first, rest) = path.split_first()?;
-        rest.iter()
-            .try_fold(self.0.get(*first)?, |value, key| value.get(key))
-    }
-
-    /// The text at a path of keys.
-    pub(crate) fn text(&self, path: &[&str]) -> Option<&str> {
-        self.get(path).and_then(Value::as_str)
-    }
-
-    /// The table at a path of keys.
-    pub(crate) fn table(&self, path: &[&str]) -> Option<&Table> {
-        self.get(path).and_then(Value::as_table)
+        TomlFile::parse(what, content).map(Self)
     }
 
     /// Whether it is the root of a workspace.

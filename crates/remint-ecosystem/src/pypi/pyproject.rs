@@ -1,56 +1,26 @@
-//! `pyproject.toml`: bounded parsing and access to its tables by path.
+//! `pyproject.toml`, and what it leaves to the build backend.
 
-use toml::{Table, Value};
+use std::ops::Deref;
 
 use crate::release::MetadataError;
-
-const LARGEST: usize = 1 << 20;
+use crate::toml_file::TomlFile;
 
 /// A parsed file.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Pyproject(Table);
+pub(crate) struct Pyproject(TomlFile);
+
+impl Deref for Pyproject {
+    type Target = TomlFile;
+
+    fn deref(&self) -> &TomlFile {
+        &self.0
+    }
+}
 
 impl Pyproject {
     /// Reads the file; `what` names it in errors.
     pub(crate) fn parse(what: &str, content: &[u8]) -> Result<Self, MetadataError> {
-        let malformed = |reason: String| MetadataError::Malformed {
-            what: what.to_owned(),
-            reason,
-        };
-        if content.len() > LARGEST {
-            return Err(malformed("it is larger than 1 MiB".to_owned()));
-        }
-        let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        text.parse()
-            .map(Self)
-            .map_err(|error: toml::de::Error| malformed(error.message().to_owned()))
-    }
-
-    /// The value at a path of keys.
-    pub(crate) fn get(&self, path: &[&str]) -> Option<&Value> {
-        let (first, rest) = path.split_first()?;
-        rest.iter()
-            .try_fold(self.0.get(*first)?, |value, key| value.get(key))
-    }
-
-    /// The text at a path of keys.
-    pub(crate) fn text(&self, path: &[&str]) -> Option<&str> {
-        self.get(path).and_then(Value::as_str)
-    }
-
-    /// The table at a path of keys.
-    pub(crate) fn table(&self, path: &[&str]) -> Option<&Table> {
-        self.get(path).and_then(Value::as_table)
-    }
-
-    /// The texts of the list at a path of keys; other kinds of entry are left out.
-    pub(crate) fn texts<'a>(&'a self, path: &[&str]) -> impl Iterator<Item = &'a str> {
-        self.get(path)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
+        TomlFile::parse(what, content).map(Self)
     }
 
     /// Whether `[project]` leaves this field to the build backend.

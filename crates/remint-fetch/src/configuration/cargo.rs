@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use crate::configuration::UserConfiguration;
 use crate::configuration::credentials::{Credential, Credentials, split_user};
 use crate::configuration::files::read_optional;
+use crate::configuration::{UserConfiguration, in_variables};
 use crate::error::FetchError;
 
 /// Where crates come from when nothing else is configured.
@@ -246,16 +246,7 @@ impl Settings<'_> {
 
 /// `CARGO_REGISTRIES_MY_MIRROR_INDEX` for `my-mirror`.
 fn variable(name: &str, what: &str) -> String {
-    let name: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        })
-        .collect();
+    let name = in_variables(name);
     format!("CARGO_REGISTRIES_{name}_{what}")
 }
 

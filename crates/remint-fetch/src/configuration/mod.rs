@@ -11,3 +11,16 @@ pub(crate) mod transport;
 mod user;
 
 pub use user::UserConfiguration;
+
+/// A name as cargo and uv write it into the names of environment variables: `MY_MIRROR` for `my-mirror`.
+fn in_variables(name: &str) -> String {
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}

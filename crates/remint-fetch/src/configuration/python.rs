@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use crate::configuration::UserConfiguration;
 use crate::configuration::credentials::{Credential, Credentials, split_user};
 use crate::configuration::files::read_optional;
+use crate::configuration::{UserConfiguration, in_variables};
 use crate::error::FetchError;
 
 /// Where Python packages come from when nothing else is configured.
@@ -103,16 +103,7 @@ fn split_name(text: &str) -> (Option<&str>, &str) {
 
 /// `UV_INDEX_<NAME>_USERNAME` and `…_PASSWORD`.
 fn named_credential(user: &UserConfiguration, name: &str) -> Option<Credential> {
-    let name: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        })
-        .collect();
+    let name = in_variables(name);
     let password = user.variable(&format!("UV_INDEX_{name}_PASSWORD"));
     let login = user.variable(&format!("UV_INDEX_{name}_USERNAME"));
     match (login, password) {
