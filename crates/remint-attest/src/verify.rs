@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use remint_model::Sha256;
 use sigstore_crypto::{KeyAlgorithm, parse_certificate_info, verify_signature};
@@ -357,6 +359,24 @@ fn check_entry(entry: &TransparencyLogEntry, log: &LogKey) -> Result<(), Refusal
                 .collect::<String>(),
             log.name()
         )));
+    }
+    // Beside the text that is signed a checkpoint has names and spaces that nothing covers: they have one form, too.
+    let [signature] = checkpoint.signatures() else {
+        return Err(checkpoint_invalid(
+            "the checkpoint has not the log's signature alone".to_owned(),
+        ));
+    };
+    let signed = [
+        &signature.key_id.as_bytes()[..],
+        signature.signature.as_bytes(),
+    ]
+    .concat();
+    let line = format!("\n\u{2014} {} {}\n", log.name(), STANDARD.encode(signed));
+    let envelope = proof.checkpoint.envelope().as_bytes();
+    if envelope != [checkpoint.signed_data(), line.as_bytes()].concat() {
+        return Err(checkpoint_invalid(
+            "the checkpoint is not written as its log writes it".to_owned(),
+        ));
     }
     // What the entry repeats beside the signed checkpoint must agree with it.
     let repeated = proof.tree_size == checkpoint.tree_size()

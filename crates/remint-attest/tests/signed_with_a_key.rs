@@ -332,6 +332,33 @@ fn a_forged_checkpoint_is_refused() {
 }
 
 #[test]
+fn what_nothing_signs_of_a_checkpoint_has_one_form() {
+    let key = SigningKey::generate().unwrap();
+    let text = sign(&key, &Memory::default(), "only").text;
+    let path = "/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint/envelope";
+    let name = key.log().name().to_owned();
+    let refused = |change: &dyn Fn(&str) -> String| {
+        let forged = changed(&text, |bundle| {
+            let envelope = bundle.pointer_mut(path).unwrap();
+            *envelope = change(envelope.as_str().unwrap()).into();
+        });
+        let refusal = verify(&key, &forged).unwrap_err();
+        assert_eq!(
+            refusal.reason,
+            RefusalReason::CheckpointInvalid,
+            "{refusal}"
+        );
+    };
+    // Another name before the log's own signature, another line after it, and another space.
+    refused(&|note| note.replace(&format!("\u{2014} {name}"), "\u{2014} another.log"));
+    refused(&|note| {
+        let line = note.lines().last().unwrap();
+        format!("{note}{}\n", line.replace(&name, "another.log"))
+    });
+    refused(&|note| format!("{note}\n"));
+}
+
+#[test]
 fn another_key_another_file_and_damaged_text_are_refused() {
     let key = SigningKey::generate().unwrap();
     let text = sign(&key, &Memory::default(), "only").text;
