@@ -6,12 +6,12 @@ use std::io::{self, Read};
 use remint_model::{Anomaly, AnomalyKind, Sha256};
 use sha2::Digest as _;
 
+use super::Anomalies;
+use super::blocks::TarStream;
 use super::gzip::{GzipReader, Trailing};
-use super::listing::Kind;
+use super::layer_tar;
 use super::source::{Input, Source};
-use super::tar::{TarStream, walk_stream};
 use super::zstandard::ZstandardReader;
-use super::{Anomalies, Flow};
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::Limits;
 
@@ -116,64 +116,28 @@ fn walk<S: TarStream>(
         limit: limits.unpacked,
     };
     let mut anomalies = Anomalies::default();
-    walk_stream(
-        &mut stream,
-        limits,
-        &mut anomalies,
-        &mut |seen, source, _| {
-            let mut content = LayerContent {
-                source,
-                fault: None,
-            };
-            let entry = LayerEntry {
-                name: seen.name,
-                link: seen.link,
-                kind: match seen.kind {
-                    Kind::File => LayerKind::File,
-                    Kind::Directory => LayerKind::Directory,
-                    Kind::SymbolicLink => LayerKind::SymbolicLink,
-                    Kind::HardLink => LayerKind::HardLink,
-                    Kind::Special(_) => LayerKind::Special,
-                    Kind::Unreadable => LayerKind::Unreadable,
-                },
-                mode: seen.mode,
-                size: seen.size,
-            };
-            let visited = visit(entry, &mut content);
-            match (content.fault, visited) {
-                (Some(fault), _) => Err(fault),
-                (None, Err(error)) => Err(error.into()),
-                (None, Ok(())) => Ok(Flow::Continue),
-            }
-        },
-    )?;
+    layer_tar::walk(&mut stream, limits, &mut anomalies, &mut |entry, source| {
+        let mut content = LayerContent {
+            source,
+            fault: None,
+        };
+        let visited = visit(entry, &mut content);
+        match (content.fault, visited) {
+            (Some(fault), _) => Err(fault),
+            (None, Err(error)) => Err(error.into()),
+            (None, Ok(())) => Ok(()),
+        }
+    })?;
     let anomalies = anomalies.finish();
     Ok(Layer {
         diff_id: Sha256::from_bytes(stream.hasher.finalize().into()),
         unpacked: stream.unpacked,
-        anomalies: anomalies.into_iter().filter(counts).collect(),
+        anomalies: anomalies
+            .into_iter()
+            // Seekable layers are made of several members.
+            .filter(|anomaly| anomaly.kind != AnomalyKind::TrailingGzipMember)
+            .collect(),
     })
-}
-
-/// Whether an anomaly is one to container runtimes, which all read with the same library: several gzip members are
-/// usual there (seekable layers are made of them), and what npm's reader refuses does not matter.
-const fn counts(anomaly: &Anomaly) -> bool {
-    match anomaly.kind {
-        AnomalyKind::TrailingGzipMember | AnomalyKind::HeaderDisagreement => false,
-        AnomalyKind::DuplicateEntry
-        | AnomalyKind::PathTraversal
-        | AnomalyKind::CaseTwins
-        | AnomalyKind::LinkEntry
-        | AnomalyKind::SpecialFile
-        | AnomalyKind::PrefixBytes
-        | AnomalyKind::SuffixBytes
-        | AnomalyKind::GapBytes
-        | AnomalyKind::ForeignTopFolder
-        | AnomalyKind::SpecialModeBits
-        | AnomalyKind::FileDirectoryClash
-        | AnomalyKind::RecordMismatch
-        | AnomalyKind::UnreadableEntry => true,
-    }
 }
 
 /// A tar that is not packed.

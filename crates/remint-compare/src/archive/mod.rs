@@ -4,9 +4,12 @@
 //! and `zipfile` would and the ambiguity is kept as an anomaly.
 
 mod anomalies;
+mod blocks;
 mod build_listing;
 pub(crate) mod gzip;
 pub(crate) mod layer;
+mod layer_header;
+mod layer_tar;
 mod links;
 mod listing;
 mod names;

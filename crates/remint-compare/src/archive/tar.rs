@@ -7,11 +7,11 @@ use std::sync::Arc;
 use remint_model::{AnomalyKind, Sha256, SignatureBlock};
 use sha2::Digest as _;
 
-use super::gzip::{GzipReader, Trailing};
+use super::blocks::{Blocks, TarStream};
+use super::gzip::GzipReader;
 use super::listing::{Encoding, Kind, Owner, Written};
 use super::pax::Records;
-use super::source::{CHUNK, Source, collect};
-use super::tar_header::{BLOCK, Block, Header};
+use super::tar_header::{Block, Header};
 use super::{Anomalies, Flow, Seen, Visit, Walked};
 use crate::error::ReadError;
 use crate::limits::Limits;
@@ -61,39 +61,23 @@ pub(super) fn walk<R: Read>(
     })
 }
 
-/// A tar as it comes out of what it is packed in.
-pub(super) trait TarStream: Source {
-    /// What followed the end of the packed stream, where such a thing is told apart.
-    fn trailing(&self) -> Trailing;
-}
-
-impl<R: Read> TarStream for GzipReader<R> {
-    fn trailing(&self) -> Trailing {
-        self.trailing()
-    }
-}
-
 /// Goes through a tar, to the end of its stream unless the visitor stops; the digest is that of its framing.
-pub(super) fn walk_stream<S: TarStream>(
+fn walk_stream<S: TarStream>(
     stream: &mut S,
     limits: &Limits,
     anomalies: &mut Anomalies,
     visit: &mut Visit<'_>,
 ) -> Result<Sha256, ReadError> {
     let mut tar = Tar {
-        stream,
-        limits,
-        anomalies,
-        position: 0,
-        framing: sha2::Sha256::new(),
+        blocks: Blocks::new(stream, limits, anomalies),
         global: Records::default(),
         owner: Arc::default(),
     };
     let flow = tar.entries(visit)?;
     if flow == Flow::Continue {
-        tar.ending()?;
+        tar.blocks.ending()?;
     }
-    Ok(Sha256::from_bytes(tar.framing.finalize().into()))
+    Ok(tar.blocks.framing())
 }
 
 /// What extended headers say about the entry that follows them.
@@ -107,11 +91,7 @@ struct Extended {
 }
 
 struct Tar<'a, S> {
-    stream: &'a mut S,
-    limits: &'a Limits,
-    anomalies: &'a mut Anomalies,
-    position: u64,
-    framing: sha2::Sha256,
+    blocks: Blocks<'a, S>,
     global: Records,
     /// That of the last entry: nearly always that of the next one too.
     owner: Arc<Owner>,
@@ -121,37 +101,8 @@ impl<S: TarStream> Tar<'_, S> {
     /// Reads entries up to the end of the archive, or until the visitor stops.
     fn entries(&mut self, visit: &mut Visit<'_>) -> Result<Flow, ReadError> {
         let mut extended = Extended::default();
-        let mut headers: u64 = 0;
         let mut index: u32 = 0;
-        let mut zero_block_at = None;
-        loop {
-            let at = self.position;
-            let Some(block) = self.block()? else {
-                return Ok(Flow::Continue);
-            };
-            if block.iter().all(|byte| *byte == 0) {
-                if zero_block_at.is_some() {
-                    break;
-                }
-                zero_block_at = Some(at);
-                continue;
-            }
-            if let Some(zeros) = zero_block_at.take() {
-                // Python stops at a single zero block, node-tar and GNU tar go on.
-                self.anomalies.add(
-                    AnomalyKind::GapBytes,
-                    b"",
-                    format!(
-                        "a block of zeros at byte {zeros} of the tar, and more entries after it"
-                    ),
-                );
-            }
-            headers += 1;
-            if headers > self.limits.entries {
-                return Err(ReadError::TooManyEntries {
-                    limit: self.limits.entries,
-                });
-            }
+        while let Some((block, at)) = self.blocks.header()? {
             let header = Header::parse(&block, at)?;
             for disagreement in &header.disagreements {
                 self.disagree(&header.name, *disagreement);
@@ -197,7 +148,11 @@ impl<S: TarStream> Tar<'_, S> {
         }
         match header.kind {
             b'x' | b'X' => {
-                let content = self.text(header.size, self.limits.extended_header, "PAX header")?;
+                let content = self.blocks.text(
+                    header.size,
+                    self.blocks.limits.extended_header,
+                    "PAX header",
+                )?;
                 let records = Records::parse(&content, at)?;
                 self.check_records(header, &records);
                 if let Some(earlier) = &mut extended.records {
@@ -208,7 +163,11 @@ impl<S: TarStream> Tar<'_, S> {
                 }
             }
             b'g' => {
-                let content = self.text(header.size, self.limits.extended_header, "PAX header")?;
+                let content = self.blocks.text(
+                    header.size,
+                    self.blocks.limits.extended_header,
+                    "PAX header",
+                )?;
                 let records = Records::parse(&content, at)?;
                 self.check_records(header, &records);
                 for key in ["path", "linkpath", "size"] {
@@ -245,7 +204,7 @@ impl<S: TarStream> Tar<'_, S> {
         }
         for (key, _) in records.iter() {
             if key.starts_with(b"GNU.sparse.") {
-                self.anomalies.add(
+                self.blocks.anomalies.add(
                     AnomalyKind::UnreadableEntry,
                     &header.name,
                     "a sparse file, which npm's reader does not unfold",
@@ -314,10 +273,12 @@ impl<S: TarStream> Tar<'_, S> {
         let own_slash = header.name.ends_with(b"/");
         let name = name.or(extended.long_name).unwrap_or(header.name);
         let link = link.or(extended.long_link).unwrap_or(header.link);
-        if name.len() as u64 > self.limits.name || link.len() as u64 > self.limits.name {
+        if name.len() as u64 > self.blocks.limits.name
+            || link.len() as u64 > self.blocks.limits.name
+        {
             return Err(ReadError::TooLarge {
                 what: "an entry's name",
-                limit: self.limits.name,
+                limit: self.blocks.limits.name,
             });
         }
         if let Some(stated) = stated_size
@@ -366,23 +327,11 @@ impl<S: TarStream> Tar<'_, S> {
                 packed: (0, 0),
             },
         };
-        let content_at = self.position;
-        let mut content = Content {
-            stream: self.stream,
-            remaining: body,
-        };
-        let flow = visit(seen, &mut content, self.anomalies)?;
-        if flow == Flow::Stop {
-            return Ok(flow);
-        }
-        if content.remaining > 0 {
-            content.drain(&mut |_| {})?;
-        }
-        if content.remaining > 0 {
-            return Err(ReadError::malformed(content_at, "entry is cut off"));
-        }
-        self.position += body;
-        self.padding(body, &name)?;
+        let mut flow = Flow::Continue;
+        self.blocks.content(body, &name, |content, anomalies| {
+            flow = visit(seen, content, anomalies)?;
+            Ok(flow == Flow::Continue)
+        })?;
         Ok(flow)
     }
 
@@ -407,7 +356,7 @@ impl<S: TarStream> Tar<'_, S> {
             b'2' => Kind::SymbolicLink,
             b'5' => Kind::Directory,
             b'S' => {
-                self.anomalies.add(
+                self.blocks.anomalies.add(
                     AnomalyKind::UnreadableEntry,
                     name,
                     "a sparse file, which npm's reader does not unfold",
@@ -420,7 +369,9 @@ impl<S: TarStream> Tar<'_, S> {
 
     /// A GNU long name: text with a final NUL.
     fn long_text(&mut self, header: &Header) -> Result<Vec<u8>, ReadError> {
-        let mut text = self.text(header.size, self.limits.name + 1, "a long name")?;
+        let mut text = self
+            .blocks
+            .text(header.size, self.blocks.limits.name + 1, "a long name")?;
         if text.last() == Some(&0) {
             text.pop();
         }
@@ -431,101 +382,8 @@ impl<S: TarStream> Tar<'_, S> {
         Ok(text)
     }
 
-    /// The content of an extended header.
-    fn text(&mut self, size: u64, limit: u64, what: &'static str) -> Result<Vec<u8>, ReadError> {
-        if size > limit {
-            return Err(ReadError::TooLarge { what, limit });
-        }
-        let at = self.position;
-        let mut content = Content {
-            stream: self.stream,
-            remaining: size,
-        };
-        let text = collect(&mut content, limit, what)?;
-        if text.len() as u64 != size {
-            return Err(ReadError::malformed(at, format!("{what} is cut off")));
-        }
-        self.framing.update(&text);
-        self.position += size;
-        self.padding(size, b"")?;
-        Ok(text)
-    }
-
-    /// Reads up to the next block boundary.
-    fn padding(&mut self, size: u64, name: &[u8]) -> Result<(), ReadError> {
-        let over = usize::try_from(size % BLOCK as u64).unwrap_or_default();
-        if over == 0 {
-            return Ok(());
-        }
-        let mut padding = vec![0; BLOCK - over];
-        let count = self.stream.fill(&mut padding)?;
-        let padding = padding.get(..count).unwrap_or_default();
-        self.framing.update(padding);
-        self.position += count as u64;
-        if padding.iter().any(|byte| *byte != 0) {
-            self.anomalies.add(
-                AnomalyKind::GapBytes,
-                name,
-                "the padding after the content is not zero",
-            );
-        }
-        Ok(())
-    }
-
-    /// The next block; `None` at the end of the file.
-    fn block(&mut self) -> Result<Option<Block>, ReadError> {
-        let mut block = [0; BLOCK];
-        let count = self.stream.fill(&mut block)?;
-        let read = block.get(..count).unwrap_or_default();
-        self.framing.update(read);
-        if count < BLOCK && read.iter().any(|byte| *byte != 0) {
-            return Err(ReadError::malformed(self.position, "tar header is cut off"));
-        }
-        self.position += count as u64;
-        Ok((count == BLOCK).then_some(block))
-    }
-
-    /// What follows the end of the tar: zeros up to its blocking factor, and the end of the file.
-    fn ending(&mut self) -> Result<(), ReadError> {
-        let mut buffer = vec![0; CHUNK];
-        let mut foreign = 0_u64;
-        loop {
-            let count = self.stream.read(&mut buffer)?;
-            let piece = buffer.get(..count).unwrap_or_default();
-            if piece.is_empty() {
-                break;
-            }
-            self.framing.update(piece);
-            foreign += piece.iter().filter(|byte| **byte != 0).count() as u64;
-        }
-        if foreign > 0 {
-            self.anomalies.add(
-                AnomalyKind::SuffixBytes,
-                b"",
-                format!("{foreign} bytes other than zero after the end of the tar"),
-            );
-        }
-        let trailing = self.stream.trailing();
-        if trailing.members > 0 {
-            self.anomalies.add(
-                AnomalyKind::TrailingGzipMember,
-                b"",
-                format!("{} more after the first", trailing.members),
-            );
-        }
-        if trailing.bytes > 0 {
-            self.anomalies.add(
-                AnomalyKind::SuffixBytes,
-                b"",
-                format!("{} bytes after the end of the gzip stream", trailing.bytes),
-            );
-        }
-        Ok(())
-    }
-
     fn disagree(&mut self, name: &[u8], detail: impl Into<String>) {
-        self.anomalies
-            .add(AnomalyKind::HeaderDisagreement, name, detail);
+        self.blocks.disagree(name, detail);
     }
 }
 
@@ -546,25 +404,6 @@ fn may_stand_for(own: &[u8], path: &[u8]) -> bool {
     [path, in_ascii.as_bytes()]
         .into_iter()
         .any(|full| own == full || own.len() >= CUT && full.starts_with(own))
-}
-
-/// The content of one entry.
-struct Content<'a, S> {
-    stream: &'a mut S,
-    remaining: u64,
-}
-
-impl<S: Source> Source for Content<'_, S> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        let wanted = usize::try_from(self.remaining)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
-        let count = self
-            .stream
-            .read(buffer.get_mut(..wanted).unwrap_or_default())?;
-        self.remaining -= count as u64;
-        Ok(count)
-    }
 }
 
 /// A digest of the PAX records that installers neither apply nor can be known to ignore.

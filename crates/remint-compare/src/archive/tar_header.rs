@@ -34,26 +34,26 @@ pub(crate) struct Header {
     pub(crate) spelling: Block,
 }
 
-const NAME: std::ops::Range<usize> = 0..100;
-const MODE: std::ops::Range<usize> = 100..108;
-const USER: std::ops::Range<usize> = 108..116;
-const GROUP: std::ops::Range<usize> = 116..124;
-const SIZE: std::ops::Range<usize> = 124..136;
-const MTIME: std::ops::Range<usize> = 136..148;
-const CHECKSUM: std::ops::Range<usize> = 148..156;
-const KIND: usize = 156;
-const LINK: std::ops::Range<usize> = 157..257;
+pub(super) const NAME: std::ops::Range<usize> = 0..100;
+pub(super) const MODE: std::ops::Range<usize> = 100..108;
+pub(super) const USER: std::ops::Range<usize> = 108..116;
+pub(super) const GROUP: std::ops::Range<usize> = 116..124;
+pub(super) const SIZE: std::ops::Range<usize> = 124..136;
+pub(super) const MTIME: std::ops::Range<usize> = 136..148;
+pub(super) const CHECKSUM: std::ops::Range<usize> = 148..156;
+pub(super) const KIND: usize = 156;
+pub(super) const LINK: std::ops::Range<usize> = 157..257;
 const MAGIC: std::ops::Range<usize> = 257..265;
-const USER_NAME: std::ops::Range<usize> = 265..297;
-const GROUP_NAME: std::ops::Range<usize> = 297..329;
-const DEVICE_MAJOR: std::ops::Range<usize> = 329..337;
-const DEVICE_MINOR: std::ops::Range<usize> = 337..345;
-const PREFIX: std::ops::Range<usize> = 345..500;
+pub(super) const USER_NAME: std::ops::Range<usize> = 265..297;
+pub(super) const GROUP_NAME: std::ops::Range<usize> = 297..329;
+pub(super) const DEVICE_MAJOR: std::ops::Range<usize> = 329..337;
+pub(super) const DEVICE_MINOR: std::ops::Range<usize> = 337..345;
+pub(super) const PREFIX: std::ops::Range<usize> = 345..500;
 /// The largest number that JavaScript tells from its neighbours. node-tar throws at any other, skips the header
 /// and takes the content for headers.
 pub(crate) const LARGEST_SAFE: u64 = (1 << 53) - 1;
 
-fn field(block: &Block, range: std::ops::Range<usize>) -> &[u8] {
+pub(super) fn field(block: &Block, range: std::ops::Range<usize>) -> &[u8] {
     block.get(range).unwrap_or_default()
 }
 
@@ -208,7 +208,7 @@ fn ends_with_star_times(prefix: &[u8]) -> bool {
 }
 
 /// The text up to the first NUL, and whether anything but NULs follows it.
-fn text(field: &[u8]) -> (&[u8], bool) {
+pub(super) fn text(field: &[u8]) -> (&[u8], bool) {
     match field.iter().position(|byte| *byte == 0) {
         Some(end) => {
             let (text, rest) = field.split_at(end);
@@ -219,7 +219,7 @@ fn text(field: &[u8]) -> (&[u8], bool) {
 }
 
 /// Octal digits between optional blanks and NULs, or GNU's base 256; an empty field is 0.
-fn number(field: &[u8]) -> Option<i64> {
+pub(super) fn number(field: &[u8]) -> Option<i64> {
     let (first, rest) = field.split_first()?;
     if *first & 0x80 != 0 {
         let mut value: i64 = if *first & 0x40 != 0 { -1 } else { 0 };

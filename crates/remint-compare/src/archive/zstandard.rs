@@ -5,9 +5,9 @@ use std::io::{BufRead as _, BufReader, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::blocks::TarStream;
 use super::gzip::Trailing;
 use super::source::Source;
-use super::tar::TarStream;
 use crate::error::ReadError;
 
 /// The largest window of a frame. Encoders use up to 8 MiB unless asked for more, and 128 MiB at most.

@@ -7,6 +7,8 @@ use remint_compare::{ArchiveError, Layer, LayerKind, Limits, layer};
 use remint_model::{AnomalyKind, Sha256};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
+use crate::making::{self, TarEntry, directory, file, link, pax};
+
 fn tar() -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, content) in [("a/b", &b"content"[..]), ("a/.wh.c", b"")] {
@@ -177,4 +179,191 @@ proptest! {
         packed[at] ^= with;
         let _refused = layer(&*packed, &limits, &mut |_, _| Ok(()));
     }
+}
+
+/// What runtimes make of a tar, and what is noted about it.
+fn check_runtime(name: &str, entries: &[TarEntry], expect: &[&str], noted: &[AnomalyKind]) {
+    let (read, seen) = read(&making::tar(entries), &Limits::default())
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(seen, expect, "{name}");
+    let kinds: Vec<AnomalyKind> = read.anomalies.iter().map(|found| found.kind).collect();
+    assert_eq!(kinds, noted, "{name}: {:?}", read.anomalies);
+}
+
+#[test]
+fn layers_are_read_as_runtimes_read_them() {
+    use AnomalyKind::{HeaderDisagreement, UnreadableEntry};
+    let long = |kind: u8, name: &str| TarEntry::new(kind, b"././@LongLink", name.as_bytes());
+    let code = |name: &str| file(name, b"code");
+    let odd_version = |name: &str| code(name).put(263, b"01").put(345, b"bin");
+    let star = code("a").put(508, b"tar\0");
+    check_runtime(
+        "a global header is for no other entry",
+        &[
+            pax(b'g', &[("path", b"decoy"), ("size", b"0")]),
+            code("real"),
+        ],
+        &["File 644 real  code"],
+        &[HeaderDisagreement],
+    );
+    check_runtime(
+        "a global header ends what is said before it",
+        &[
+            pax(b'x', &[("path", b"decoy")]),
+            pax(b'g', &[("comment", b"x")]),
+            code("real"),
+        ],
+        &["File 644 real  code"],
+        &[HeaderDisagreement; 2],
+    );
+    check_runtime(
+        "GNU's name stands before that of PAX",
+        &[
+            pax(b'x', &[("path", b"decoy"), ("linkpath", b"decoy")]),
+            long(b'L', "real"),
+            long(b'K', "target"),
+            link(b'2', "own", "own"),
+        ],
+        &["SymbolicLink 644 real target "],
+        &[HeaderDisagreement],
+    );
+    check_runtime(
+        "the last PAX header stands for itself",
+        &[
+            pax(b'x', &[("path", b"decoy")]),
+            pax(b'x', &[("comment", b"x")]),
+            code("real"),
+        ],
+        &["File 644 real  code"],
+        &[HeaderDisagreement],
+    );
+    check_runtime(
+        "a slash makes no directory of a file",
+        &[code("a/")],
+        &["File 644 a/  code"],
+        &[HeaderDisagreement],
+    );
+    check_runtime(
+        "but of one of the old type",
+        &[
+            TarEntry::new(0, b"a/", b""),
+            TarEntry::new(0, b"b", b"code"),
+        ],
+        &["Directory 644 a/  ", "File 644 b  code"],
+        &[],
+    );
+    check_runtime(
+        "the version says nothing of the prefix",
+        &[odd_version("sh")],
+        &["File 644 bin/sh  code"],
+        &[HeaderDisagreement],
+    );
+    check_runtime(
+        "star's prefix is shorter",
+        &[star.clone().put(345, &[b'p'; 140])],
+        &[&format!("File 644 {}/a  code", "p".repeat(131))],
+        &[HeaderDisagreement],
+    );
+    check_runtime(
+        "a prefix where GNU has times",
+        &[code("a").put(257, b"ustar  \0").put(345, b"bin")],
+        &["File 644 bin/a  code"],
+        &[HeaderDisagreement],
+    );
+    check_runtime(
+        "a sparse file's own name",
+        &[
+            pax(
+                b'x',
+                &[
+                    ("GNU.sparse.major", b"1"),
+                    ("GNU.sparse.minor", b"0"),
+                    ("GNU.sparse.name", b"real"),
+                ],
+            ),
+            code("decoy"),
+        ],
+        &["Unreadable 644 real  code"],
+        &[UnreadableEntry],
+    );
+    let mut pieces = vec![0; 512];
+    pieces[0] = b'0';
+    let old_sparse = TarEntry::new(b'S', b"a", b"")
+        .put(257, b"ustar  \0")
+        .put(482, &[1]);
+    let mut tar = making::tar(&[old_sparse, code("b")]);
+    tar.splice(512..512, pieces);
+    let (_, seen) = read(&tar, &Limits::default()).unwrap();
+    assert_eq!(seen, ["Unreadable 644 a  ", "File 644 b  code"]);
+    check_runtime(
+        "what no runtime knows is no file",
+        &[
+            TarEntry::new(b'7', b"a", b"code"),
+            TarEntry::new(b'X', b"b", b""),
+        ],
+        &["Special 644 a  code", "Special 644 b  "],
+        &[],
+    );
+    check_runtime(
+        "an entry without content has none",
+        &[link(b'1', "a", "b").size(512), code("b")],
+        &["HardLink 644 a b ", "File 644 b  code"],
+        &[HeaderDisagreement],
+    );
+}
+
+#[test]
+fn honest_layers_raise_nothing() {
+    let long = format!("{}/file", "long".repeat(40));
+    let own = format!("{}/", "long".repeat(24));
+    check_runtime(
+        "as Go writes long names, attributes and names that are not of ASCII",
+        &[
+            pax(
+                b'x',
+                &[
+                    ("path", long.as_bytes()),
+                    ("mtime", b"1700000000.123456789"),
+                    (
+                        "SCHILY.xattr.security.capability",
+                        b"\x01\0\0\x02\0\x04\0\0",
+                    ),
+                ],
+            ),
+            file(&own, b"code"),
+            pax(b'x', &[("path", "目录".as_bytes())]),
+            file("", b"code"),
+            directory("a/"),
+            link(b'2', "b", "a/c"),
+            pax(b'x', &[("linkpath", long.as_bytes())]),
+            link(b'1', "c", &own),
+        ],
+        &[
+            &format!("File 644 {long}  code"),
+            r"File 644 \xe7\x9b\xae\xe5\xbd\x95  code",
+            "Directory 755 a/  ",
+            "SymbolicLink 644 b a/c ",
+            &format!("HardLink 644 c {long} "),
+        ],
+        &[],
+    );
+    check_runtime(
+        "as git archive begins",
+        &[
+            TarEntry {
+                header: TarEntry::new(b'g', b"pax_global_header", &[0; 52]).header,
+                ..pax(b'g', &[("comment", &[b'0'; 40])])
+            },
+            file("a", b"code"),
+        ],
+        &["File 644 a  code"],
+        &[],
+    );
+}
+
+#[test]
+fn a_path_that_runtimes_refuse_is_malformed() {
+    let tar = making::tar(&[pax(b'x', &[("path", b"a\0b")]), file("c", b"code")]);
+    let error = read(&tar, &Limits::default()).unwrap_err();
+    assert!(matches!(error, ArchiveError::Malformed { .. }), "{error}");
 }
