@@ -5,6 +5,7 @@ use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest}
 use remint_model::{ImageConfig, RemoteCode, Sha256};
 use serde_json::{Map, Value, json};
 
+use super::keys;
 use crate::mcpb::launch;
 use crate::release::MetadataError;
 
@@ -85,8 +86,9 @@ fn malformed(what: &str, reason: impl std::fmt::Display) -> MetadataError {
 /// one client and another to the next.
 ///
 /// # Errors
-/// It is neither, or both, or has a digest that is no SHA-256.
+/// It is neither, or both, or has a digest that is no SHA-256, or keys that are others to runtimes.
 pub fn document(bytes: &[u8]) -> Result<Document, MetadataError> {
+    keys::check(bytes, &keys::DOCUMENT).map_err(|reason| malformed("manifest", reason))?;
     let whole: Value =
         serde_json::from_slice(bytes).map_err(|error| malformed("manifest", error))?;
     let has = |field: &str| whole.get(field).is_some();
@@ -227,9 +229,10 @@ pub fn choose<'l>(
 /// Reads a configuration. `layers` is how many layers the manifest has.
 ///
 /// # Errors
-/// It cannot be parsed, or tells of another number of layers.
+/// It cannot be parsed, tells of another number of layers, or has keys that are others to runtimes.
 pub fn configuration(bytes: &[u8], layers: usize) -> Result<Configuration, MetadataError> {
     const WHAT: &str = "configuration";
+    keys::check(bytes, &keys::CONFIGURATION).map_err(|reason| malformed(WHAT, reason))?;
     let read: ImageConfiguration =
         serde_json::from_slice(bytes).map_err(|error| malformed(WHAT, error))?;
     let diff_ids = read
@@ -378,174 +381,4 @@ fn remote(facts: &ImageConfig) -> Vec<RemoteCode> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn hex(digit: char) -> String {
-        digit.to_string().repeat(64)
-    }
-
-    fn descriptor(digit: char) -> Value {
-        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
-               "digest": format!("sha256:{}", hex(digit)), "size": 7})
-    }
-
-    fn read(value: &Value) -> Result<Document, String> {
-        document(value.to_string().as_bytes()).map_err(|error| error.to_string())
-    }
-
-    fn on(digit: char, platform: Option<(&str, &str)>) -> Value {
-        let mut listed = descriptor(digit);
-        if let Some((os, architecture)) = platform {
-            listed["platform"] = json!({"os": os, "architecture": architecture});
-        }
-        listed
-    }
-
-    fn listed(manifests: &[Value]) -> Vec<Listed> {
-        match read(&json!({"schemaVersion": 2, "manifests": manifests})) {
-            Ok(Document::Index(listed)) => listed,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_manifest_of_either_kind_is_read() {
-        for media_type in [
-            "application/vnd.oci.image.manifest.v1+json",
-            "application/vnd.docker.distribution.manifest.v2+json",
-        ] {
-            let manifest = read(&json!({"schemaVersion": 2, "mediaType": media_type,
-                "config": descriptor('a'), "layers": [descriptor('b'), descriptor('c')]}));
-            let Ok(Document::Manifest(manifest)) = manifest else {
-                panic!("{manifest:?}");
-            };
-            assert_eq!(manifest.config.digest.to_string(), hex('a'));
-            assert_eq!(manifest.layers.len(), 2);
-        }
-    }
-
-    #[test]
-    fn what_is_not_plainly_one_document_is_refused() {
-        let refused = |value: Value, why: &str| {
-            let error = read(&value).unwrap_err();
-            assert!(error.contains(why), "{error}");
-        };
-        refused(
-            json!({"schemaVersion": 2, "manifests": [], "layers": []}),
-            "as an index and as a manifest",
-        );
-        refused(json!({"schemaVersion": 2}), "neither images nor layers");
-        refused(json!({"schemaVersion": 1, "layers": []}), "schema version");
-        let mut other = descriptor('a');
-        other["digest"] = json!(format!("sha512:{}", "a".repeat(128)));
-        refused(
-            json!({"schemaVersion": 2, "config": other, "layers": []}),
-            "no SHA-256",
-        );
-        let layers = vec![descriptor('a'); MOST_LAYERS + 1];
-        refused(
-            json!({"schemaVersion": 2, "config": descriptor('a'), "layers": layers}),
-            "too many layers",
-        );
-    }
-
-    #[test]
-    fn the_image_for_a_platform_is_chosen() {
-        let index = listed(&[
-            on('a', Some(("linux", "arm64"))),
-            on('b', Some(("linux", "amd64"))),
-            on('c', Some(("unknown", "unknown"))),
-        ]);
-        let (chosen, others) = choose(&index, "linux/amd64").unwrap();
-        assert_eq!(chosen.blob.digest.to_string(), hex('b'));
-        assert_eq!(others, ["linux/arm64"]);
-        let none = choose(&index, "linux/s390x").unwrap_err();
-        assert!(none.contains("linux/arm64, linux/amd64"), "{none}");
-        let twice = listed(&[
-            on('a', Some(("linux", "amd64"))),
-            on('b', Some(("linux", "amd64"))),
-        ]);
-        assert!(
-            choose(&twice, "linux/amd64")
-                .unwrap_err()
-                .contains("2 images")
-        );
-        assert!(choose(&listed(&[on('a', None)]), "linux/amd64").is_ok());
-        assert!(choose(&listed(&[]), "linux/amd64").is_err());
-        let unnamed = listed(&[on('a', None), on('b', None)]);
-        let several = choose(&unnamed, "linux/amd64").unwrap_err();
-        assert!(several.contains(&hex('b')), "{several}");
-    }
-
-    fn config(entrypoint: &[&str], command: &[&str], env: &[&str]) -> Configuration {
-        let text = json!({
-            "architecture": "amd64", "os": "linux",
-            "config": {"Entrypoint": entrypoint, "Cmd": command, "Env": env, "Labels": null,
-                       "ExposedPorts": {"8080/tcp": {}}, "User": ""},
-            "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex('a'))]},
-            "history": [{"created_by": "ENV A=b", "empty_layer": true}, {"created_by": "COPY . ."}],
-        });
-        configuration(text.to_string().as_bytes(), 1).unwrap()
-    }
-
-    #[test]
-    fn a_configuration_tells_how_the_image_runs() {
-        let read = config(
-            &[],
-            &["node", "index.js"],
-            &["PATH=/bin", "API_TOKEN=x", "B_TOKEN="],
-        );
-        assert_eq!(read.platform, "linux/amd64");
-        assert_eq!(read.created_by, [Some("COPY . .".to_owned())]);
-        assert_eq!(read.facts.environment, ["PATH", "API_TOKEN", "B_TOKEN"]);
-        assert_eq!(read.facts.secrets, ["API_TOKEN"]);
-        assert_eq!(read.facts.exposed_ports, ["8080/tcp"]);
-        assert!(read.facts.runs_as_root());
-        assert!(read.facts.remote.is_empty());
-        let text = json!({"architecture": "amd64", "os": "linux",
-            "rootfs": {"type": "layers", "diff_ids": []}});
-        let error = configuration(text.to_string().as_bytes(), 1).unwrap_err();
-        assert!(error.to_string().contains("0 layers"), "{error}");
-    }
-
-    #[test]
-    fn what_starting_fetches_is_seen_through_what_passes_on() {
-        let check = |entrypoint: &[&str], command: &[&str], expect: &str| {
-            let remote = config(entrypoint, command, &[]).facts.remote;
-            let found: Vec<String> = remote.into_iter().map(|code| code.what).collect();
-            assert!(
-                found.iter().any(|what| what.contains(expect)),
-                "{entrypoint:?} {command:?}: {found:?}"
-            );
-        };
-        check(&["npx", "-y"], &["some-server"], "npm:some-server");
-        check(&[], &["uvx", "some-server"], "pypi:some-server");
-        check(
-            &["docker-entrypoint.sh"],
-            &["npx", "-y", "some-server"],
-            "npm:some-server",
-        );
-        check(
-            &["/sbin/tini", "--", "npx", "some-server"],
-            &[],
-            "npm:some-server",
-        );
-        check(&["sh", "-c", "npx -y some-server"], &[], "some-server");
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused(
-            bytes: Vec<u8>,
-            words in prop::collection::vec("[a-z/.-]{0,8}", 0..6),
-        ) {
-            let _refused = document(&bytes);
-            let _refused = configuration(&bytes, 1);
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            config(&words, &words, &words);
-        }
-    }
-}
+mod tests;

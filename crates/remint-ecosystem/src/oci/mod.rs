@@ -6,4 +6,5 @@
 pub mod attribution;
 pub mod documents;
 pub mod filesystem;
+mod keys;
 mod paths;
