@@ -38,7 +38,7 @@ impl Installed {
     #[must_use]
     pub fn of(filesystem: &Filesystem, base_layers: usize) -> Self {
         let mut survey = Survey::default();
-        let (mut room, mut cut) = (ALL_TEXTS, false);
+        let (mut room, mut cut) = (ALL_TEXTS, filesystem.is_cut());
         for (path, node) in filesystem.nodes() {
             let NodeKind::File(content) = &node.kind else {
                 continue;
@@ -178,7 +178,7 @@ fn begin(path: &[u8], node: &Node) -> ImageFile {
             FileOrigin::Unattributed,
         ),
         NodeKind::Unreadable(size) => (*size, None, None, FileOrigin::Unattributed),
-        NodeKind::Link(target) => (0, None, Some(target.clone()), FileOrigin::Link),
+        NodeKind::Link(target) => (0, None, Some(shown(target)), FileOrigin::Link),
         NodeKind::Special => (0, None, None, FileOrigin::Unattributed),
     };
     let path = shown(path);

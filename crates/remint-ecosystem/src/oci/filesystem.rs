@@ -1,15 +1,19 @@
 //! What the layers of an image make together (OCI image specification, "Image Layer Filesystem Changeset"): whiteouts,
 //! opaque directories and hard links applied, nothing written anywhere.
 //!
-//! Directories are not kept: only what has content, leads elsewhere or is special. Symbolic links are never followed; an
-//! entry below one is kept where it is named, and noted, for some runtimes would follow the link inside of the image.
+//! Directories are not kept: only what has content, leads elsewhere or is special. Entries do not follow symbolic links: one
+//! below a link is kept where it is named, and noted, for some runtimes would follow the link inside of the image. Whiteouts
+//! and the targets of hard links do follow those above them, as runtimes do.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use remint_model::{AnomalyKind, AnomalyWeight, CommitId, LayerAnomaly, Sha256};
 
-use super::paths::{Oddity, Unusable, above, clean, shown, split};
+use super::paths::{Oddity, Unusable, clean, shown, split};
+
+mod links;
+mod removal;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -24,8 +28,10 @@ const LISTED: usize = 50;
 pub struct ImageLimits {
     /// Entries of all layers.
     pub entries: usize,
-    /// Bytes of all names.
+    /// Bytes of all names, and of what links lead to.
     pub names: usize,
+    /// Bytes of all contents that are kept.
+    pub texts: usize,
     /// Files that whiteouts and replacements look at, over all layers.
     pub work: u64,
 }
@@ -35,6 +41,7 @@ impl Default for ImageLimits {
         Self {
             entries: 500_000,
             names: 64 << 20,
+            texts: 64 << 20,
             work: 50_000_000,
         }
     }
@@ -84,7 +91,7 @@ pub struct Content {
     pub blob: CommitId,
     /// Whether its first bytes are those of machine code or a script.
     pub runs: bool,
-    /// The content itself, where [`Filesystem::wants`] it.
+    /// The content itself, where [`Filesystem::keeps`] it.
     pub text: Option<Arc<Vec<u8>>>,
 }
 
@@ -97,6 +104,8 @@ pub struct Node {
     pub mode: u32,
     /// What it is.
     pub kind: NodeKind,
+    /// The same for all names of one file.
+    inode: usize,
 }
 
 /// What something in the file system is.
@@ -107,7 +116,7 @@ pub enum NodeKind {
     /// A file that could not be read, of this many bytes.
     Unreadable(u64),
     /// A symbolic link, and what it leads to.
-    Link(String),
+    Link(Arc<[u8]>),
     /// A device, pipe or socket.
     Special,
 }
@@ -120,6 +129,8 @@ pub struct Filesystem {
     limits: ImageLimits,
     entries: usize,
     names: usize,
+    texts: usize,
+    cut: bool,
     work: u64,
     anomalies: Vec<LayerAnomaly>,
     counts: BTreeMap<(AnomalyKind, usize), usize>,
@@ -146,18 +157,27 @@ impl Filesystem {
         &self.anomalies
     }
 
-    /// Whether the content of a file is to be kept: it says which package is installed beside it.
-    #[must_use]
-    pub fn wants(name: &[u8]) -> bool {
-        let (directory, file) = split(name);
-        let ends = |ending: &[u8]| directory.ends_with(ending);
-        match file {
-            b"package.json" => directory
-                .windows(b"node_modules/".len())
-                .any(|part| part == b"node_modules/"),
-            b"METADATA" | b"WHEEL" | b"RECORD" => ends(b".dist-info"),
-            _ => false,
+    /// Whether the content of the next file is to be kept: it says which package is installed beside it, and there is room.
+    pub fn keeps(&mut self, name: &[u8], size: usize) -> bool {
+        if !wants(name) {
+            return false;
         }
+        match self.texts.checked_add(size) {
+            Some(texts) if texts <= self.limits.texts => {
+                self.texts = texts;
+                true
+            }
+            Some(_) | None => {
+                self.cut = true;
+                false
+            }
+        }
+    }
+
+    /// Whether there was no room for a content that was to be kept.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// Whether a mode or kind is one that the layer's own reader noted; adds what it found.
@@ -189,12 +209,13 @@ impl Filesystem {
     /// The layers make more than is looked at.
     pub fn apply(&mut self, entry: Entry<'_>) -> Result<(), BeyondLimits> {
         self.entries += 1;
-        self.names = self.names.saturating_add(entry.name.len());
         if self.entries > self.limits.entries {
             return Err(BeyondLimits("entries"));
         }
-        if self.names > self.limits.names {
-            return Err(BeyondLimits("bytes of names"));
+        self.count_name(entry.name)?;
+        match &entry.makes {
+            Makes::SymbolicLink(target) | Makes::HardLink(target) => self.count_name(target)?,
+            Makes::File(_) | Makes::Unreadable(_) | Makes::Directory | Makes::Special => {}
         }
         let Some(path) = self.inside(entry.name, "the entry") else {
             return Ok(());
@@ -230,7 +251,7 @@ impl Filesystem {
             }
             Makes::File(content) => NodeKind::File(content),
             Makes::Unreadable(size) => NodeKind::Unreadable(size),
-            Makes::SymbolicLink(target) => NodeKind::Link(shown(target)),
+            Makes::SymbolicLink(target) => NodeKind::Link(target.into()),
             Makes::Special => {
                 self.note(
                     AnomalyWeight::Ambiguous,
@@ -240,20 +261,21 @@ impl Filesystem {
                 );
                 NodeKind::Special
             }
-            Makes::HardLink(target) => match self.linked(&path, target) {
-                Some(node) => {
-                    self.put(path, node)?;
-                    return Ok(());
-                }
-                None => return Ok(()),
-            },
+            Makes::HardLink(target) => {
+                let node = self.linked(&path, target, entry.mode)?;
+                return self.put(path, node);
+            }
         };
-        let node = Node {
-            layer: self.layer,
-            mode: entry.mode,
-            kind,
-        };
+        let node = self.node(entry.mode, kind);
         self.put(path, node)
+    }
+
+    fn count_name(&mut self, name: &[u8]) -> Result<(), BeyondLimits> {
+        self.names = self.names.saturating_add(name.len());
+        if self.names > self.limits.names {
+            return Err(BeyondLimits("bytes of names"));
+        }
+        Ok(())
     }
 
     /// The path inside of the file system, or `None` where it leads out.
@@ -288,110 +310,14 @@ impl Filesystem {
         }
     }
 
-    /// Hides what lower layers have. What is of the same layer stays, whatever comes first in it.
-    fn whiteout(&mut self, directory: &[u8], name: &[u8]) -> Result<(), BeyondLimits> {
-        let below = |name: &[u8]| match directory {
-            b"" => name.to_vec(),
-            directory => [directory, b"/", name].concat(),
-        };
-        if name == OPAQUE {
-            return self.hide(directory.to_vec(), false);
+    /// Something of the current layer that has no other name.
+    const fn node(&self, mode: u32, kind: NodeKind) -> Node {
+        Node {
+            layer: self.layer,
+            mode,
+            kind,
+            inode: self.entries,
         }
-        if name.starts_with(AUFS) {
-            self.note(
-                AnomalyWeight::Odd,
-                AnomalyKind::SpecialFile,
-                &shown(&below(name)),
-                "a record of AUFS, which no runtime applies",
-            );
-            return Ok(());
-        }
-        match name.strip_prefix(WHITEOUT) {
-            Some(b"" | b"." | b"..") | None => {
-                self.note(
-                    AnomalyWeight::Escapes,
-                    AnomalyKind::PathTraversal,
-                    &shown(&below(name)),
-                    "a whiteout of a directory's own entries",
-                );
-                Ok(())
-            }
-            Some(hidden) => self.hide(below(hidden), true),
-        }
-    }
-
-    /// Removes what lower layers have below a directory, and where `itself` at the path, too.
-    fn hide(&mut self, path: Vec<u8>, itself: bool) -> Result<(), BeyondLimits> {
-        let layer = self.layer;
-        if itself && self.nodes.get(&path).is_some_and(|node| node.layer < layer) {
-            self.nodes.remove(&path);
-        }
-        self.remove_below(path, |node| node.layer < layer)
-    }
-
-    fn remove_below(
-        &mut self,
-        mut directory: Vec<u8>,
-        goes: impl Fn(&Node) -> bool,
-    ) -> Result<(), BeyondLimits> {
-        let mut work = 0;
-        let gone: Vec<Vec<u8>> = if directory.is_empty() {
-            let nodes = self.nodes.iter().inspect(|_| work += 1);
-            nodes
-                .filter(|(_, node)| goes(node))
-                .map(|(path, _)| path.clone())
-                .collect()
-        } else {
-            // `0` is what comes after `/`.
-            let mut end = directory.clone();
-            directory.push(b'/');
-            end.push(b'0');
-            let nodes = self.nodes.range(directory..end).inspect(|_| work += 1);
-            nodes
-                .filter(|(_, node)| goes(node))
-                .map(|(path, _)| path.clone())
-                .collect()
-        };
-        for path in gone {
-            self.nodes.remove(&path);
-        }
-        self.work = self.work.saturating_add(work + 1);
-        if self.work > self.limits.work {
-            return Err(BeyondLimits("whiteouts and replacements"));
-        }
-        Ok(())
-    }
-
-    /// What is above an entry and no directory makes room for one.
-    fn clear_way(&mut self, path: &[u8]) -> Result<(), BeyondLimits> {
-        let blocking: Vec<Vec<u8>> = above(path)
-            .inspect(|_| self.work += 1)
-            .filter(|parent| self.nodes.contains_key(*parent))
-            .map(<[u8]>::to_vec)
-            .collect();
-        for parent in blocking {
-            let Some(node) = self.nodes.remove(&parent) else {
-                continue;
-            };
-            if let NodeKind::Link(target) = &node.kind {
-                let detail = format!(
-                    "lies below the link `{}` to `{target}`: runtimes follow it or replace it",
-                    shown(&parent)
-                );
-                self.note(
-                    AnomalyWeight::Ambiguous,
-                    AnomalyKind::LinkEntry,
-                    &shown(path),
-                    &detail,
-                );
-            } else if node.layer == self.layer {
-                self.clash(&parent);
-            }
-        }
-        if self.work > self.limits.work {
-            return Err(BeyondLimits("whiteouts and replacements"));
-        }
-        Ok(())
     }
 
     fn put(&mut self, path: Vec<u8>, node: Node) -> Result<(), BeyondLimits> {
@@ -414,36 +340,6 @@ impl Filesystem {
         Ok(())
     }
 
-    /// What a further name stands for.
-    fn linked(&mut self, path: &[u8], target: &[u8]) -> Option<Node> {
-        let target = self.inside(target, "the target of a hard link")?;
-        let (found, layer) = (self.nodes.get(&target).cloned(), self.layer);
-        let mut note = |weight, detail: String| {
-            self.note(weight, AnomalyKind::LinkEntry, &shown(path), &detail);
-        };
-        match found {
-            Some(node) if node.layer == layer => Some(node),
-            Some(node) => {
-                let from = node.layer;
-                note(
-                    AnomalyWeight::Odd,
-                    format!(
-                        "a hard link to `{}`, which is of layer {from}",
-                        shown(&target)
-                    ),
-                );
-                Some(Node { layer, ..node })
-            }
-            None => {
-                note(
-                    AnomalyWeight::Ambiguous,
-                    format!("a hard link to `{}`, which is not there", shown(&target)),
-                );
-                None
-            }
-        }
-    }
-
     fn clash(&mut self, path: &[u8]) {
         self.note(
             AnomalyWeight::Ambiguous,
@@ -451,6 +347,19 @@ impl Filesystem {
             &shown(path),
             "a file and a directory in one layer",
         );
+    }
+}
+
+/// Whether a file says which package is installed beside it.
+fn wants(name: &[u8]) -> bool {
+    let (directory, file) = split(name);
+    let ends = |ending: &[u8]| directory.ends_with(ending);
+    match file {
+        b"package.json" => directory
+            .windows(b"node_modules/".len())
+            .any(|part| part == b"node_modules/"),
+        b"METADATA" | b"WHEEL" | b"RECORD" => ends(b".dist-info"),
+        _ => false,
     }
 }
 

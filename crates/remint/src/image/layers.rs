@@ -21,7 +21,7 @@ const MOST_UNPACKED: u64 = 12 << 30;
 /// Entries of one layer.
 const MOST_ENTRIES: u64 = 500_000;
 /// The largest note about a package that is read.
-const LARGEST_TEXT: u64 = 1 << 20;
+const LARGEST_TEXT: usize = 1 << 20;
 
 /// What the layers make.
 pub(super) struct Applied {
@@ -126,7 +126,7 @@ fn one(
     content: &mut LayerContent<'_>,
 ) -> io::Result<Result<(), BeyondLimits>> {
     let makes = match entry.kind {
-        LayerKind::File => Makes::File(read(entry, content)?),
+        LayerKind::File => Makes::File(read(filesystem, entry, content)?),
         LayerKind::Directory => Makes::Directory,
         LayerKind::SymbolicLink => Makes::SymbolicLink(entry.link),
         LayerKind::HardLink => Makes::HardLink(entry.link),
@@ -140,11 +140,18 @@ fn one(
     }))
 }
 
-fn read(entry: LayerEntry<'_>, content: &mut LayerContent<'_>) -> io::Result<Content> {
+fn read(
+    filesystem: &mut Filesystem,
+    entry: LayerEntry<'_>,
+    content: &mut LayerContent<'_>,
+) -> io::Result<Content> {
     let mut sha256 = sha2::Sha256::new();
     let mut blob = sha1::Sha1::new();
     blob.update(format!("blob {}\0", entry.size));
-    let mut text = (entry.size <= LARGEST_TEXT && Filesystem::wants(entry.name)).then(Vec::new);
+    let small = usize::try_from(entry.size).ok();
+    let mut text = small
+        .filter(|size| *size <= LARGEST_TEXT && filesystem.keeps(entry.name, *size))
+        .map(Vec::with_capacity);
     let mut head = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {

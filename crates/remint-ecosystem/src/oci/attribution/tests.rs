@@ -24,7 +24,9 @@ fn add(filesystem: &mut Filesystem, path: &str, text: &str) {
         sha256: Sha256::of(text.as_bytes()),
         blob: blob(text),
         runs: text.starts_with("#!"),
-        text: Filesystem::wants(path.as_bytes()).then(|| Arc::new(text.as_bytes().to_vec())),
+        text: filesystem
+            .keeps(path.as_bytes(), text.len())
+            .then(|| Arc::new(text.as_bytes().to_vec())),
     };
     filesystem
         .apply(Entry {
@@ -143,6 +145,21 @@ fn nothing_is_guessed() {
             ("sh", Nobody),
         ],
     );
+}
+
+#[test]
+fn what_there_was_no_room_for_is_not_accounted_for() {
+    let mut filesystem = Filesystem::new(ImageLimits {
+        texts: 10,
+        ..ImageLimits::default()
+    });
+    let folder = "app/node_modules/left-pad";
+    add(&mut filesystem, &format!("{folder}/package.json"), MANIFEST);
+    add(&mut filesystem, &format!("{folder}/index.js"), "pad");
+    let installed = Installed::of(&filesystem, 0);
+    assert!(installed.packages().is_empty());
+    let found = installed.attribute(&filesystem, &[], None);
+    assert!(found.files.iter().all(|file| file.origin == Unknown));
 }
 
 proptest! {

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use remint_model::Sha1;
 
 use super::*;
+use crate::oci::paths::above;
 
 fn content(text: &str) -> Content {
     Content {
@@ -131,12 +132,12 @@ fn hard_links_are_further_names_also_across_layers() {
     check(&[&["a"], &["b = a"]], &["a 0", "b 1"], &[(Odd, LinkEntry)]);
     check(
         &[&["a"], &["b = missing"]],
-        &["a 0"],
+        &["a 0", "b 1"],
         &[(Ambiguous, LinkEntry)],
     );
     check(
         &[&["a", "b = ../../etc/shadow"]],
-        &["a 0"],
+        &["a 0", "b 0"],
         &[(Escapes, PathTraversal)],
     );
     let filesystem = apply(&[&["a"], &["b = a"]]);
@@ -190,6 +191,7 @@ fn more_than_the_limits_is_refused() {
     let limits = ImageLimits {
         entries: 3,
         names: 1000,
+        texts: 1000,
         work: 1000,
     };
     let mut filesystem = Filesystem::new(limits);
@@ -211,6 +213,7 @@ fn more_than_the_limits_is_refused() {
     let mut filesystem = Filesystem::new(ImageLimits {
         entries: 1_000_000,
         names: 1 << 20,
+        texts: 0,
         work: 10_000,
     });
     for number in 0..200 {
@@ -218,6 +221,129 @@ fn more_than_the_limits_is_refused() {
     }
     let refused = (0..1000).find_map(|_| filesystem.apply(entry(".wh.d")).err());
     assert_eq!(refused, Some(BeyondLimits("whiteouts and replacements")));
+}
+
+#[test]
+fn what_links_lead_to_counts_as_names() {
+    let long = "n".repeat(400);
+    for (first, again) in [
+        (format!("a -> {long}"), format!("b -> {long}")),
+        (format!("a -> {long}"), "b = a".to_owned()),
+        (format!("a = {long}"), format!("b = {long}")),
+    ] {
+        let mut filesystem = Filesystem::new(ImageLimits {
+            names: 800,
+            ..ImageLimits::default()
+        });
+        filesystem.apply(entry(&first)).unwrap();
+        assert_eq!(
+            filesystem.apply(entry(&again)),
+            Err(BeyondLimits("bytes of names")),
+            "{first}"
+        );
+    }
+}
+
+#[test]
+fn contents_are_kept_while_there_is_room() {
+    let mut filesystem = Filesystem::new(ImageLimits {
+        texts: 10,
+        ..ImageLimits::default()
+    });
+    let manifest = b"node_modules/a/package.json";
+    assert!(!filesystem.keeps(b"a.js", 1));
+    assert!(filesystem.keeps(manifest, 6));
+    assert!(!filesystem.is_cut());
+    assert!(!filesystem.keeps(manifest, 5));
+    assert!(!filesystem.keeps(manifest, usize::MAX));
+    assert!(filesystem.is_cut());
+    assert!(filesystem.keeps(manifest, 4));
+}
+
+/// Entries with modes, in one layer each.
+fn modes(layers: &[(&str, u32)]) -> Vec<(String, u32)> {
+    let mut filesystem = Filesystem::new(ImageLimits::default());
+    for (line, mode) in layers {
+        let entry = Entry {
+            mode: *mode,
+            ..entry(line)
+        };
+        filesystem.apply(entry).unwrap();
+        filesystem.end_layer();
+    }
+    let nodes = filesystem.nodes();
+    nodes.map(|(path, node)| (shown(path), node.mode)).collect()
+}
+
+#[test]
+fn the_mode_of_a_hard_link_is_that_of_all_names() {
+    let expect = ["a", "b", "c"].map(|name| (name.to_owned(), 0o4755));
+    let found = modes(&[("a", 0o644), ("b = a", 0o644), ("c = b", 0o4755)]);
+    assert_eq!(found, expect);
+    // What had the bits keeps them, and another file is another file.
+    let found = modes(&[("a", 0o4755), ("b = a", 0o755), ("d", 0o644)]);
+    assert_eq!(found[0].1, 0o4755);
+    assert_eq!(found[1].1, 0o4755);
+    assert_eq!(found[2].1, 0o644);
+}
+
+#[test]
+fn whiteouts_follow_the_links_above_them() {
+    for link in ["d -> e", "d -> /e", "d -> ../../e", "d -> x/../e"] {
+        check(
+            &[&["e/a", "e/b", link], &["d/.wh.a"]],
+            &["d 0", "e/b 0"],
+            &[(Ambiguous, LinkEntry)],
+        );
+        check(
+            &[&["e/a", "e/b", link], &["d/.wh..wh..opq"]],
+            &["d 0"],
+            &[(Ambiguous, LinkEntry)],
+        );
+    }
+    // One after the other, and in circles.
+    check(
+        &[&["e/f/a", "d -> c", "c -> e"], &["d/f/.wh.a"]],
+        &["c 0", "d 0"],
+        &[(Ambiguous, LinkEntry)],
+    );
+    check(
+        &[&["e", "d -> c", "c -> d"], &["d/.wh.e"]],
+        &["c 0", "d 0", "e 0"],
+        &[(Ambiguous, LinkEntry)],
+    );
+}
+
+#[test]
+fn hard_links_follow_the_links_above_their_targets() {
+    check(
+        &[&["e/a", "d -> e", "b = d/a"]],
+        &["b 0", "d 0", "e/a 0"],
+        &[(Ambiguous, LinkEntry)],
+    );
+    // The last part is what is linked, also where it is a link.
+    check(&[&["a", "d -> a", "b = d"]], &["a 0", "b 0", "d 0"], &[]);
+}
+
+#[test]
+fn a_hard_link_to_what_is_not_there_leaves_nothing_of_what_was() {
+    for (target, anomaly) in [
+        ("missing", LinkEntry),
+        ("../../out", PathTraversal),
+        ("b", LinkEntry),
+        ("b/c", LinkEntry),
+        ("loop/a", LinkEntry),
+    ] {
+        let line = format!("b = {target}");
+        let filesystem = apply(&[&["b", "loop -> loop"], &[&line]]);
+        let (_, node) = filesystem.nodes().find(|(path, _)| *path == b"b").unwrap();
+        assert_eq!(node.layer, 1, "{target}");
+        assert_eq!(node.kind, NodeKind::Unreadable(0), "{target}");
+        assert_eq!(filesystem.anomalies()[0].kind, anomaly, "{target}");
+    }
+    let filesystem = apply(&[&["b/c"], &["b = b/c"]]);
+    let nodes: Vec<_> = filesystem.nodes().map(|(path, _)| shown(path)).collect();
+    assert_eq!(nodes, ["b"]);
 }
 
 #[test]
