@@ -4,7 +4,7 @@
 //! What a bundle says of itself only decides which package is asked for. A folder that bears another name than the
 //! package in it is no package: code asks for it by the folder's name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use remint_model::{
     AttributedPackage, Class, Ecosystem, EntryPath, Integrity, PackageName, Sha256, Survey,
@@ -24,6 +24,8 @@ mod places;
 pub const MOST_PACKAGES: usize = 2000;
 /// Lines of a RECORD that are read.
 const MOST_RECORDED: usize = 100_000;
+/// Lines of all RECORDs together.
+const MOST_RECORDED_IN_ALL: usize = 2_000_000;
 
 /// A package that a bundle says it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,17 +108,30 @@ pub struct Attribution {
 #[must_use]
 pub fn bundled(survey: &Survey) -> Bundled {
     let mut bundled = Bundled::default();
+    let texts = texts(survey);
+    let mut room = MOST_RECORDED_IN_ALL;
     for (path, content) in &survey.texts {
         if path.file_name() == "package.json" {
             add_node(&mut bundled, path, content);
         } else if path.file_name() == "METADATA" {
-            add_python(&mut bundled, survey, path, content);
+            add_python(&mut bundled, &texts, &mut room, path, content);
         }
     }
     bundled
         .packages
         .sort_by(|one, other| (&one.folder, &one.name).cmp(&(&other.folder, &other.name)));
     bundled
+}
+
+/// The kept texts by path: there may be as many as files.
+type Texts<'s> = HashMap<&'s str, &'s [u8]>;
+
+fn texts(survey: &Survey) -> Texts<'_> {
+    // Of two with one path the first, as a survey itself takes it.
+    let texts = survey.texts.iter().rev();
+    texts
+        .map(|(path, content)| (path.as_str(), content.as_slice()))
+        .collect()
 }
 
 fn add_node(bundled: &mut Bundled, path: &EntryPath, content: &[u8]) {
@@ -168,7 +183,13 @@ fn add_node(bundled: &mut Bundled, path: &EntryPath, content: &[u8]) {
     }
 }
 
-fn add_python(bundled: &mut Bundled, survey: &Survey, path: &EntryPath, content: &[u8]) {
+fn add_python(
+    bundled: &mut Bundled,
+    texts: &Texts<'_>,
+    room: &mut usize,
+    path: &EntryPath,
+    content: &[u8],
+) {
     let Some(information) = path.parent() else {
         return;
     };
@@ -177,16 +198,17 @@ fn add_python(bundled: &mut Bundled, survey: &Survey, path: &EntryPath, content:
         return;
     };
     let beside = |name: &str| {
-        let text = survey.text(&format!("{information}/{name}"))?;
+        let text = *texts.get(&*format!("{information}/{name}"))?;
         std::str::from_utf8(text).ok()
     };
     let recorded: BTreeSet<String> = beside("RECORD")
         .unwrap_or_default()
         .lines()
-        .take(MOST_RECORDED)
+        .take(MOST_RECORDED.min(*room))
         .filter_map(|line| line.split(',').next())
         .map(|name| name.trim_matches('"').to_owned())
         .collect();
+    *room -= recorded.len();
     let tops = bundled.sites.entry(site.clone()).or_default();
     tops.extend(
         recorded
@@ -240,6 +262,7 @@ impl Bundled {
             .collect();
         let index = Index::of(self);
         let spoilt_lists = spoilt_lists(survey);
+        let texts = texts(survey);
         let mut counts = vec![0_usize; self.packages.len()];
         let mut commands = Vec::new();
         let mut executables: BTreeSet<&Sha256> = BTreeSet::new();
@@ -285,8 +308,7 @@ impl Bundled {
                     package,
                     answer,
                     file,
-                    survey,
-                    &entry.path,
+                    texts.get(entry.path.as_str()).copied(),
                     inside,
                     &entry.sha256,
                 ) {
@@ -398,8 +420,7 @@ fn standing(
     package: &BundledPackage,
     answer: &Answer,
     file: Option<&RegistryFile>,
-    survey: &Survey,
-    path: &EntryPath,
+    text: Option<&[u8]>,
     inside: &EntryPath,
     sha256: &Sha256,
 ) -> Result<(), (Unattributed, String)> {
@@ -418,12 +439,7 @@ fn standing(
     };
     match file.contents.get(inside) {
         Some(registry) if registry == sha256 => Ok(()),
-        Some(_)
-            if inside.as_str() == "package.json"
-                && is_annotated(survey.text(path.as_str()), file) =>
-        {
-            Ok(())
-        }
+        Some(_) if inside.as_str() == "package.json" && is_annotated(text, file) => Ok(()),
         Some(_) => Err((
             Unattributed::Differs,
             format!("the registry's {label} has another content there"),

@@ -8,6 +8,8 @@ mod place;
 mod source;
 mod words;
 
+use std::sync::Arc;
+
 use remint_ecosystem::oci::attribution::Installed;
 use remint_judge::{judge_image, judge_mismatch};
 use remint_model::{BaseImage, Image, ImagePlace, InconclusiveReason};
@@ -133,7 +135,7 @@ async fn look(
             .await
             .map_err(anyhow::Error::from)??;
     let mut layers = applied.layers;
-    let filesystem = applied.filesystem;
+    let filesystem = Arc::new(applied.filesystem);
     let config = found.configuration.facts;
     seconds.push(("layers", stage.end(&count)));
 
@@ -157,13 +159,21 @@ async fn look(
         BaseImage::Found { layers, .. } => *layers,
         BaseImage::Unnamed | BaseImage::Other { .. } | BaseImage::Unread { .. } => 0,
     };
-    let installed = Installed::of(&filesystem, base_layers);
+    let looked_at = Arc::clone(&filesystem);
+    let installed = tokio::task::spawn_blocking(move || Installed::of(&looked_at, base_layers))
+        .await
+        .map_err(anyhow::Error::from)?;
     let stage = progress.begin(
         "packages",
         &count_words(installed.packages().len(), "package"),
     );
     let answers = bundle::answers(installed.packages(), builder, &stage).await?;
-    let attributed = installed.attribute(&filesystem, &answers, blobs.as_ref());
+    let looked_at = Arc::clone(&filesystem);
+    let attributed = tokio::task::spawn_blocking(move || {
+        installed.attribute(&looked_at, &answers, blobs.as_ref())
+    })
+    .await
+    .map_err(anyhow::Error::from)?;
     seconds.push((
         "packages",
         stage.end(&count_words(attributed.packages.len(), "package")),

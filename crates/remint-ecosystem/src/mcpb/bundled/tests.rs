@@ -218,6 +218,25 @@ fn python_packages_are_known_by_their_record() {
     );
 }
 
+#[test]
+fn many_packages_take_time_by_their_number_and_not_its_square() {
+    let mut survey = Survey::default();
+    for number in 0..40_000 {
+        let folder = format!("lib/site-packages/n{number}-1.dist-info");
+        for (name, text) in [
+            ("METADATA", format!("Name: n{number}\nVersion: 1\n")),
+            ("RECORD", format!("n{number}.py,,\n")),
+        ] {
+            let path = format!("{folder}/{name}").parse().unwrap();
+            survey.texts.push((path, text.into_bytes()));
+        }
+    }
+    let begun = std::time::Instant::now();
+    assert_eq!(bundled(&survey).packages.len(), 40_000);
+    // The square takes minutes.
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+}
+
 proptest! {
     #[test]
     fn any_paths_and_texts_are_read(
