@@ -470,9 +470,17 @@ fn a_layer_that_unpacks_to_too_much_is_refused() {
 
 /// Serves an image at `/v2/fixture/server/` to whoever shows the token that `/token` gives.
 fn serve(image: Image) -> String {
+    let (address, listener) = listen();
+    serve_at(listener, address.clone(), image);
+    address
+}
+
+fn listen() -> (String, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let host = address.clone();
+    (listener.local_addr().unwrap().to_string(), listener)
+}
+
+fn serve_at(listener: TcpListener, host: String, image: Image) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -540,7 +548,6 @@ fn serve(image: Image) -> String {
                 .and_then(|()| stream.write_all(&body));
         }
     });
-    address
 }
 
 fn log_in(world: &World, host: &str) -> PathBuf {
@@ -607,4 +614,38 @@ fn a_registry_that_serves_something_else_is_refused() {
     let purl = format!("pkg:oci/server?repository_url={host}/fixture/server&tag=v1");
     let again = world.verify(&[&purl]);
     assert_eq!(again.code, 1, "{again:#?}");
+}
+
+#[test]
+fn a_label_cannot_name_a_base_that_is_all_of_the_image() {
+    let home = tempfile::tempdir().unwrap();
+    let world = World::with_cache(&home.path().join("cache"));
+    let [base, own] = layers();
+    let check = |base: &[Vec<u8>], layers: &[Vec<u8>], state: &str, sh: &str| {
+        let base = Image::of(base, &json!({}));
+        let (address, listener) = listen();
+        let mut config = config();
+        config["Labels"] = json!({
+            "org.opencontainers.image.base.name": format!("{address}/fixture/server"),
+            "org.opencontainers.image.base.digest": base.manifest,
+        });
+        let mut image = Image::of(layers, &config);
+        image.blobs.extend(base.blobs);
+        serve_at(listener, address.clone(), image);
+        log_in(&world, &address);
+        let answer = world.verify(&[&format!("oci:{address}/fixture/server:v1")]);
+        let told = &answer.target()["image"];
+        assert_eq!(told["base"]["state"], state, "{answer:#?}");
+        assert!(
+            files(&answer).contains(&("bin/sh".to_owned(), sh.to_owned())),
+            "{answer:#?}"
+        );
+        answer
+    };
+    let both = [base.clone(), own.clone()];
+    check(&[base], &both, "found", "base");
+    let answer = check(&both, &both, "whole", "unattributed");
+    let notes = answer.target()["notes"].to_string();
+    assert!(notes.contains("counts as no base"), "{notes}");
+    assert_eq!(answer.findings()["image-file-unattributed"], "low");
 }

@@ -183,7 +183,10 @@ fn base_mismatch(image: &Image) -> Vec<Finding> {
             format!("it was not made from `{reference}`, which is named as its base: {detail}"),
             json!({ "reference": reference, "named_by": named_by, "detail": detail }),
         )],
-        BaseImage::Unnamed | BaseImage::Found { .. } | BaseImage::Unread { .. } => Vec::new(),
+        BaseImage::Unnamed
+        | BaseImage::Found { .. }
+        | BaseImage::Whole { .. }
+        | BaseImage::Unread { .. } => Vec::new(),
     }
 }
 

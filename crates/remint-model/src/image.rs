@@ -127,6 +127,14 @@ pub enum BaseImage {
         /// Who names it.
         named_by: NamedBy,
     },
+    /// It has every layer of the image, and nobody but the image's own labels names it: nothing would be the image's own, so
+    /// that it counts as none.
+    Whole {
+        /// As it is named.
+        reference: String,
+        /// Its manifest.
+        manifest: Sha256,
+    },
     /// An image of that name was read, and its layers are not the first ones.
     Other {
         /// As it is named.

@@ -14,6 +14,7 @@ use crate::mcpb::bundled::{Answer, Bundled, BundledPackage, bundled};
 
 /// Bytes of all notes about packages that are read.
 const ALL_TEXTS: usize = 64 << 20;
+const BYTE_CODE: &str = "byte code, which an installer makes and no registry has";
 
 /// What is installed above the base image.
 pub struct Installed {
@@ -106,41 +107,42 @@ impl Installed {
             let (origin, package, detail) = if node.layer < self.base_layers {
                 (FileOrigin::Base, None, None)
             } else if let Some(found) = refused.get(&*file.path) {
-                // The same bytes in the source are an account, too.
-                match found.reason {
-                    _ if of_source => (FileOrigin::Source, None, None),
-                    Unattributed::Unreachable | Unattributed::BeyondLimits => (
-                        FileOrigin::Unknown,
-                        found.package.clone(),
-                        Some(found.detail.clone()),
-                    ),
-                    Unattributed::Extra | Unattributed::UnknownPackage
-                        if is_byte_code(&file.path) =>
-                    {
-                        (
-                            FileOrigin::Unattributed,
-                            found.package.clone(),
-                            Some(
-                                "byte code, which an installer makes and no registry has"
-                                    .to_owned(),
-                            ),
-                        )
+                let (package, detail) = (found.package.clone(), found.detail.clone());
+                let reason = found.reason;
+                match reason {
+                    // The registry contradicts it, whatever the source has: which source that is, the image says itself.
+                    Unattributed::Differs | Unattributed::Extra => {
+                        let is_made = reason == Unattributed::Extra && is_byte_code(&file.path);
+                        let origin = if is_made {
+                            FileOrigin::Unattributed
+                        } else {
+                            FileOrigin::PackageDiffers
+                        };
+                        let detail = match (is_made, of_source) {
+                            (true, _) => BYTE_CODE.to_owned(),
+                            (false, true) => format!("{detail}, but the source has"),
+                            (false, false) => detail,
+                        };
+                        (origin, package, Some(detail))
                     }
-                    Unattributed::Differs | Unattributed::Extra => (
-                        FileOrigin::PackageDiffers,
-                        found.package.clone(),
-                        Some(found.detail.clone()),
+                    // The same bytes in the source are an account, too.
+                    _ if of_source => (FileOrigin::Source, None, None),
+                    Unattributed::Unreachable | Unattributed::BeyondLimits => {
+                        (FileOrigin::Unknown, package, Some(detail))
+                    }
+                    Unattributed::UnknownPackage if is_byte_code(&file.path) => (
+                        FileOrigin::Unattributed,
+                        package,
+                        Some(BYTE_CODE.to_owned()),
                     ),
                     Unattributed::UnknownPackage if self.cut => (
                         FileOrigin::Unknown,
                         None,
                         Some("more is installed than is looked at".to_owned()),
                     ),
-                    Unattributed::UnknownPackage => (
-                        FileOrigin::Unattributed,
-                        found.package.clone(),
-                        Some(found.detail.clone()),
-                    ),
+                    Unattributed::UnknownPackage => {
+                        (FileOrigin::Unattributed, package, Some(detail))
+                    }
                 }
             } else if attribution.recorded.contains(&*file.path) {
                 (FileOrigin::Record, None, None)

@@ -73,6 +73,13 @@ pub(super) async fn find(
             named_by,
         });
     }
+    // Else any image could excuse all of itself, under another name.
+    if equal == layers.len() && named_by == NamedBy::Label {
+        return Ok(BaseImage::Whole {
+            reference,
+            manifest: base.digest,
+        });
+    }
     for layer in layers.iter_mut().take(equal) {
         layer.of_base = true;
     }

@@ -157,7 +157,10 @@ async fn look(
 
     let base_layers = match &base {
         BaseImage::Found { layers, .. } => *layers,
-        BaseImage::Unnamed | BaseImage::Other { .. } | BaseImage::Unread { .. } => 0,
+        BaseImage::Unnamed
+        | BaseImage::Whole { .. }
+        | BaseImage::Other { .. }
+        | BaseImage::Unread { .. } => 0,
     };
     let looked_at = Arc::clone(&filesystem);
     let installed = tokio::task::spawn_blocking(move || Installed::of(&looked_at, base_layers))

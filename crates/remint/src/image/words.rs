@@ -108,6 +108,9 @@ pub(super) fn base(base: &BaseImage) -> String {
             by(named_by),
             count_words(*layers, "layer")
         ),
+        BaseImage::Whole { reference, .. } => format!(
+            "`{reference}`, which its labels name as its base, has all of its layers: nothing would be its own, so that this counts as no base"
+        ),
         BaseImage::Other {
             reference,
             detail,

@@ -66,6 +66,15 @@ fn registry(index: &str) -> Answer {
     }])
 }
 
+fn registry_without_index() -> Answer {
+    Answer::Files(vec![RegistryFile {
+        contents: [("package.json", MANIFEST)]
+            .map(|(path, text)| (path.parse().unwrap(), Sha256::of(text.as_bytes())))
+            .into(),
+        ..RegistryFile::default()
+    }])
+}
+
 fn origins(answer: Answer, base: usize, source: &[&str]) -> Vec<(String, FileOrigin)> {
     let filesystem = image();
     let installed = Installed::of(&filesystem, base);
@@ -145,6 +154,19 @@ fn nothing_is_guessed() {
             ("sh", Nobody),
         ],
     );
+}
+
+#[test]
+fn the_source_does_not_excuse_what_the_registry_contradicts() {
+    for answer in [registry("else"), registry_without_index()] {
+        let found = origins(answer, 1, &["pad", "serve"]);
+        let index = found.iter().find(|(name, _)| name == "index.js").unwrap();
+        assert_eq!(index.1, PackageDiffers);
+    }
+    // Where no registry says anything, the source does.
+    let found = origins(Answer::Unreachable("silent".to_owned()), 1, &["pad"]);
+    let index = found.iter().find(|(name, _)| name == "index.js").unwrap();
+    assert_eq!(index.1, Source);
 }
 
 #[test]
