@@ -649,3 +649,25 @@ fn a_label_cannot_name_a_base_that_is_all_of_the_image() {
     assert!(notes.contains("counts as no base"), "{notes}");
     assert_eq!(answer.findings()["image-file-unattributed"], "low");
 }
+
+#[test]
+fn what_the_image_starts_is_code_whatever_it_is_called() {
+    let world = World::new();
+    for (file, config) in [
+        ("app/data", json!({"Cmd": ["node", "/app/data"]})),
+        (
+            "app/data",
+            json!({"Entrypoint": ["node", "data"], "WorkingDir": "/app"}),
+        ),
+        ("app/x.JS", json!({})),
+        ("app/x.pyz", json!({})),
+        ("etc/ld.so.preload", json!({})),
+    ] {
+        let answer = only(&world, &Image::of(&[tar(&[(file, "x")])], &config), &[]);
+        assert_eq!(
+            answer.findings()["image-file-unattributed"],
+            "low",
+            "{file}: {answer:#?}"
+        );
+    }
+}

@@ -197,7 +197,7 @@ fn unattributed(image: &Image) -> Vec<Finding> {
         let files = image.files.iter();
         files
             .filter(|file| file.executable && file.origin == origin)
-            .filter(|file| file.path.ends_with(".pyc") == byte_code)
+            .filter(|file| file.is_byte_code() == byte_code)
             .collect()
     };
     let nobody = if image.base.is_found() {

@@ -138,7 +138,8 @@ fn code_that_nothing_accounts_for_is_told() {
     image.base = BaseImage::Unnamed;
     check(&image, Inconclusive, &[("image-file-unattributed", Low)]);
     let mut image = honest();
-    image.files.push(file("a.pyc", FileOrigin::Unattributed));
+    let byte_code = "a/__pycache__/b.cpython-312.pyc";
+    image.files.push(file(byte_code, FileOrigin::Unattributed));
     check(&image, Inconclusive, &[("image-file-unattributed", Low)]);
     image.files.push(file("a.js", FileOrigin::PackageDiffers));
     check(
@@ -149,6 +150,13 @@ fn code_that_nothing_accounts_for_is_told() {
             ("image-file-unattributed", Low),
         ],
     );
+}
+
+#[test]
+fn byte_code_that_stands_for_a_module_is_code() {
+    let mut image = honest();
+    image.files.push(file("a/b.pyc", FileOrigin::Unattributed));
+    check(&image, Inconclusive, &[("image-file-unattributed", Medium)]);
 }
 
 #[test]

@@ -230,6 +230,16 @@ pub struct ImageFile {
     pub detail: Option<String>,
 }
 
+impl ImageFile {
+    /// Whether it is byte code where Python's installers write it beside a module; elsewhere Python takes it for the module.
+    #[must_use]
+    pub fn is_byte_code(&self) -> bool {
+        let mut parts = self.path.rsplit('/');
+        let name = parts.next().unwrap_or_default();
+        name.ends_with(".pyc") && parts.next() == Some("__pycache__")
+    }
+}
+
 /// Where a file of an image comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

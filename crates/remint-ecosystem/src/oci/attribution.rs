@@ -8,7 +8,8 @@ use remint_model::{
     Unattributed,
 };
 
-use super::filesystem::{Content, Filesystem, Node, NodeKind};
+use super::code::{Started, is_code};
+use super::filesystem::{Filesystem, Node, NodeKind};
 use super::paths::shown;
 use crate::mcpb::bundled::{Answer, Bundled, BundledPackage, bundled};
 
@@ -81,13 +82,14 @@ impl Installed {
     }
 
     /// Says where every file comes from. There is one answer for each package, in their order; `source` is what the
-    /// source's files are, where it is known.
+    /// source's files are, where it is known, and `started` what the image starts.
     #[must_use]
     pub fn attribute(
         &self,
         filesystem: &Filesystem,
         answers: &[Answer],
         source: Option<&BTreeSet<CommitId>>,
+        started: &Started,
     ) -> Attributed {
         let attribution = self.bundled.attribute(&self.survey, answers);
         let refused: BTreeMap<&str, _> = attribution
@@ -96,7 +98,7 @@ impl Installed {
             .map(|file| (file.path.as_str(), file))
             .collect();
         let files = filesystem.nodes().map(|(path, node)| {
-            let mut file = begin(path, node);
+            let mut file = begin(path, node, started);
             let NodeKind::File(content) = &node.kind else {
                 if node.layer < self.base_layers {
                     file.origin = FileOrigin::Base;
@@ -112,7 +114,7 @@ impl Installed {
                 match reason {
                     // The registry contradicts it, whatever the source has: which source that is, the image says itself.
                     Unattributed::Differs | Unattributed::Extra => {
-                        let is_made = reason == Unattributed::Extra && is_byte_code(&file.path);
+                        let is_made = reason == Unattributed::Extra && file.is_byte_code();
                         let origin = if is_made {
                             FileOrigin::Unattributed
                         } else {
@@ -130,7 +132,7 @@ impl Installed {
                     Unattributed::Unreachable | Unattributed::BeyondLimits => {
                         (FileOrigin::Unknown, package, Some(detail))
                     }
-                    Unattributed::UnknownPackage if is_byte_code(&file.path) => (
+                    Unattributed::UnknownPackage if file.is_byte_code() => (
                         FileOrigin::Unattributed,
                         package,
                         Some(BYTE_CODE.to_owned()),
@@ -171,7 +173,7 @@ fn as_entry(path: &[u8]) -> Option<EntryPath> {
     std::str::from_utf8(path).ok()?.parse().ok()
 }
 
-fn begin(path: &[u8], node: &Node) -> ImageFile {
+fn begin(path: &[u8], node: &Node, started: &Started) -> ImageFile {
     let (size, sha256, link, origin) = match &node.kind {
         NodeKind::File(content) => (
             content.size,
@@ -183,6 +185,7 @@ fn begin(path: &[u8], node: &Node) -> ImageFile {
         NodeKind::Link(target) => (0, None, Some(shown(target)), FileOrigin::Link),
         NodeKind::Special => (0, None, None, FileOrigin::Unattributed),
     };
+    let executable = is_code(path, node, started);
     let path = shown(path);
     ImageFile {
         size,
@@ -190,31 +193,12 @@ fn begin(path: &[u8], node: &Node) -> ImageFile {
         layer: node.layer,
         sha256,
         link,
-        executable: match &node.kind {
-            NodeKind::File(content) => is_code(&path, content),
-            NodeKind::Unreadable(_) => true,
-            NodeKind::Link(_) | NodeKind::Special => false,
-        },
+        executable,
         origin,
         package: None,
         detail: None,
         path,
     }
-}
-
-/// Whether a file is code: by its first bytes, or by the ending that an interpreter or loader goes by.
-fn is_code(path: &str, content: &Content) -> bool {
-    const ENDINGS: [&str; 20] = [
-        "js", "mjs", "cjs", "ts", "mts", "cts", "py", "pyc", "pyd", "pth", "so", "node", "wasm",
-        "sh", "rb", "pl", "php", "jar", "class", "dll",
-    ];
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    content.runs || ending.is_some_and(|ending| ENDINGS.contains(&ending)) || name.contains(".so.")
-}
-
-fn is_byte_code(path: &str) -> bool {
-    path.ends_with(".pyc")
 }
 
 #[cfg(test)]

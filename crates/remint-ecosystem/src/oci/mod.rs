@@ -4,6 +4,7 @@
 //! Nothing here builds an image: there is no builder that would make the same bytes again.
 
 pub mod attribution;
+pub mod code;
 pub mod documents;
 pub mod filesystem;
 mod keys;

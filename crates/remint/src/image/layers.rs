@@ -176,7 +176,9 @@ fn read(
             .to_string()
             .parse()
             .map_err(|_| io::Error::other("a digest is no commit id"))?,
-        runs: head.starts_with(b"#!") || head.starts_with(b"\x7fELF") || head.starts_with(b"MZ"),
+        runs: [&b"#!"[..], b"\x7fELF", b"MZ", b"\0asm"]
+            .iter()
+            .any(|magic| head.starts_with(magic)),
         text: text.map(Arc::new),
     })
 }

@@ -11,6 +11,7 @@ mod words;
 use std::sync::Arc;
 
 use remint_ecosystem::oci::attribution::Installed;
+use remint_ecosystem::oci::code::Started;
 use remint_judge::{judge_image, judge_mismatch};
 use remint_model::{BaseImage, Image, ImagePlace, InconclusiveReason};
 
@@ -172,8 +173,10 @@ async fn look(
     );
     let answers = bundle::answers(installed.packages(), builder, &stage).await?;
     let looked_at = Arc::clone(&filesystem);
+    let starts = config.clone();
     let attributed = tokio::task::spawn_blocking(move || {
-        installed.attribute(&looked_at, &answers, blobs.as_ref())
+        let started = Started::of(&starts, &looked_at);
+        installed.attribute(&looked_at, &answers, blobs.as_ref(), &started)
     })
     .await
     .map_err(anyhow::Error::from)?;

@@ -5,7 +5,7 @@ use remint_model::{Sha1, Sha256};
 
 use super::*;
 use crate::mcpb::bundled::RegistryFile;
-use crate::oci::filesystem::{Entry, ImageLimits, Makes};
+use crate::oci::filesystem::{Content, Entry, ImageLimits, Makes};
 
 fn blob(text: &str) -> CommitId {
     let mut bytes = [0; 20];
@@ -86,7 +86,7 @@ fn origins(answer: Answer, base: usize, source: &[&str]) -> Vec<(String, FileOri
     assert_eq!(labels, ["left-pad@1.3.0"]);
     let source = source.iter().map(|text| blob(text)).collect();
     installed
-        .attribute(&filesystem, &[answer], Some(&source))
+        .attribute(&filesystem, &[answer], Some(&source), &Started::default())
         .files
         .into_iter()
         .map(|file| {
@@ -180,7 +180,7 @@ fn what_there_was_no_room_for_is_not_accounted_for() {
     add(&mut filesystem, &format!("{folder}/index.js"), "pad");
     let installed = Installed::of(&filesystem, 0);
     assert!(installed.packages().is_empty());
-    let found = installed.attribute(&filesystem, &[], None);
+    let found = installed.attribute(&filesystem, &[], None, &Started::default());
     assert!(found.files.iter().all(|file| file.origin == Unknown));
 }
 
@@ -199,7 +199,7 @@ proptest! {
         }
         let installed = Installed::of(&filesystem, base);
         let answers = vec![Answer::BeyondLimits; installed.packages().len()];
-        let found = installed.attribute(&filesystem, &answers, None);
+        let found = installed.attribute(&filesystem, &answers, None, &Started::default());
         prop_assert_eq!(found.files.len(), filesystem.nodes().count());
         let origin = |origin| found.files.iter().any(|file| file.origin == origin);
         prop_assert!(!origin(Package) && !origin(Source));

@@ -86,44 +86,53 @@ impl Filesystem {
     /// The directory that a path lies in, with all links above it followed inside of the image; `None` where there are too
     /// many.
     pub(super) fn led(&mut self, path: &[u8]) -> Result<Option<Vec<u8>>, BeyondLimits> {
-        let mut directory = Vec::new();
-        let mut left: VecDeque<Arc<[u8]>> = parts(split(path).0);
+        let mut work = 0;
+        let directory = self.follow(split(path).0, &mut work);
+        self.worked(work)?;
+        Ok(directory)
+    }
+
+    /// Where a path leads with all of its links followed inside of the image; `None` where there are too many. Counts what
+    /// is looked at.
+    pub(in super::super) fn follow(&self, path: &[u8], work: &mut u64) -> Option<Vec<u8>> {
+        let mut reached = Vec::new();
+        let mut left: VecDeque<Arc<[u8]>> = parts(path);
         let mut links = 0;
         while let Some(part) = left.pop_front() {
-            self.worked(1)?;
+            *work += 1;
             match &*part {
                 b"." | b"" => continue,
                 b".." => {
-                    let above = split(&directory).0.len();
-                    directory.truncate(above);
+                    let above = split(&reached).0.len();
+                    reached.truncate(above);
                     continue;
                 }
                 part => {
-                    if !directory.is_empty() {
-                        directory.push(b'/');
+                    if !reached.is_empty() {
+                        reached.push(b'/');
                     }
-                    directory.extend_from_slice(part);
+                    reached.extend_from_slice(part);
                 }
             }
-            let Some(NodeKind::Link(target)) = self.nodes.get(&directory).map(|node| &node.kind)
+            let Some(NodeKind::Link(target)) = self.nodes.get(&reached).map(|node| &node.kind)
             else {
                 continue;
             };
             links += 1;
             if links > MOST_LINKS {
-                return Ok(None);
+                return None;
             }
             let above = if target.starts_with(b"/") {
                 0
             } else {
-                split(&directory).0.len()
+                split(&reached).0.len()
             };
-            directory.truncate(above);
+            reached.truncate(above);
             let mut first = parts(target);
             first.append(&mut left);
             left = first;
         }
-        Ok(Some(directory))
+        Some(reached)
     }
 }
 
