@@ -671,3 +671,25 @@ fn what_the_image_starts_is_code_whatever_it_is_called() {
         );
     }
 }
+
+#[test]
+fn a_label_leads_to_no_place_that_is_not_public() {
+    let world = World::new();
+    // Whoever asks here at all is told.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.0.0.2"] {
+        let mut config = config();
+        config["Labels"] = json!({
+            "org.opencontainers.image.base.name": format!("{host}:{port}/fixture/base"),
+            "org.opencontainers.image.base.digest": digest(b"base"),
+        });
+        let answer = only(&world, &Image::of(&layers(), &config), &[]);
+        let base = &answer.target()["image"]["base"];
+        assert_eq!(base["state"], "unread", "{host}: {answer:#?}");
+        let detail = base["detail"].as_str().unwrap();
+        assert!(detail.contains("no public address"), "{host}: {detail}");
+    }
+    assert!(listener.accept().is_err());
+}

@@ -13,8 +13,7 @@ use crate::configuration::UserConfiguration;
 use crate::configuration::credentials::Credentials;
 use crate::configuration::transport::Transport;
 use crate::error::FetchError;
-use crate::oci::Repository;
-use crate::services::ServiceClient;
+use crate::oci::Referrers;
 use crate::source::{GitTree, open_tree};
 
 /// What stands for itself in a path of a URL. Paths of attestations hold `%`, which has to be encoded once more.
@@ -39,7 +38,7 @@ enum Place {
         base: Url,
         offline: bool,
     },
-    Oci(Box<Repository>),
+    Oci(Box<Referrers>),
     Git {
         url: RepositoryUrl,
         user: Box<UserConfiguration>,
@@ -68,10 +67,7 @@ impl AttestationStore {
                 tree: tokio::sync::OnceCell::new(),
             }
         } else if let Some(repository) = named.strip_prefix("oci://") {
-            let client = ServiceClient::new(user)?;
-            Place::Oci(Box::new(
-                Repository::parse(repository, client).map_err(unusable)?,
-            ))
+            Place::Oci(Box::new(Referrers::open(repository, user)?))
         } else if named.starts_with("https://") || named.starts_with("http://") {
             let mut base: Url = named
                 .parse()
@@ -122,7 +118,7 @@ impl AttestationStore {
         limit: u64,
     ) -> Option<Result<Vec<Vec<u8>>, FetchError>> {
         match &self.place {
-            Place::Oci(repository) => Some(repository.bundles(artifact, most, limit).await),
+            Place::Oci(referrers) => Some(referrers.bundles(artifact, most, limit).await),
             Place::Directory(_) | Place::Web { .. } | Place::Git { .. } => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Everything that comes from elsewhere: registries, artifacts, tools, git sources, and the proxy through which
 //! builds fetch. Whatever it brings is checked against the digest that was declared for it and bounded in size.
 
+mod address;
 mod attestation_store;
 mod budget;
 mod cache;
@@ -11,7 +12,6 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod git;
-mod images;
 mod oci;
 mod proxy;
 mod registry;
@@ -21,12 +21,13 @@ pub mod source;
 mod tools;
 pub mod trusted_root;
 
+pub use address::Will;
 pub use attestation_store::AttestationStore;
 pub use cache::{Cache, CacheStatus, Pruned};
 pub use client::Tokens;
 pub use configuration::UserConfiguration;
 pub use error::FetchError;
-pub use images::ImageRepository;
+pub use oci::ImageRepository;
 pub use proxy::{Proxy, ProxyRecord, ProxyRules, Withheld};
 pub use registry::{ChecksumDatabase, ProvenanceReply, Registries, local_artifact, platform};
 pub use services::{ServiceAnswer, ServiceClient, ServicePost};

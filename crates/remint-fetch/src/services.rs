@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{
-    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
 use crate::client::{cause, unsent};
 use crate::configuration::UserConfiguration;
@@ -46,10 +44,6 @@ pub struct ServiceAnswer {
     pub retry_after: Option<Duration>,
     /// The whole body.
     pub body: Vec<u8>,
-    /// What it wants to be shown (RFC 9110, section 11.6.1).
-    pub(crate) challenge: Option<String>,
-    /// Where it is instead (RFC 9110, section 10.2.2).
-    pub(crate) location: Option<String>,
 }
 
 impl ServiceClient {
@@ -83,22 +77,7 @@ impl ServiceClient {
         limit: u64,
         deadline: Duration,
     ) -> Result<ServiceAnswer, FetchError> {
-        self.get_as(url, accept, None, limit, deadline).await
-    }
-
-    /// The same, showing a token.
-    pub(crate) async fn get_as(
-        &self,
-        url: &str,
-        accept: &str,
-        bearer: Option<&str>,
-        limit: u64,
-        deadline: Duration,
-    ) -> Result<ServiceAnswer, FetchError> {
-        let mut builder = self.http.get(url).header(ACCEPT, accept);
-        if let Some(token) = bearer {
-            builder = builder.bearer_auth(token);
-        }
+        let builder = self.http.get(url).header(ACCEPT, accept);
         self.send(url, builder, limit, deadline).await
     }
 
@@ -157,8 +136,6 @@ impl ServiceClient {
             Ok(ServiceAnswer {
                 status: response.status().as_u16(),
                 retry_after: retry_after(response.headers()),
-                challenge: text(response.headers(), WWW_AUTHENTICATE),
-                location: text(response.headers(), LOCATION),
                 body,
             })
         };
@@ -173,10 +150,6 @@ impl ServiceClient {
 }
 
 /// Seconds, or a date, which is held against the server's own.
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok();
     let asked = text(RETRY_AFTER)?.trim();

@@ -1,5 +1,6 @@
 //! How connections are made: through which forward proxy, trusting which certificate authorities.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,6 +141,24 @@ impl Transport {
     ///
     /// `compressed` answers are inflated; files must not be, whatever their server says about them.
     pub(crate) fn client(&self, compressed: bool) -> Result<reqwest::Client, FetchError> {
+        build(self.builder(compressed)?)
+    }
+
+    /// The same for one host, whose name is not resolved again.
+    pub(crate) fn client_to(
+        &self,
+        host: &str,
+        addresses: &[IpAddr],
+    ) -> Result<reqwest::Client, FetchError> {
+        // The port is that of the request.
+        let addresses: Vec<SocketAddr> = addresses
+            .iter()
+            .map(|address| SocketAddr::new(*address, 0))
+            .collect();
+        build(self.builder(false)?.resolve_to_addrs(host, &addresses))
+    }
+
+    fn builder(&self, compressed: bool) -> Result<reqwest::ClientBuilder, FetchError> {
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .no_proxy()
@@ -162,10 +181,14 @@ impl Transport {
                 .and_then(reqwest::NoProxy::from_string);
             builder = builder.proxy(proxy.no_proxy(direct));
         }
-        builder
-            .build()
-            .map_err(|error| configuration("HTTP client", error))
+        Ok(builder)
     }
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, FetchError> {
+    builder
+        .build()
+        .map_err(|error| configuration("HTTP client", error))
 }
 
 fn configuration(origin: &str, error: impl std::fmt::Display) -> FetchError {

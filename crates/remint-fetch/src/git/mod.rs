@@ -5,7 +5,6 @@
 //! hardened (`command.rs`). libgit2 reads objects in this process, from object databases alone, so that no
 //! configuration of a foreign repository is ever read by it.
 
-mod address;
 mod checkout;
 mod command;
 mod error;
@@ -41,7 +40,7 @@ pub fn version(user: &crate::UserConfiguration) -> Result<String, GitError> {
 pub(crate) use checkout::Pinned;
 pub(crate) use objects::{CommitFacts, Objects, TreeFile, commit_id, oid};
 pub(crate) use remote::{
-    Advertised, AdvertisedRef, Remote, Unreachable, Will, chosen_by_user, remotes_for,
+    Advertised, AdvertisedRef, Remote, Unreachable, chosen_by_user, remotes_for,
 };
 pub(crate) use settings::GitSettings;
 pub(crate) use store::{Snapshot, Store};

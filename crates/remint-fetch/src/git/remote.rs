@@ -5,24 +5,15 @@ use std::net::IpAddr;
 use git2::Oid;
 use remint_model::RepositoryUrl;
 
-use super::address::{Unfit, public_addresses};
 use super::command::Protocols;
 use super::settings::{GitSettings, protocols_of};
+use crate::address::{Unfit, Will, public_addresses};
 
 /// Hosts that redirect a moved repository to its new place, always on the same host.
 const REDIRECTING_HOSTS: &[&str] = &["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"];
 
 /// Most refs that are read.
 const MOST_REFS: usize = 400_000;
-
-/// Who chose a URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Will {
-    /// A stranger, in metadata: public addresses only.
-    Metadata,
-    /// The user.
-    User,
-}
 
 /// Why a URL is not contacted.
 #[derive(Debug, Clone, PartialEq, Eq)]

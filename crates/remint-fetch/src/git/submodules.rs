@@ -12,9 +12,10 @@ use remint_model::{CloneShape, EntryPath, GapKind, RepositoryUrl, SourceGap};
 use super::checkout::LaidOut;
 use super::command::GitCommand;
 use super::error::GitError;
-use super::remote::{Remote, Unreachable, Will, remotes_for};
+use super::remote::{Remote, Unreachable, remotes_for};
 use super::store::{Snapshot, Store};
 use super::worktree::{self, Layout, MOST_FILES};
+use crate::address::Will;
 
 const DEEPEST: usize = 3;
 const MOST: usize = 64;

@@ -7,8 +7,9 @@ use remint_model::{PreviousRepository, RepositoryUrl};
 use super::history::History;
 use super::repository::Opened;
 use super::{SourceError, SourceRequest, repository};
+use crate::address::Will;
 use crate::configuration::UserConfiguration;
-use crate::git::{Advertised, GitSettings, Will};
+use crate::git::{Advertised, GitSettings};
 
 /// How many releases in a row must have named a repository before it is an old one.
 const SETTLED_RELEASES: usize = 5;

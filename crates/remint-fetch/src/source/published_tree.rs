@@ -5,8 +5,9 @@ use remint_model::RepositoryUrl;
 
 use super::SourceError;
 use super::repository::open;
+use crate::address::Will;
 use crate::configuration::UserConfiguration;
-use crate::git::{GitError, GitSettings, Store, Will};
+use crate::git::{GitError, GitSettings, Store};
 
 /// A tree whose files are all here.
 #[derive(Debug)]

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use remint_model::{EntryPath, RepositoryUrl};
 
 use super::{SourceError, SourceRequest, mentions};
+use crate::address::Will;
 use crate::configuration::UserConfiguration;
 use crate::git::{
-    Advertised, GitError, GitSettings, Remote, Store, Unreachable, Will, chosen_by_user,
-    remotes_for, surrounding,
+    Advertised, GitError, GitSettings, Remote, Store, Unreachable, chosen_by_user, remotes_for,
+    surrounding,
 };
 
 /// A repository that answered.

@@ -1,6 +1,7 @@
 //! The image that another was made from: where its layers are the first ones, the files in them are its. Which image that
 //! is, is never guessed: the image's labels say it with a digest, or the user does.
 
+use remint_fetch::Will;
 use remint_model::{BaseImage, ImageConfig, ImageLayer, ImagePlace, ImageReference, NamedBy};
 
 use super::documents;
@@ -39,13 +40,13 @@ pub(super) async fn find(
         detail,
         named_by,
     };
-    if named_by == NamedBy::Label && is_here(&place) && !is_here(asked) {
-        return Ok(unread(
-            "a label may not name a registry of this machine".to_owned(),
-        ));
-    }
+    let will = match named_by {
+        NamedBy::User => Will::User,
+        NamedBy::Label if is_beside(&place, asked) => Will::User,
+        NamedBy::Label => Will::Metadata,
+    };
     let read = async {
-        let opened = Place::open(&place, builder).await?;
+        let opened = Place::open(&place, will, builder).await?;
         documents::read(&opened, &place, platform).await
     };
     let base = match read.await {
@@ -106,13 +107,12 @@ fn labelled(config: &ImageConfig) -> Option<Result<ImageReference, (String, Stri
     Some(read().map_err(|detail| (name.clone(), detail)))
 }
 
-fn is_here(place: &ImagePlace) -> bool {
-    match place {
-        ImagePlace::Registry(reference) => {
-            let registry = reference.registry();
-            let host = registry.split(':').next().unwrap_or(registry);
-            host == "localhost" || host.starts_with("127.")
+/// Whether a base image is in the registry that the user names anyway.
+fn is_beside(place: &ImagePlace, asked: &ImagePlace) -> bool {
+    match (place, asked) {
+        (ImagePlace::Registry(place), ImagePlace::Registry(asked)) => {
+            place.registry().eq_ignore_ascii_case(asked.registry())
         }
-        ImagePlace::Layout { .. } => false,
+        _ => false,
     }
 }

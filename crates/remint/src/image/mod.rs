@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use remint_ecosystem::oci::attribution::Installed;
 use remint_ecosystem::oci::code::Started;
+use remint_fetch::Will;
 use remint_judge::{judge_image, judge_mismatch};
 use remint_model::{BaseImage, Image, ImagePlace, InconclusiveReason};
 
@@ -97,7 +98,7 @@ async fn look(
         .as_deref()
         .unwrap_or(documents::USUAL_PLATFORM);
     let stage = progress.begin("resolve", &asked.to_string());
-    let opened = Place::open(asked, builder).await?;
+    let opened = Place::open(asked, Will::User, builder).await?;
     let found = documents::read(&opened, asked, platform).await?;
     let bytes = found
         .manifest

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use remint_compare::{LayerKind, Limits};
 use remint_ecosystem::oci::documents::{Blob, LARGEST_DOCUMENT};
-use remint_fetch::{FetchError, ImageRepository};
+use remint_fetch::{FetchError, ImageRepository, Will};
 use remint_model::{ImageMismatch, ImagePlace, InconclusiveReason, Sha256};
 
 use crate::build::{Builder, Scratch, chain};
@@ -73,12 +73,16 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Gets ready to read from a place; a layout that is one file is unpacked.
-    pub(super) async fn open(place: &ImagePlace, builder: &Builder) -> Result<Self, Unread> {
+    /// Gets ready to read from a place that somebody wants; a layout that is one file is unpacked.
+    pub(super) async fn open(
+        place: &ImagePlace,
+        will: Will,
+        builder: &Builder,
+    ) -> Result<Self, Unread> {
         match place {
             ImagePlace::Registry(reference) => {
                 let user = &builder.settings.user;
-                let repository = ImageRepository::open(reference, user, &builder.registries)?;
+                let repository = ImageRepository::open(reference, will, user, &builder.registries)?;
                 Ok(Self::Registry(Box::new(repository)))
             }
             ImagePlace::Layout { path, .. } => {

@@ -1,13 +1,22 @@
-//! Which network addresses a URL from metadata may lead to: public ones.
+//! Which network addresses a URL from metadata may lead to: public ones, whatever is fetched from there.
 //!
 //! Metadata is written by strangers; without this, a package could make remint talk to a router, a cloud's
 //! metadata service or a database on the same machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
 
+/// Who chose a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Will {
+    /// A stranger, in metadata: public addresses only.
+    Metadata,
+    /// The user.
+    User,
+}
+
 /// Why a host is not contacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(crate) enum Unfit {
     /// It resolves to an address that is not public.
     Private(IpAddr),
     /// It does not resolve.
@@ -15,7 +24,7 @@ pub(super) enum Unfit {
 }
 
 /// The addresses of a host, when every one of them is public.
-pub(super) fn public_addresses(host: &str, port: u16) -> Result<Vec<IpAddr>, Unfit> {
+pub(crate) fn public_addresses(host: &str, port: u16) -> Result<Vec<IpAddr>, Unfit> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let addresses: Vec<IpAddr> = match bare.parse() {
         Ok(address) => vec![address],
