@@ -4,9 +4,11 @@ use std::cmp::Reverse;
 
 use remint_model::{
     AnomalyWeight, Axis, BaseImage, Content, FileOrigin, Finding, Image, ImageFile, ImageMismatch,
-    ImageSource, InconclusiveReason, Judgement, Outcome, Pinned, RemoteCode, Severity,
+    ImageSource, InconclusiveReason, Judgement, Outcome, Severity,
 };
 use serde_json::{Value, json};
+
+use crate::remote_code;
 
 /// Every finding that only images have.
 pub const IMAGE_FINDINGS: &[&str] = &[
@@ -137,37 +139,7 @@ fn anomalies(image: &Image) -> Vec<Finding> {
 }
 
 fn remote_code(image: &Image) -> Vec<Finding> {
-    let kinds = [
-        (
-            Pinned::Floating,
-            Severity::High,
-            "whatever is there at that time",
-        ),
-        (
-            Pinned::Untold,
-            Severity::Medium,
-            "what, its command does not tell",
-        ),
-        (Pinned::Exactly, Severity::Info, "pinned"),
-    ];
-    kinds
-        .into_iter()
-        .filter_map(|(pinned, severity, words)| {
-            let remote = image.config.remote.iter();
-            let remote: Vec<&RemoteCode> = remote.filter(|code| code.pinned == pinned).collect();
-            let first = remote.first()?;
-            Some(finding(
-                "image-runs-remote-code",
-                Axis::Dependencies,
-                severity,
-                format!(
-                    "starting it runs code that it does not hold ({words}): {}",
-                    first.what
-                ),
-                json!({ "remote": remote }),
-            ))
-        })
-        .collect()
+    remote_code::findings("image-runs-remote-code", &image.config.remote)
 }
 
 fn base_mismatch(image: &Image) -> Vec<Finding> {

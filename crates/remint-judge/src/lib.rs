@@ -9,6 +9,7 @@ mod evidence;
 mod image;
 mod native;
 mod outcome;
+mod remote_code;
 
 pub use evidence::{
     AttestedFailure, Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity,

@@ -1,51 +1,20 @@
 //! Starting a bundle fetches code that the bundle does not hold: what was judged is then not what runs.
 
-use remint_model::{Axis, Finding, Pinned, RemoteCode, Severity};
-use serde_json::json;
+use remint_model::Finding;
 
 use super::Check;
 use crate::evidence::Evidence;
+use crate::remote_code;
+
+const ID: &str = "bundle-runs-remote-code";
 
 pub(super) const CHECK: Check = Check {
-    ids: &["bundle-runs-remote-code"],
+    ids: &[ID],
     run: bundle_runs_remote_code,
 };
 
 fn bundle_runs_remote_code(evidence: &Evidence) -> Vec<Finding> {
-    let Some(bundle) = &evidence.bundle else {
-        return Vec::new();
-    };
-    let kinds = [
-        (
-            Pinned::Floating,
-            Severity::High,
-            "whatever is there at that time",
-        ),
-        (
-            Pinned::Untold,
-            Severity::Medium,
-            "what, its command does not tell",
-        ),
-        (Pinned::Exactly, Severity::Info, "pinned"),
-    ];
-    kinds
-        .into_iter()
-        .filter_map(|(pinned, severity, words)| {
-            let remote = bundle.facts.remote.iter();
-            let remote: Vec<&RemoteCode> = remote.filter(|code| code.pinned == pinned).collect();
-            let first = remote.first()?;
-            let platform = first.platform.as_ref();
-            let on = platform.map_or_else(String::new, |name| format!(" on {name}"));
-            Some(Finding {
-                id: "bundle-runs-remote-code",
-                axis: Axis::Dependencies,
-                severity,
-                message: format!(
-                    "starting it{on} runs code that it does not hold ({words}): {}",
-                    first.what
-                ),
-                evidence: json!({ "remote": remote }),
-            })
-        })
-        .collect()
+    evidence.bundle.as_ref().map_or_else(Vec::new, |bundle| {
+        remote_code::findings(ID, &bundle.facts.remote)
+    })
 }
