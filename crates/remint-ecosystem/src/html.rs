@@ -85,12 +85,14 @@ fn take_while<'a>(rest: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str 
     taken
 }
 
-/// Resolves the character references that occur in attributes; others stay as they are.
-pub(crate) fn unescape(text: &str) -> String {
+/// Resolves the character references that occur in attributes and on index pages; others stay as they are.
+#[must_use]
+pub fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
+        // No reference is longer, and text full of `&` must not be searched to its end for each of them.
         let reference = after
             .char_indices()
             .take(10)
@@ -139,6 +141,23 @@ mod tests {
         let (tag, after) = tag(&page).unwrap();
         assert_eq!((tag.name.as_str(), tag.attribute("href")), ("a", Some("x")));
         assert_eq!(after.len(), 2 * LONGEST_TAG);
+    }
+
+    #[test]
+    fn character_references_are_resolved_once() {
+        for (text, expect) in [
+            ("a &amp;lt; b", "a &lt; b"),
+            ("&#47;&#x2F;&#X2f;", "///"),
+            ("&quot;&apos;&lt;&gt;", "\"'<>"),
+            (
+                "&; & &nope; &#x110000; &#xd800; &",
+                "&; & &nope; &#x110000; &#xd800; &",
+            ),
+        ] {
+            assert_eq!(unescape(text), expect);
+        }
+        let many = "&".repeat(4 << 20);
+        assert_eq!(unescape(&many), many);
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub mod cargo;
 pub mod client_config;
 pub mod command_line;
 pub mod golang;
-mod html;
+pub mod html;
 pub mod mcpb;
 pub mod npm;
 pub mod oci;

@@ -1,5 +1,6 @@
 //! Reads the anchors of an HTML project page (PEP 503) and nothing else of HTML.
 
+use remint_ecosystem::html::unescape;
 use serde_json::Value;
 
 use crate::registry::simple::{SimpleFile, SimplePage};
@@ -117,55 +118,6 @@ fn tag(text: &str) -> (String, Vec<(String, String)>, &str) {
         };
         attributes.push((key, unescape(value)));
         rest = after;
-    }
-}
-
-/// The character references that index pages use.
-fn unescape(text: &str) -> String {
-    if !text.contains('&') {
-        return text.to_owned();
-    }
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        plain.push_str(before);
-        // No reference is longer, and text full of `&` must not be searched to its end for each of them.
-        let reference = after
-            .char_indices()
-            .take(9)
-            .find(|(_, c)| *c == ';')
-            .and_then(|(end, _)| Some((after.get(..end)?, after.get(end + 1..)?)))
-            .and_then(|(name, tail)| Some((character(name)?, tail)));
-        match reference {
-            Some((character, tail)) => {
-                plain.push(character);
-                rest = tail;
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
-        }
-    }
-    plain.push_str(rest);
-    plain
-}
-
-fn character(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
     }
 }
 
