@@ -168,8 +168,15 @@ impl Paths {
                     .is_none_or(|next| *next == b'/' || !is_part_of_name(*next));
                 ends.then_some((host, after))
             });
+            let in_url = || {
+                let done = text.len().checked_sub(rest.len());
+                done.and_then(|at| text.get(..at))
+                    .is_some_and(|done| done.ends_with(b"file://"))
+            };
             match found {
-                Some((host, after)) if before.is_none_or(|before| !is_part_of_path(*before)) => {
+                Some((host, after))
+                    if before.is_none_or(|before| !is_part_of_path(*before)) || in_url() =>
+                {
                     result.extend(host);
                     rest = after;
                 }
@@ -226,6 +233,7 @@ mod tests {
                 "cd '/work/tree' && ls /work/tree;",
             ),
             ("/home/build/.npm", "/work/home/.npm"),
+            ("file:///build/x", "file:///work/tree/x"),
             // Other names and other paths.
             (
                 "/builder /build-2 /build.old",
@@ -236,6 +244,10 @@ mod tests {
                 "dist/build ./build ${X}/build",
             ),
             ("/srv/opt/node", "/srv/opt/node"),
+            (
+                "https:///build file:////build",
+                "https:///build file:////build",
+            ),
             ("", ""),
         ] {
             assert_eq!(paths.translate(&given.into()), expected, "{given}");
