@@ -26,7 +26,7 @@ struct Module {
     repository: PathBuf,
 }
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 impl Module {
     fn new() -> Self {
@@ -182,7 +182,7 @@ impl Served {
 }
 
 /// A zip as no other library here writes it: without compression.
-fn zip(top: &str, files: &Files, mode: u32) -> Vec<u8> {
+pub(crate) fn zip(top: &str, files: &Files, mode: u32) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)

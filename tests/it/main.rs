@@ -17,6 +17,7 @@ mod conformance;
 mod elsewhere;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod go_programs;
 mod golang;
 mod images;
 #[cfg(target_os = "linux")]

@@ -376,7 +376,8 @@ impl Keep for KeepInstallScripts {
             | ArtifactFormat::Sdist
             | ArtifactFormat::SdistZip
             | ArtifactFormat::Mcpb
-            | ArtifactFormat::GoModule => {
+            | ArtifactFormat::GoModule
+            | ArtifactFormat::GoProgram => {
                 return false;
             }
         };

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
-use remint_model::{ArtifactFormat, Class, CommitId, EntryPath, Survey, SurveyEntry};
+use remint_model::{ArtifactFormat, Class, CommitId, EntryPath, GoBuildInfo, Survey, SurveyEntry};
 
 use crate::archive::{Entry, Keep, Kind, list};
 use crate::build_paths::BuildPaths;
 use crate::difference::classify;
-use crate::error::{ArchiveError, Side};
+use crate::error::{ArchiveError, ReadError, Side};
+use crate::go_program::{NoBuildInfo, go_build_info};
 use crate::limits::Limits;
 
 /// Largest manifest that is kept.
 const LARGEST_TEXT: u64 = 1 << 20;
 /// All manifests together.
 const ALL_TEXTS: u64 = 16 << 20;
+/// Largest program that is read for what it says about itself.
+const LARGEST_PROGRAM: u64 = 512 << 20;
 
 /// Lists an archive and keeps the texts and marks that planning reads.
 ///
@@ -30,6 +33,7 @@ pub fn survey<R: Read + Seek>(
         texts: Vec::new(),
         room: ALL_TEXTS,
         build_paths: BuildPaths::default(),
+        program: None,
     };
     let listed =
         list(format, reader, limits, &mut kept).map_err(|error| error.on(Side::Surveyed))?;
@@ -64,7 +68,8 @@ pub fn survey<R: Read + Seek>(
         | ArtifactFormat::Sdist
         | ArtifactFormat::SdistZip
         | ArtifactFormat::Crate
-        | ArtifactFormat::GoModule => BTreeMap::new(),
+        | ArtifactFormat::GoModule
+        | ArtifactFormat::GoProgram => BTreeMap::new(),
     };
     let native = listed
         .listing
@@ -76,6 +81,20 @@ pub fn survey<R: Read + Seek>(
         .collect();
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     kept.texts.sort();
+    let program = match (format, kept.program) {
+        (ArtifactFormat::GoProgram, None) => {
+            let error = ReadError::TooLarge {
+                what: "a program",
+                limit: LARGEST_PROGRAM,
+            };
+            return Err(error.on(Side::Surveyed));
+        }
+        (_, Some(Err(why))) => {
+            return Err(ReadError::malformed(0, why.to_string()).on(Side::Surveyed));
+        }
+        (_, Some(Ok(program))) => Some(program),
+        (_, None) => None,
+    };
     Ok(Survey {
         entries,
         anomalies: listed.listing.anomalies,
@@ -87,6 +106,7 @@ pub fn survey<R: Read + Seek>(
         signature: listed.listing.signature,
         classes,
         native,
+        program,
     })
 }
 
@@ -118,10 +138,14 @@ struct KeepTexts {
     texts: Vec<(EntryPath, Vec<u8>)>,
     room: u64,
     build_paths: BuildPaths,
+    program: Option<Result<GoBuildInfo, NoBuildInfo>>,
 }
 
 impl Keep for KeepTexts {
     fn wants(&mut self, path: &EntryPath, size: u64) -> bool {
+        if self.format == ArtifactFormat::GoProgram {
+            return size <= LARGEST_PROGRAM;
+        }
         if self.build_paths.wants(path, size) {
             return true;
         }
@@ -133,7 +157,9 @@ impl Keep for KeepTexts {
     }
 
     fn take(&mut self, path: &EntryPath, content: Vec<u8>) {
-        if is_manifest(self.format, path) {
+        if self.format == ArtifactFormat::GoProgram {
+            self.program = Some(go_build_info(&content));
+        } else if is_manifest(self.format, path) {
             self.texts.push((path.clone(), content));
         } else {
             self.build_paths.read(path, &content);
@@ -170,6 +196,7 @@ fn is_manifest(format: ArtifactFormat, path: &EntryPath) -> bool {
             )
         }
         ArtifactFormat::GoModule => top_level == "go.mod",
+        ArtifactFormat::GoProgram => false,
         // Those of the packages inside say what the bundle is made of.
         ArtifactFormat::Mcpb => {
             matches!(top_level, "manifest.json" | "pyproject.toml" | "uv.lock")

@@ -29,6 +29,9 @@ pub use configuration::UserConfiguration;
 pub use error::FetchError;
 pub use oci::ImageRepository;
 pub use proxy::{Proxy, ProxyRecord, ProxyRules, Withheld};
-pub use registry::{ChecksumDatabase, ProvenanceReply, Registries, local_artifact, platform};
+pub use registry::{
+    ChecksumDatabase, FetchedModuleFile, ModuleFile, ProvenanceReply, Registries, local_artifact,
+    platform,
+};
 pub use services::{ServiceAnswer, ServiceClient, ServicePost};
-pub use tools::{ProvidedTool, ToolStore};
+pub use tools::{GoToolchainModule, ProvidedTool, ToolStore};

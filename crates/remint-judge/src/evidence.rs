@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use remint_model::{
-    Anomaly, Basis, BuildRecord, Bundle, Comparison, EntryPath, InconclusiveReason, Integrity,
-    ManifestFacts, ModuleChecksums, NativeFile, NativeFormat, Provenance, RegistryDisagreement,
-    SourcePin, Target,
+    Anomaly, Basis, BuildRecord, Bundle, Comparison, EntryPath, GoBuildInfo, InconclusiveReason,
+    Integrity, ManifestFacts, ModuleChecksums, NativeFile, NativeFormat, Provenance,
+    RegistryDisagreement, SourcePin, Target,
 };
 
 /// What was learnt about one target. Whatever could not be learnt is said so, never left out.
@@ -39,6 +39,8 @@ pub struct Evidence {
     pub bundle: Option<Bundle>,
     /// The digests of a Go module, and what the checksum database has.
     pub checksums: Option<ModuleChecksums>,
+    /// What a program of Go says of itself, and what the one that was built here does.
+    pub programs: Option<Programs>,
     /// The machine code in it, for which no dependency of a bundle answers; in path order.
     pub native: Vec<NativeFile>,
     /// Where the rebuilt file has machine code, and in which format.
@@ -50,6 +52,15 @@ pub struct Evidence {
     pub attested_failures: Vec<AttestedFailure>,
     /// The comparison, or why there is none.
     pub result: ResultEvidence,
+}
+
+/// Two programs of Go, in their own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Programs {
+    /// The published one.
+    pub published: GoBuildInfo,
+    /// The one that was built here, where one was.
+    pub rebuilt: Option<GoBuildInfo>,
 }
 
 /// What somebody trusted found wrong.

@@ -12,7 +12,7 @@ mod outcome;
 mod remote_code;
 
 pub use evidence::{
-    AttestedFailure, Evidence, IntegrityCheck, Manifests, ResultEvidence, StatedIdentity,
+    AttestedFailure, Evidence, IntegrityCheck, Manifests, Programs, ResultEvidence, StatedIdentity,
 };
 pub use image::{IMAGE_FINDINGS, judge_image, judge_mismatch};
 pub use outcome::judge;

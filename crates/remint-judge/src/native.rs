@@ -168,6 +168,37 @@ fn is_interpreted(path: &EntryPath) -> bool {
         .is_some_and(|(_, ending)| ENDINGS.contains(&&*ending.to_ascii_lowercase()))
 }
 
+/// What is said where a program differs that says of itself that it was compiled from the same, and linked with other
+/// flags than those that could be tried. No tampering hides behind it: what differs is not verified either way.
+pub(crate) fn only_linked_otherwise(
+    evidence: &Evidence,
+    differences: &[Difference],
+) -> Option<String> {
+    let flags = evidence
+        .build
+        .as_ref()?
+        .assumptions
+        .iter()
+        .find(|made| made.kind == AssumptionKind::LinkerFlags)?;
+    let programs = evidence.programs.as_ref()?;
+    let is_code = |difference: &Difference| {
+        difference.change == Change::Changed
+            && evidence.native.iter().any(|file| {
+                file.path == difference.path
+                    && evidence.rebuilt_native.get(&file.path) == Some(&file.format)
+            })
+    };
+    let said = programs
+        .published
+        .says_it_was_linked_otherwise(programs.rebuilt.as_ref()?);
+    (said && differences.iter().all(is_code)).then(|| {
+        format!(
+            "linker flags unknown: by its build id it was compiled from the same and linked with other flags than those that were tried, such as: {}; {}",
+            flags.value, flags.from
+        )
+    })
+}
+
 /// Where auditwheel and delocate put the libraries that they take along.
 fn is_library_folder(path: &EntryPath) -> bool {
     path.as_str()

@@ -9,6 +9,7 @@ use crate::comparison::Class;
 use crate::digest::{CommitId, Sha256};
 use crate::native::NativeCode;
 use crate::path::EntryPath;
+use crate::program::GoBuildInfo;
 
 /// What one archive holds, read strictly and without extracting it.
 ///
@@ -37,6 +38,8 @@ pub struct Survey {
     pub classes: BTreeMap<EntryPath, Class>,
     /// The files that are machine code, by their first bytes.
     pub native: BTreeMap<EntryPath, NativeCode>,
+    /// What a program of Go says about how it was built; `None` for all else.
+    pub program: Option<GoBuildInfo>,
 }
 
 impl Survey {

@@ -72,6 +72,8 @@ pub enum ArtifactFormat {
     Mcpb,
     /// A Go module zip: files below `module@version/` (Go modules reference, "Module zip files").
     GoModule,
+    /// A program that `go build` made: no archive, but one file of machine code.
+    GoProgram,
 }
 
 impl ArtifactFormat {
@@ -95,7 +97,7 @@ impl ArtifactFormat {
         }
     }
 
-    /// Whether it is a zip archive; otherwise it is a gzipped tar.
+    /// Whether it is a zip archive; otherwise it is a gzipped tar, or no archive at all.
     #[must_use]
     pub const fn is_zip(self) -> bool {
         matches!(

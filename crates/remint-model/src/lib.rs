@@ -20,6 +20,7 @@ mod module_path;
 mod native;
 mod path;
 mod plan;
+mod program;
 mod provenance;
 mod source;
 mod spec;
@@ -53,9 +54,10 @@ pub use module::{DatabaseAnswer, ModuleChecksums};
 pub use native::{NativeCode, NativeFile, NativeFormat};
 pub use path::{EntryPath, PathError};
 pub use plan::{
-    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch, OnFailure,
-    Output, Phase, Step, Tool, ToolOrigin, Worth,
+    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch,
+    LockedModule, ModuleLock, OnFailure, Output, Phase, Step, Tool, ToolOrigin, Worth,
 };
+pub use program::{Debugging, GoBuildInfo, GoDependency, GoModuleVersion};
 pub use provenance::{
     Doubt, OfferedProvenance, Provenance, ProvenanceAnswer, ProvenanceClaim, ProvenanceKind,
     ProvenanceOrigin, ProvenanceStanding, VerifiedProvenance,

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::digest::Integrity;
 use crate::path::EntryPath;
+use crate::target::{PackageName, Version};
 
 /// How to build one artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,6 +89,9 @@ pub enum ToolOrigin {
     },
     /// What the machine has.
     System,
+    /// Go's own toolchain, by exact version: the module `golang.org/toolchain` for this machine, with the digest that the
+    /// checksum database has; or where that cannot be had, the machine's own go of that version.
+    GoToolchain,
 }
 
 /// What of git a build gets to see.
@@ -213,6 +217,30 @@ pub enum Lock {
         /// The moment of the release.
         time: Option<i64>,
     },
+    /// Modules of Go, fetched before the first step and laid out as a module proxy of files; the steps reach nothing.
+    Modules(ModuleLock),
+}
+
+/// The modules of Go that a build may read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModuleLock {
+    /// What `go.sum` lists.
+    pub modules: Vec<LockedModule>,
+    /// Whether the module itself is among them, packed from the source tree as go does.
+    pub with_own: bool,
+}
+
+/// One module version with its `h1:` digests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LockedModule {
+    /// The module's path.
+    pub path: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// Of its zip, where that may be needed.
+    pub zip: Option<String>,
+    /// Of its `go.mod` alone.
+    pub go_mod: Option<String>,
 }
 
 /// One package version that a lockfile lists.
@@ -279,4 +307,10 @@ pub enum AssumptionKind {
     HostSurroundings,
     /// This machine's compiler made machine code; nothing in the source says which one the publisher had.
     NativeToolchain,
+    /// Settings of the build that only the published program states: build tags, flags of the compiler.
+    BuildSettings,
+    /// Flags of the linker that the published program does not state.
+    LinkerFlags,
+    /// A file that is not committed, because the published program says that there was one.
+    UncommittedFile,
 }

@@ -214,6 +214,8 @@ pub enum FoundBy {
     VcsInfo,
     /// The commit that a Go module proxy says it made a module from (`Origin` in `.info`).
     Origin,
+    /// The commit that a program of Go says it was built from (`vcs.revision`).
+    BuildInfo,
     /// The commit that set the version in the manifest.
     VersionCommit,
     /// A commit shortly after or before one of the above, whose files fit better.

@@ -38,6 +38,7 @@ const STYLES: Styles = Styles::styled()
 ///   remint verify-build pypi:mcp-server-git@2026.7.10 --format json
 ///   remint verify-build cargo:cratesio-mcp@0.4.1
 ///   remint verify-build go:github.com/mark3labs/mcp-go@v0.43.0
+///   remint verify-build go:github.com/owner/server@v1.0.0 --artifact ./server
 ///   remint demo
 #[derive(Debug, Parser)]
 #[command(version, styles = STYLES, max_term_width = 110, verbatim_doc_comment, propagate_version = true)]

@@ -8,7 +8,7 @@ use remint_ecosystem::{
     published_identity, registry_disagreements, same_version, source_facts,
 };
 use remint_fetch::source::FoundSource;
-use remint_judge::{Evidence, Manifests, ResultEvidence, StatedIdentity};
+use remint_judge::{Evidence, Manifests, Programs, ResultEvidence, StatedIdentity};
 use remint_model::{
     Artifact, BuildRecord, CommitId, Comparison, Ecosystem, EntryPath, InconclusiveReason,
     NativeFile, Provenance, Rebuilt, RepositoryUrl, Survey, SurveyEntry,
@@ -35,6 +35,7 @@ pub(crate) fn begin(case: &Case) -> Evidence {
         consumed_published: false,
         bundle: None,
         checksums: None,
+        programs: None,
         native: Vec::new(),
         rebuilt_native: BTreeMap::new(),
         declares_native: false,
@@ -51,6 +52,10 @@ pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Surve
     let ecosystem = case.target.ecosystem;
     evidence.published_anomalies.clone_from(&survey.anomalies);
     evidence.native = native(survey);
+    evidence.programs = survey.program.clone().map(|published| Programs {
+        published,
+        rebuilt: None,
+    });
     evidence.manifests.published =
         Some(published_facts(ecosystem, survey).map_err(|error| chain(&error)));
     if let Ok(identity) = published_identity(ecosystem, survey) {
@@ -60,9 +65,12 @@ pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Surve
         };
         evidence.identity = Some(StatedIdentity {
             name: identity.name.map(|name| name.to_string()),
-            same_version: version.as_deref().is_some_and(|version| {
-                same_version(ecosystem, version, case.target.version.as_str())
-            }),
+            // A program may say nothing of its version; then nothing contradicts.
+            same_version: version
+                .as_deref()
+                .map_or(survey.program.is_some(), |version| {
+                    same_version(ecosystem, version, case.target.version.as_str())
+                }),
             version,
         });
     }
@@ -172,6 +180,9 @@ fn add_committed<'s>(
 pub(crate) fn add_rebuilt(evidence: &mut Evidence, case: &Case, artifact: &Artifact<Rebuilt>) {
     let survey = open::survey(artifact).map_err(|error| chain(&error));
     if let Ok(survey) = &survey {
+        if let Some(programs) = &mut evidence.programs {
+            programs.rebuilt.clone_from(&survey.program);
+        }
         let formats = survey.native.iter();
         evidence.rebuilt_native = formats
             .map(|(path, code)| (path.clone(), code.format))

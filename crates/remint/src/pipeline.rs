@@ -148,6 +148,9 @@ async fn rebuild(
         report.seconds.push(("checksums", seconds));
         gathered.checksums = Some(checksums);
     }
+    if let Some(info) = &survey.program {
+        report.notes.extend(module::program::stated(info));
+    }
     let mut examined = None;
     if case.artifact.format == ArtifactFormat::Mcpb {
         let found = bundle::examine(case, &survey, builder, progress).await?;
@@ -268,6 +271,7 @@ async fn rebuild(
         .keep
         .as_ref()
         .and_then(|directory| keep::keep(case, &attempted, directory).err());
+    let matched = attempted.is_match();
     let mut rebuild = None;
     if let Some(executed) = attempted.executed {
         gathered.consumed_published = executed.consumed_published;
@@ -284,6 +288,9 @@ async fn rebuild(
         report.seconds.extend(executed.record.seconds.clone());
         report.notes.extend(gap_notes(&executed.record.gaps));
         evidence::add_build(&mut gathered, &survey, executed.record);
+    }
+    if matched && let Some(record) = &gathered.build {
+        report.notes.extend(module::program::assumed(record));
     }
     gathered.result = attempted.result;
     evidence::explain_by_gaps(&mut gathered);

@@ -392,9 +392,11 @@ async fn local(
         ecosystem,
         name,
         version,
-        file: match ecosystem {
-            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Golang => None,
-            Ecosystem::Pypi | Ecosystem::Mcpb => Some(artifact.name.clone()),
+        file: match (ecosystem, artifact.format) {
+            // One release of a module can be built for many machines.
+            (Ecosystem::Golang, ArtifactFormat::GoProgram) => Some(artifact.name.clone()),
+            (Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Golang, _) => None,
+            (Ecosystem::Pypi | Ecosystem::Mcpb, _) => Some(artifact.name.clone()),
         },
     };
     let mut notes = vec![match integrity {
@@ -471,7 +473,7 @@ const fn ecosystem_of(format: ArtifactFormat) -> Ecosystem {
     match format {
         ArtifactFormat::NpmTarball => Ecosystem::Npm,
         ArtifactFormat::Crate => Ecosystem::Cargo,
-        ArtifactFormat::GoModule => Ecosystem::Golang,
+        ArtifactFormat::GoModule | ArtifactFormat::GoProgram => Ecosystem::Golang,
         ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => Ecosystem::Pypi,
         ArtifactFormat::Mcpb => Ecosystem::Mcpb,
     }

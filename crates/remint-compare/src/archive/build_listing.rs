@@ -93,7 +93,8 @@ pub(crate) fn list<R: Read + Seek>(
             | ArtifactFormat::Wheel
             | ArtifactFormat::NpmTarball
             | ArtifactFormat::Mcpb
-            | ArtifactFormat::GoModule => top_folder::is_folder_of(top, project),
+            | ArtifactFormat::GoModule
+            | ArtifactFormat::GoProgram => top_folder::is_folder_of(top, project),
         }
     {
         anomalies.add(

@@ -20,7 +20,8 @@ pub(super) fn check_link(
         | ArtifactFormat::Wheel
         | ArtifactFormat::Crate
         | ArtifactFormat::Mcpb
-        | ArtifactFormat::GoModule => false,
+        | ArtifactFormat::GoModule
+        | ArtifactFormat::GoProgram => false,
         ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
             std::str::from_utf8(target).is_ok_and(|target| match kind {
                 Kind::HardLink => top.is_some_and(|top| {

@@ -17,6 +17,7 @@ mod pax;
 mod places;
 pub(crate) mod record;
 mod signature_block;
+mod single_file;
 pub(crate) mod source;
 mod tar;
 mod tar_header;
@@ -79,7 +80,9 @@ pub(crate) fn walk<R: Read + Seek>(
     visit: &mut Visit<'_>,
 ) -> Result<Walked, ReadError> {
     reader.seek(SeekFrom::Start(0))?;
-    if format.is_zip() {
+    if format == ArtifactFormat::GoProgram {
+        single_file::walk(reader, limits, anomalies, visit)
+    } else if format.is_zip() {
         let may_be_signed = format == ArtifactFormat::Mcpb;
         zip::walk(reader, may_be_signed, limits, anomalies, visit)
     } else {

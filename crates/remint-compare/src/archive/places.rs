@@ -40,7 +40,7 @@ pub(super) fn place(format: ArtifactFormat, name: &[u8], anomalies: &mut Anomali
                 },
             }
         }
-        ArtifactFormat::Wheel | ArtifactFormat::Mcpb => Place {
+        ArtifactFormat::Wheel | ArtifactFormat::Mcpb | ArtifactFormat::GoProgram => Place {
             top: None,
             path: contained(&text, name, anomalies),
         },

@@ -29,7 +29,8 @@ pub(super) fn settle(
         | ArtifactFormat::SdistZip
         | ArtifactFormat::Crate
         | ArtifactFormat::Mcpb
-        | ArtifactFormat::GoModule => None,
+        | ArtifactFormat::GoModule
+        | ArtifactFormat::GoProgram => None,
     };
     let own = expected
         .filter(|expected| tops.contains_key(*expected))

@@ -96,7 +96,10 @@ impl FileFacts<'_> {
                     || self.directory().ends_with(".data/data")
             }
             ArtifactFormat::Sdist | ArtifactFormat::SdistZip => true,
-            ArtifactFormat::NpmTarball | ArtifactFormat::Crate | ArtifactFormat::GoModule => false,
+            ArtifactFormat::NpmTarball
+            | ArtifactFormat::Crate
+            | ArtifactFormat::GoModule
+            | ArtifactFormat::GoProgram => false,
             ArtifactFormat::Mcpb => matches!(
                 self.directory().rsplit('/').next(),
                 Some("site-packages" | "lib" | "libs")
@@ -163,6 +166,7 @@ impl FileFacts<'_> {
         match self.format {
             ArtifactFormat::NpmTarball => self.name() == "package.json",
             ArtifactFormat::GoModule => self.path == "go.mod",
+            ArtifactFormat::GoProgram => false,
             ArtifactFormat::Crate => matches!(&*self.path, "cargo.toml" | "cargo.toml.orig"),
             ArtifactFormat::Mcpb => {
                 self.path == "manifest.json"

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use remint_compare::{ArchiveError, Compared, Options, Side, compare};
-use remint_model::ArtifactFormat::{self, NpmTarball, Wheel};
+use remint_model::ArtifactFormat::{self, GoProgram, NpmTarball, Wheel};
 use remint_model::{AnomalyKind, Change, Class, Comparison, Difference};
 
 use crate::making::*;
@@ -45,6 +45,31 @@ fn equal_bytes_are_identical_and_their_anomalies_are_told_all_the_same() {
         Some(AnomalyKind::DuplicateEntry)
     );
     assert_eq!(compared.entries.equal, 3);
+}
+
+#[test]
+fn of_a_program_every_byte_counts() {
+    let honest = b"\x7fELF\x02\x01 one\ntwo\n".as_slice();
+    let same = compared(GoProgram, honest, honest);
+    assert_eq!(same.comparison, Comparison::Identical);
+    assert_eq!(same.entries.equal, 1);
+    for other in [
+        &b"\x7fELF\x02\x01 one\r\ntwo\r\n"[..],
+        b"\x7fELF\x02\x01 one\ntwo\n\0",
+        b"\x7fELF\x02\x01 one\ntw",
+        b"one\r\ntwo\r\n",
+        b"",
+    ] {
+        let found = compared(GoProgram, other, honest);
+        assert_eq!(found.traced.traced_bytes, 0);
+        let [difference] = differences(found).try_into().unwrap();
+        assert_eq!(difference.path.as_str(), "program");
+        assert_eq!(difference.change, Change::Changed);
+        assert!(matches!(
+            difference.class,
+            Class::Native | Class::Executable
+        ));
+    }
 }
 
 #[test]

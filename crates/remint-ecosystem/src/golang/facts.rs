@@ -3,11 +3,15 @@
 use remint_model::{Dependency, DependencyKind, ManifestFacts, SourcePin, SourceTree, Survey};
 
 use crate::golang::go_mod::GoMod;
+use crate::golang::program;
 use crate::release::MetadataError;
 
 /// What the published zip says. A module from before modules has no `go.mod`, and then go makes one up that requires
 /// nothing.
 pub(crate) fn published(survey: &Survey) -> Result<ManifestFacts, MetadataError> {
+    if let Some(info) = &survey.program {
+        return Ok(program::facts(info));
+    }
     let mut facts = of(survey.text("go.mod"))?;
     if let Some((_, version)) = survey
         .top_folder

@@ -24,7 +24,8 @@ pub fn of_go_mod(content: &[u8]) -> String {
 }
 
 /// The digest over names and digests of files; `None` where a name holds a line break, which could pass for two lines.
-fn of_files(mut files: Vec<(String, Sha256)>) -> Option<String> {
+#[must_use]
+pub fn of_files(mut files: Vec<(String, Sha256)>) -> Option<String> {
     if files.iter().any(|(name, _)| name.contains('\n')) {
         return None;
     }

@@ -6,10 +6,10 @@ use remint_model::{
 };
 use serde::Deserialize;
 
-use crate::golang::facts;
 use crate::golang::go_mod::GoMod;
 use crate::golang::module::{self, escaped_path, escaped_version};
 use crate::golang::version::{self, INCOMPATIBLE};
+use crate::golang::{facts, program};
 use crate::release::{
     Identity, MetadataError, Release, ReleaseFile, RepositoryClaim, StatedVersion, ToolHints,
 };
@@ -248,8 +248,11 @@ pub(crate) fn source_facts(
     facts::source(tree, pin)
 }
 
-/// The repository that the path of the zip's folder names.
+/// The repository that the path of the zip's folder, or of the program's module, names.
 pub(crate) fn published_claims(survey: &Survey) -> Vec<RepositoryClaim> {
+    if survey.program.is_some() {
+        return program::claims(survey);
+    }
     published_identity(survey)
         .ok()
         .and_then(|identity| module::of_path(identity.name?.as_str()))
@@ -257,8 +260,11 @@ pub(crate) fn published_claims(survey: &Survey) -> Vec<RepositoryClaim> {
         .collect()
 }
 
-/// Every file of a module zip lies in a folder `module@version`.
+/// Every file of a module zip lies in a folder `module@version`; a program states its module.
 pub(crate) fn published_identity(survey: &Survey) -> Result<Identity, MetadataError> {
+    if let Some(info) = &survey.program {
+        return program::identity(info);
+    }
     let malformed = |reason: String| MetadataError::Malformed {
         what: "the folder of the module zip".to_owned(),
         reason,

@@ -28,7 +28,11 @@ const READ: [&str; 11] = [
 pub(crate) fn inputs(project: &Project<'_>, installation: &Installation) -> Vec<EntryPath> {
     let file = match &installation.lock {
         Lock::Locked { file, .. } | Lock::Opaque { file } if !installation.from_tree => file,
-        Lock::Locked { .. } | Lock::Opaque { .. } | Lock::Nothing | Lock::AsOf { .. } => {
+        Lock::Locked { .. }
+        | Lock::Opaque { .. }
+        | Lock::Nothing
+        | Lock::AsOf { .. }
+        | Lock::Modules(_) => {
             return Vec::new();
         }
     };

@@ -128,7 +128,8 @@ impl PythonFile {
                 | ArtifactFormat::NpmTarball
                 | ArtifactFormat::Crate
                 | ArtifactFormat::Mcpb
-                | ArtifactFormat::GoModule,
+                | ArtifactFormat::GoModule
+                | ArtifactFormat::GoProgram,
                 _,
             ) => 2,
             (ArtifactFormat::Wheel, None) => 3,

@@ -103,7 +103,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                 | ArtifactFormat::NpmTarball
                 | ArtifactFormat::Crate
                 | ArtifactFormat::Mcpb
-                | ArtifactFormat::GoModule => ".tar.gz",
+                | ArtifactFormat::GoModule
+                | ArtifactFormat::GoProgram => ".tar.gz",
             }
             .to_owned(),
         },
@@ -116,7 +117,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         | ArtifactFormat::NpmTarball
         | ArtifactFormat::Crate
         | ArtifactFormat::Mcpb
-        | ArtifactFormat::GoModule => &[Route::Sdist],
+        | ArtifactFormat::GoModule
+        | ArtifactFormat::GoProgram => &[Route::Sdist],
     };
     // Steps of the workflow are done again only where the published file holds what the tree does not.
     let replay = if prepared::is_called_for(request, &base.edits) {
@@ -358,7 +360,8 @@ fn has_fixed_time(request: &PlanRequest<'_>, family: Family) -> bool {
             | ArtifactFormat::NpmTarball
             | ArtifactFormat::Crate
             | ArtifactFormat::Mcpb
-            | ArtifactFormat::GoModule,
+            | ArtifactFormat::GoModule
+            | ArtifactFormat::GoProgram,
         ) => false,
     }
 }

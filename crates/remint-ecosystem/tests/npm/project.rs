@@ -216,6 +216,7 @@ pub(crate) fn tools(plan: &BuildPlan) -> Vec<String> {
 pub(crate) fn lock(plan: &BuildPlan) -> String {
     match &plan.lock {
         Lock::Nothing => "nothing".to_owned(),
+        Lock::Modules(_) => "modules".to_owned(),
         Lock::Locked { file, fetches } => format!("{} of {file}", fetches.len()),
         Lock::Opaque { file } => format!("whatever {file} says"),
         Lock::AsOf { .. } => "as of then".to_owned(),

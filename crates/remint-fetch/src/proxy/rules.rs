@@ -104,7 +104,8 @@ impl Rules {
 
     pub(super) fn with(lock: &Lock, withheld: Option<Withheld>, known: Vec<Known>) -> Self {
         let scope = match lock {
-            Lock::Nothing => Scope::Nothing,
+            // Modules are fetched before the first step.
+            Lock::Nothing | Lock::Modules(_) => Scope::Nothing,
             Lock::Locked { file, fetches } => Scope::Locked(Locked::new(file, fetches, &known)),
             Lock::Opaque { .. } => Scope::Anything { as_of: None },
             Lock::AsOf { time } => Scope::Anything { as_of: *time },

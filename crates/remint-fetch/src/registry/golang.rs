@@ -244,16 +244,16 @@ impl Registries {
     }
 }
 
-fn join(base: &Url, path: &str) -> Result<Url, FetchError> {
+pub(super) fn join(base: &Url, path: &str) -> Result<Url, FetchError> {
     base.join(path)
         .map_err(|error| FetchError::malformed(base.as_str(), "proxy URL", &error))
 }
 
-const fn lacks(error: &FetchError) -> bool {
+pub(super) const fn lacks(error: &FetchError) -> bool {
     matches!(error, FetchError::NotFound(_) | FetchError::Lacks { .. })
 }
 
-fn unpublished(how: &str) -> FetchError {
+pub(super) fn unpublished(how: &str) -> FetchError {
     FetchError::Unavailable {
         url: "GOPROXY".to_owned(),
         reason: match how {

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod golang;
+mod modules;
 pub(crate) mod npm;
 mod provenance;
 pub(crate) mod python;
@@ -34,6 +35,7 @@ use crate::error::FetchError;
 use crate::tools::{interpreters, toolchains};
 
 pub use golang::ChecksumDatabase;
+pub use modules::{FetchedModuleFile, ModuleFile};
 pub use provenance::ProvenanceReply;
 pub(crate) use store::{FileRequest, Reuse, Stored};
 
@@ -58,7 +60,7 @@ pub struct Registries {
     pub(crate) cache: Arc<Cache>,
     pub(crate) offline: bool,
     store: store::InFlight,
-    user: UserConfiguration,
+    pub(crate) user: UserConfiguration,
     interpreters: OnceLock<Vec<Interpreter>>,
     toolchains: OnceLock<Vec<RustToolchain>>,
 }
@@ -192,7 +194,7 @@ impl Registries {
             | ArtifactFormat::SdistZip
             | ArtifactFormat::Mcpb => (&self.python, url),
             ArtifactFormat::Crate => (&self.cargo, url),
-            ArtifactFormat::GoModule => (&self.golang, url),
+            ArtifactFormat::GoModule | ArtifactFormat::GoProgram => (&self.golang, url),
         };
         let stored = self
             .file(FileRequest {
@@ -258,10 +260,11 @@ impl Registries {
     }
 }
 
-/// A file that the user names instead of what the registry serves. Its name decides how it is read.
+/// A file that the user names instead of what the registry serves. Its name decides how it is read; a program may have any.
 ///
 /// # Errors
-/// There is no such file, or its name is not that of an npm tarball, a wheel, an sdist, a crate or a bundle.
+/// There is no such file, or it is no program and its name is not that of an npm tarball, a wheel, an sdist, a crate or a
+/// bundle.
 pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
     let refuse = |reason: String| FetchError::Artifact {
         path: path.to_owned(),
@@ -273,12 +276,7 @@ pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
         .ok_or_else(|| refuse("it has no readable name".to_owned()))?
         .parse()
         .map_err(|error| refuse(format!("{error}")))?;
-    let mut format = ArtifactFormat::of(name.as_str()).ok_or_else(|| {
-        refuse(
-            "its name ends in none of `.tgz`, `.whl`, `.tar.gz`, `.zip`, `.crate`, `.mcpb` and `.dxt`"
-                .to_owned(),
-        )
-    })?;
+    let by_name = ArtifactFormat::of(name.as_str());
     let mut file = fs_err::File::open(path).map_err(|error| refuse(error.to_string()))?;
     let metadata = file.metadata().map_err(|error| refuse(error.to_string()))?;
     if !metadata.is_file() {
@@ -287,6 +285,18 @@ pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
     if metadata.len() > FILE_LIMIT {
         return Err(refuse(format!("it is larger than {FILE_LIMIT} bytes")));
     }
+    let mut format = match by_name {
+        Some(format) => format,
+        None if is_program(&mut file).map_err(|error| refuse(error.to_string()))? => {
+            ArtifactFormat::GoProgram
+        }
+        None => {
+            return Err(refuse(
+                "it is no program, and its name ends in none of `.tgz`, `.whl`, `.tar.gz`, `.zip`, `.crate`, `.mcpb` and `.dxt`"
+                    .to_owned(),
+            ));
+        }
+    };
     let digests = Hashing::read(&mut file).map_err(|error| refuse(error.to_string()))?;
     if format == ArtifactFormat::SdistZip
         && is_module_zip(&mut file).map_err(|error| refuse(error.to_string()))?
@@ -311,6 +321,22 @@ fn is_module_zip(file: &mut fs_err::File) -> std::io::Result<bool> {
     Ok(name
         .split_once("@v")
         .is_some_and(|(path, rest)| path.contains('.') && rest.contains('/')))
+}
+
+/// Whether a file begins as ELF, Mach-O and PE files do; it is at its beginning again afterwards. Whether go made it is told
+/// by its content.
+fn is_program(file: &mut fs_err::File) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut start)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(matches!(
+        start.as_slice(),
+        [0x7f, b'E', b'L', b'F']
+            | [0xce | 0xcf, 0xfa, 0xed, 0xfe]
+            | [0xfe, 0xed, 0xfa, 0xce | 0xcf]
+            | [0xca, 0xfe, 0xba, 0xbe | 0xbf]
+            | [b'M', b'Z', ..]
+    ))
 }
 
 /// This machine in npm's words.

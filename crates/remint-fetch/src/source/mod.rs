@@ -15,6 +15,7 @@ mod neighbours;
 mod overrides;
 mod pin;
 mod previous;
+mod program;
 mod published_tree;
 mod reaching;
 mod renamed;
@@ -100,6 +101,7 @@ pub fn find_source(
             .check_work()
             .map_err(|error| SourceError::from_git(store.canonical(), error))?;
         let mut found = found?;
+        program::add_claim(request.survey, &mut found);
         if opened.trace != Trace::User
             && let Some(commit) = oid(&found.pin.commit)
         {

@@ -7,8 +7,8 @@ use remint_model::{Ecosystem, EntryPath, PackageName};
 use serde_json::Value;
 
 use crate::error::FetchError;
-use crate::tools::damaged;
 use crate::tools::unpack::ArchiveKind;
+use crate::tools::{damaged, go_toolchain};
 
 /// Part of the name of a stored tool: raised whenever what is made here changes.
 pub(crate) const VERSION: u32 = 2;
@@ -19,6 +19,7 @@ pub(crate) fn arrange(root: &Path, kind: ArchiveKind, name: &str) -> Result<(), 
     match kind {
         ArchiveKind::NpmTarball => arrange_npm(root, name),
         ArchiveKind::Wheel => arrange_wheel(root),
+        ArchiveKind::GoToolchain => go_toolchain::arrange(root),
     }
 }
 

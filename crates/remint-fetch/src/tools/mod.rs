@@ -2,6 +2,7 @@
 //! digest of every file, and checked again by every process before it uses them.
 
 mod choose;
+mod go_toolchain;
 pub(crate) mod interpreters;
 mod layout;
 mod seal;
@@ -25,6 +26,7 @@ use crate::client::Tokens;
 use crate::error::FetchError;
 use crate::registry::{FILE_LIMIT, FileRequest, Registries, Reuse, Stored};
 use choose::{Chosen, Source};
+pub use go_toolchain::GoToolchainModule;
 
 /// A tool that is ready to be bound into a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +87,7 @@ impl ToolStore {
     async fn make(&self, tool: &Tool, platform: Platform) -> Result<ProvidedTool, FetchError> {
         match &tool.origin {
             ToolOrigin::System => system::provide(&self.registries, tool),
+            ToolOrigin::GoToolchain => Err(refuse(tool, "its digest is not known")),
             ToolOrigin::Npm { package } => {
                 let package = package.replace(
                     "{platform}",
@@ -214,10 +217,28 @@ impl ToolStore {
         chosen: &Chosen,
         file: &Stored,
     ) -> Result<(), FetchError> {
-        let place = self.entry(tool, &chosen.version, &file.digests.sha256);
+        self.unpack_into_store(
+            tool,
+            &chosen.version,
+            source.kind(),
+            &file.path,
+            &file.digests.sha256,
+        )
+        .await
+    }
+
+    /// Unpacks an archive that has this digest.
+    async fn unpack_into_store(
+        &self,
+        tool: &Tool,
+        version: &str,
+        kind: unpack::ArchiveKind,
+        archive: &Path,
+        sha256: &Sha256,
+    ) -> Result<(), FetchError> {
+        let place = self.entry(tool, version, sha256);
         let workplace = self.registries.cache.temporary_directory()?;
-        let (archive, name) = (file.path.clone(), tool.name.clone());
-        let kind = source.kind();
+        let (archive, name) = (archive.to_owned(), tool.name.clone());
         let root = workplace.path().join("root");
         blocking(move || {
             unpack::unpack(&archive, kind, &root)?;

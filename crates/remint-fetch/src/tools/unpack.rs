@@ -19,6 +19,8 @@ pub(crate) enum ArchiveKind {
     NpmTarball,
     /// A zip.
     Wheel,
+    /// A module zip, whose files lie below `golang.org/toolchain@version/`.
+    GoToolchain,
 }
 
 /// Unpacks into a directory that does not exist yet.
@@ -33,7 +35,8 @@ pub(crate) fn unpack(archive: &Path, kind: ArchiveKind, into: &Path) -> Result<(
     };
     match kind {
         ArchiveKind::NpmTarball => place.tar(file),
-        ArchiveKind::Wheel => place.zip(file),
+        ArchiveKind::Wheel => place.zip(file, 0),
+        ArchiveKind::GoToolchain => place.zip(file, 2),
     }
 }
 
@@ -80,7 +83,8 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn zip(&mut self, file: impl Read + Seek) -> Result<(), FetchError> {
+    /// Unpacks a zip without the first so many folders of each name.
+    fn zip(&mut self, file: impl Read + Seek, folders: usize) -> Result<(), FetchError> {
         let archive = self.archive;
         let mut zip = zip::ZipArchive::new(std::io::BufReader::new(file))
             .map_err(|error| damaged(archive, error))?;
@@ -95,7 +99,10 @@ impl Place<'_> {
                 .name()
                 .map_err(|error| damaged(archive, error))?
                 .into_owned();
-            let path: EntryPath = name
+            let below = (0..folders)
+                .try_fold(name.as_str(), |rest, _| Some(rest.split_once('/')?.1))
+                .ok_or_else(|| damaged(archive, format!("`{name}` lies beside the top folder")))?;
+            let path: EntryPath = below
                 .parse()
                 .map_err(|error| damaged(archive, format!("`{name}`: {error}")))?;
             let mode = entry.unix_mode().unwrap_or(0o644);
@@ -172,7 +179,11 @@ pub(crate) fn check_archive(bytes: &[u8]) -> std::io::Result<()> {
             .map(|entry| Ok(entry?.file_name()))
             .collect()
     };
-    for kind in [ArchiveKind::NpmTarball, ArchiveKind::Wheel] {
+    for kind in [
+        ArchiveKind::NpmTarball,
+        ArchiveKind::Wheel,
+        ArchiveKind::GoToolchain,
+    ] {
         let place = tempfile::tempdir()?;
         let archive = place.path().join("archive");
         fs_err::write(&archive, bytes)?;

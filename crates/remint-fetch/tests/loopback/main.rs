@@ -3,6 +3,7 @@
 
 mod crates;
 mod fetching;
+mod modules;
 mod provenance;
 mod providing;
 mod proxying;

@@ -23,6 +23,7 @@ fn source_disagreement(evidence: &Evidence) -> Vec<Finding> {
                 | FoundBy::GitHead
                 | FoundBy::VcsInfo
                 | FoundBy::Origin
+                | FoundBy::BuildInfo
                 | FoundBy::Provenance
         ) && !candidate.agrees
             // A tag that turned out to be a sibling's was no hint for this package.
@@ -86,6 +87,7 @@ fn hint_name(candidate: &Candidate) -> String {
         FoundBy::GitHead => "`gitHead` of the registry".to_owned(),
         FoundBy::VcsInfo => "`.cargo_vcs_info.json` of the file".to_owned(),
         FoundBy::Origin => "`Origin` of the proxy".to_owned(),
+        FoundBy::BuildInfo => "`vcs.revision` of the program".to_owned(),
         FoundBy::Provenance => "provenance".to_owned(),
         FoundBy::Tag
         | FoundBy::User

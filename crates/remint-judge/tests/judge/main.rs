@@ -79,6 +79,7 @@ fn sound() -> Evidence {
         consumed_published: false,
         bundle: None,
         checksums: None,
+        programs: None,
         native: Vec::new(),
         rebuilt_native: std::collections::BTreeMap::new(),
         declares_native: false,

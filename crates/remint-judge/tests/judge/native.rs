@@ -1,9 +1,10 @@
 //! Machine code: what keeps it from being verified, and what excuses a difference in it.
 
-use remint_judge::{Evidence, ResultEvidence, judge};
+use remint_judge::{Evidence, Programs, ResultEvidence, judge};
 use remint_model::{
     Assumption, AssumptionKind, Basis, Change, Class, Comparison, Content, Dependency,
-    DependencyKind, GapKind, InconclusiveReason, NativeFile, NativeFormat, Outcome, Severity,
+    DependencyKind, GapKind, GoBuildInfo, InconclusiveReason, NativeFile, NativeFormat, Outcome,
+    Severity,
 };
 
 use crate::gaps::with_gap;
@@ -209,4 +210,60 @@ fn packages_for_single_platforms_are_named_beside_the_one_that_lists_them() {
     assert_eq!(judgement.findings.len(), 1);
     assert_eq!(judgement.findings[0].id, "native-companions");
     assert_eq!(judgement.findings[0].evidence["count"], 2);
+}
+
+#[test]
+fn a_program_that_was_only_linked_otherwise_is_neither_verified_nor_accused() {
+    let said = |id: &str| GoBuildInfo {
+        build_id: Some(id.to_owned()),
+        ..GoBuildInfo::default()
+    };
+    let differing = |published: &str, change, path: &str| {
+        let mut evidence = with_code(None, &[(path, change, Class::Native)]);
+        evidence.build.as_mut().unwrap().assumptions = vec![Assumption {
+            kind: AssumptionKind::LinkerFlags,
+            value: "-s -w".to_owned(),
+            from: "nothing in the source states any".to_owned(),
+        }];
+        let made = "x.node".parse().unwrap();
+        evidence.rebuilt_native.insert(made, NativeFormat::Elf);
+        evidence.programs = Some(Programs {
+            published: said(published),
+            rebuilt: Some(said("link/main/compiled/program")),
+        });
+        evidence
+    };
+    let outcome = |evidence: &Evidence| {
+        let judgement = judge(evidence);
+        (judgement.outcome, judgement.content, judgement.reason)
+    };
+    let open = (
+        Outcome::Inconclusive,
+        Content::Inconclusive,
+        Some(InconclusiveReason::Unsupported),
+    );
+    let failed = (Outcome::Failed, Content::Different, None);
+    let flags = "flags/main/compiled/other";
+    assert_eq!(outcome(&differing(flags, Change::Changed, "x.node")), open);
+    for id in [
+        // A patched program has the id of the honest one.
+        "link/main/compiled/program",
+        "link/main/compiled/other",
+        "flags/else/compiled/other",
+        "flags/main/else/other",
+    ] {
+        let evidence = differing(id, Change::Changed, "x.node");
+        assert_eq!(outcome(&evidence), failed, "{id}");
+    }
+    assert_eq!(outcome(&differing(flags, Change::Added, "x.node")), failed);
+    assert_eq!(outcome(&differing(flags, Change::Changed, "other")), failed);
+    let mut known = differing(flags, Change::Changed, "x.node");
+    known.build.as_mut().unwrap().assumptions.clear();
+    assert_eq!(outcome(&known), failed);
+    let mut otherwise = differing(flags, Change::Changed, "x.node");
+    otherwise.rebuilt_native.clear();
+    assert_eq!(outcome(&otherwise), failed);
+    let mut unsaid = differing(flags, Change::Changed, "x.node");
+    unsaid.programs.as_mut().unwrap().rebuilt = None;
+    assert_eq!(outcome(&unsaid), failed);
 }

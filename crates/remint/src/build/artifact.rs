@@ -1,10 +1,11 @@
 //! Finds what a build made. The directory was written by strangers: only a regular file counts, and only one.
 
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 
+use remint_compare::recognise_native_code;
 use remint_model::{
-    Artifact, ArtifactFormat, BuildOutcome, Failure, FailureReason, FileName, Output, Rebuilt,
-    Sha256, Sha512,
+    Artifact, ArtifactFormat, BuildOutcome, Failure, FailureReason, FileName, NativeFormat, Output,
+    Rebuilt, Sha256, Sha512,
 };
 use sha2::Digest as _;
 
@@ -12,6 +13,8 @@ use super::Workspace;
 
 /// The largest artifact that is compared, in bytes.
 const LARGEST: u64 = 2 << 30;
+/// How much of a file tells whether it is a program, in bytes.
+const PROGRAM_BEGINNING: u64 = 4096;
 
 /// The one file with the plan's ending.
 pub(super) fn collect(workspace: &Workspace, output: &Output) -> anyhow::Result<BuildOutcome> {
@@ -48,10 +51,16 @@ pub(super) fn collect(workspace: &Workspace, output: &Output) -> anyhow::Result<
             return failed(format!("more than one file was made: {}", names.join(", ")));
         }
     };
-    let (Ok(file_name), Some(format)) = (name.parse::<FileName>(), ArtifactFormat::of(name)) else {
+    let mut file = fs_err::File::open(path)?;
+    let mut beginning = Vec::new();
+    file.by_ref()
+        .take(PROGRAM_BEGINNING)
+        .read_to_end(&mut beginning)?;
+    file.seek(SeekFrom::Start(0))?;
+    let format = ArtifactFormat::of(name).or_else(|| is_program(name, &beginning));
+    let (Ok(file_name), Some(format)) = (name.parse::<FileName>(), format) else {
         return failed(format!("`{name}` is no name of an artifact"));
     };
-    let mut file = fs_err::File::open(path)?;
     let size = file.metadata()?.len();
     if size > LARGEST {
         return failed(format!(
@@ -78,4 +87,14 @@ pub(super) fn collect(workspace: &Workspace, output: &Output) -> anyhow::Result<
         Sha256::from_bytes(sha256.finalize().into()),
         Sha512::from_bytes(sha512.finalize().into()),
     )))
+}
+
+/// A program has no ending that would tell.
+fn is_program(name: &str, beginning: &[u8]) -> Option<ArtifactFormat> {
+    let code = recognise_native_code(&name.parse().ok()?, beginning)?;
+    matches!(
+        code.format,
+        NativeFormat::Elf | NativeFormat::MachO | NativeFormat::Pe
+    )
+    .then_some(ArtifactFormat::GoProgram)
 }

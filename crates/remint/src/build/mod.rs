@@ -6,6 +6,8 @@
 mod artifact;
 mod conditions;
 mod environment;
+mod go_toolchain;
+mod modules;
 mod snapshot;
 mod steps;
 mod turns;
@@ -21,8 +23,8 @@ use remint_fetch::{
     FetchError, ProvidedTool, Proxy, ProxyRules, Registries, Tokens, ToolStore, Withheld,
 };
 use remint_model::{
-    BuildOutcome, BuildPlan, BuildRecord, Failure, FailureReason, InconclusiveReason, Lock,
-    NetworkAttempt, Phase, Tool,
+    Assumption, BuildOutcome, BuildPlan, BuildRecord, Failure, FailureReason, InconclusiveReason,
+    Lock, NetworkAttempt, Phase, Tool, ToolOrigin,
 };
 
 use crate::cli::BuildNetwork;
@@ -120,6 +122,17 @@ impl Builder {
         Scratch::create(&self.settings.user.cache)
     }
 
+    /// Makes a tool available, and says what has to be assumed with it.
+    async fn provide(&self, tool: &Tool) -> Result<(ProvidedTool, Option<Assumption>), FetchError> {
+        match &tool.origin {
+            ToolOrigin::GoToolchain => go_toolchain::provide(self, tool).await,
+            ToolOrigin::Npm { .. } | ToolOrigin::Pypi { .. } | ToolOrigin::System => {
+                let provided = self.tools.provide(tool, self.platform).await?;
+                Ok((provided, None))
+            }
+        }
+    }
+
     /// Executes a plan.
     ///
     /// # Errors
@@ -160,14 +173,12 @@ impl Builder {
         let target = tree.clone();
         let laying_out = tokio::task::spawn_blocking(move || checkout.materialise(shape, &target));
         let mut tools: Vec<ProvidedTool> = Vec::new();
-        let provided = plan
-            .tools
-            .iter()
-            .map(|tool| self.tools.provide(tool, self.platform));
+        let provided = plan.tools.iter().map(|tool| self.provide(tool));
         let (provided, laid_out) = tokio::join!(join_all(provided), laying_out);
         for (tool, provided) in plan.tools.iter().zip(provided) {
             match provided {
-                Ok(provided) => {
+                Ok((provided, assumption)) => {
+                    record.assumptions.extend(assumption);
                     record
                         .toolchain
                         .insert(provided.name.clone(), provided.version.clone());
@@ -197,12 +208,29 @@ impl Builder {
                 return Ok(Executed::unbuilt(failure, record, workspace));
             }
         }
+        let mut absent = Vec::new();
+        if let Lock::Modules(lock) = &plan.lock {
+            let laid_out = match modules::lay_out(self, lock, &workspace.modules(), stage).await? {
+                Ok(laid_out) => laid_out,
+                Err(failure) => return Ok(Executed::unbuilt(failure, record, workspace)),
+            };
+            record.fetched.extend(laid_out.fetched);
+            absent = laid_out.absent;
+            if lock.with_own
+                && let Some(target) = withheld.as_ref().map(|withheld| &withheld.target)
+                && let Err(failure) =
+                    modules::add_own(source, target, &workspace.tree(), &workspace.modules())?
+            {
+                return Ok(Executed::unbuilt(failure, record, workspace));
+            }
+        }
         workspace.apply_edits(&plan.edits)?;
         workspace.end_lines_with_crlf(&plan.crlf)?;
         workspace.hand_over()?;
 
         let registries_while_building = self.settings.build_network == BuildNetwork::Registries;
-        let proxy = if plan.lock == Lock::Nothing && !registries_while_building {
+        let needs_none = matches!(plan.lock, Lock::Nothing | Lock::Modules(_));
+        let proxy = if needs_none && !registries_while_building {
             None
         } else {
             let rules = ProxyRules {
@@ -249,6 +277,9 @@ impl Builder {
             Err(mut failure) => {
                 if let Some(served) = &served {
                     explain_with_registry(&mut failure, served);
+                }
+                if let (FailureReason::ExitCode(_), Some(url)) = (&failure.reason, absent.first()) {
+                    failure.reason = FailureReason::DependencyGone(url.clone());
                 }
                 BuildOutcome::Failed(failure)
             }

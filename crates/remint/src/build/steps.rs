@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use remint_ecosystem::golang;
 use remint_fetch::{ProvidedTool, Proxy};
 use remint_model::{
-    Action, BuildPlan, BuildRecord, Failure, FailureReason, OnFailure, Phase, Step,
+    Action, BuildPlan, BuildRecord, Failure, FailureReason, Lock, OnFailure, Phase, Step,
 };
 use remint_sandbox::{Access, Bind, Command, Ending, Finished, Layer, Limits, Network};
 
@@ -269,6 +270,13 @@ impl Run<'_> {
             Path::new(&conditions.surroundings.home),
             Access::Writable,
         ));
+        if let Lock::Modules(_) = &self.plan.lock {
+            command.binds.push(bind(
+                self.workspace.modules(),
+                Path::new(golang::MODULES),
+                Access::ReadOnly,
+            ));
+        }
         for tool in self.tools {
             command.binds.push(bind(
                 tool.host.clone(),

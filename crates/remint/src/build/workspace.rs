@@ -127,6 +127,11 @@ impl Workspace {
         self.root.path().join("snapshot")
     }
 
+    /// The modules of Go that a build may read.
+    pub(crate) fn modules(&self) -> PathBuf {
+        self.root.path().join("modules")
+    }
+
     /// Where the artifact appears.
     pub(crate) fn out(&self) -> PathBuf {
         self.root.path().join("out")

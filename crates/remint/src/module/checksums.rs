@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use remint_attest::{ChecksumRecord, ChecksumsError, Inclusion, LoggedChecksums};
 use remint_ecosystem::golang::{escaped_path, escaped_version, h1};
 use remint_fetch::{ChecksumDatabase, FetchError, Registries};
-use remint_model::{DatabaseAnswer, ModuleChecksums, Survey, Target};
+use remint_model::{DatabaseAnswer, ModuleChecksums, PackageName, Survey, Target};
 
 use crate::build::{Builder, chain};
 use crate::progress::Progress;
@@ -70,6 +70,27 @@ pub(crate) async fn checksums(
     Ok(Some((found, seconds)))
 }
 
+/// The digest of a module zip that is proven to be in the checksum database's log; the inner error says why there is
+/// none.
+///
+/// # Errors
+/// The database does not answer, or does not know this version.
+pub(crate) async fn logged_digest(
+    module: &PackageName,
+    version: &str,
+    registries: &Registries,
+) -> Result<Result<String, String>, FetchError> {
+    let database = match registries.checksum_database(module).await? {
+        Ok(database) => database,
+        Err(why) => return Ok(Err(format!("no checksum database vouches for it: {why}"))),
+    };
+    match prove(module.as_str(), version, &database, registries).await {
+        Ok(logged) => Ok(Ok(logged.zip)),
+        Err(Failure::Fetch(error)) => Err(error),
+        Err(Failure::Checksums(error)) => Ok(Err(format!("{}: {error}", database.name))),
+    }
+}
+
 enum Answer {
     NotAsked(String),
     Logged(String, LoggedChecksums),
@@ -83,7 +104,8 @@ async fn ask(target: &Target, registries: &Registries) -> Result<Answer, FetchEr
         Err(why) => return Ok(Answer::NotAsked(why)),
     };
     let name = database.name.clone();
-    Ok(match prove(target, &database, registries).await {
+    let (module, version) = (target.name.as_str(), target.version.as_str());
+    Ok(match prove(module, version, &database, registries).await {
         Ok(logged) => Answer::Logged(name, logged),
         Err(Failure::Fetch(error)) => Answer::Unavailable(name, error),
         Err(Failure::Checksums(error)) => Answer::Untrusted(name, error),
@@ -109,11 +131,11 @@ impl From<ChecksumsError> for Failure {
 
 /// Looks the module up and fetches tiles until its record is proven.
 async fn prove(
-    target: &Target,
+    module: &str,
+    version: &str,
     database: &ChecksumDatabase,
     registries: &Registries,
 ) -> Result<LoggedChecksums, Failure> {
-    let (module, version) = (target.name.as_str(), target.version.as_str());
     let path = format!(
         "lookup/{}@{}",
         escaped_path(module),

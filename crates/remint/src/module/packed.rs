@@ -153,7 +153,7 @@ impl Work {
             let detail = format!("a file of the module could not be had: {gap}");
             return Ok(Err((InconclusiveReason::Unavailable, detail)));
         }
-        if let Err(detail) = self.pack()? {
+        if let Err(detail) = pack(&self.files, &self.tree, &self.top, &self.zip)? {
             return Ok(Err((InconclusiveReason::NotBuilt, detail)));
         }
         let written = local_artifact(&self.zip)?;
@@ -201,41 +201,49 @@ impl Work {
                     .any(|file| file.source.as_str() == gap.path)
             })
     }
+}
 
-    /// Writes the zip; an answer that go would write none is the inner error.
-    fn pack(&self) -> anyhow::Result<Result<(), String>> {
-        let mut zip = ZipWriter::new(fs_err::File::create(&self.zip)?);
-        // Go writes neither times nor modes.
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .unix_permissions(0);
-        let mut room = LARGEST_MODULE;
-        for file in &self.files {
-            let path = self.tree.join(file.source.as_str());
-            let size = size(&path)?;
-            let Some(left) = room.checked_sub(size) else {
-                return Ok(Err(format!(
-                    "go makes no module of more than {LARGEST_MODULE} bytes"
-                )));
-            };
-            room = left;
-            if size > LARGEST_SINGLE && matches!(file.path.as_str(), "go.mod" | "LICENSE") {
-                return Ok(Err(format!(
-                    "go makes no module whose {} is larger than {LARGEST_SINGLE} bytes",
-                    file.path
-                )));
-            }
-            zip.start_file(format!("{}/{}", self.top, file.path), options)?;
-            if fs_err::symlink_metadata(&path)?.is_symlink() {
-                let target = fs_err::read_link(&path)?;
-                zip.write_all(target.as_os_str().as_encoded_bytes())?;
-            } else {
-                std::io::copy(&mut fs_err::File::open(&path)?, &mut zip)?;
-            }
+/// Writes a module zip of these files of a tree.
+///
+/// # Errors
+/// This machine could not do its part. That go would write none is the inner error.
+pub(crate) fn pack(
+    files: &[PackedFile],
+    tree: &Path,
+    top: &str,
+    to: &Path,
+) -> anyhow::Result<Result<(), String>> {
+    let mut zip = ZipWriter::new(fs_err::File::create(to)?);
+    // Go writes neither times nor modes.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .unix_permissions(0);
+    let mut room = LARGEST_MODULE;
+    for file in files {
+        let path = tree.join(file.source.as_str());
+        let size = size(&path)?;
+        let Some(left) = room.checked_sub(size) else {
+            return Ok(Err(format!(
+                "go makes no module of more than {LARGEST_MODULE} bytes"
+            )));
+        };
+        room = left;
+        if size > LARGEST_SINGLE && matches!(file.path.as_str(), "go.mod" | "LICENSE") {
+            return Ok(Err(format!(
+                "go makes no module whose {} is larger than {LARGEST_SINGLE} bytes",
+                file.path
+            )));
         }
-        zip.finish()?.flush()?;
-        Ok(Ok(()))
+        zip.start_file(format!("{top}/{}", file.path), options)?;
+        if fs_err::symlink_metadata(&path)?.is_symlink() {
+            let target = fs_err::read_link(&path)?;
+            zip.write_all(target.as_os_str().as_encoded_bytes())?;
+        } else {
+            std::io::copy(&mut fs_err::File::open(&path)?, &mut zip)?;
+        }
     }
+    zip.finish()?.flush()?;
+    Ok(Ok(()))
 }
 
 fn size(path: &Path) -> std::io::Result<u64> {

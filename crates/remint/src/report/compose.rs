@@ -148,6 +148,7 @@ fn mismatch(
         consumed_published: false,
         bundle: None,
         checksums: None,
+        programs: None,
         native: Vec::new(),
         rebuilt_native: std::collections::BTreeMap::new(),
         declares_native: false,

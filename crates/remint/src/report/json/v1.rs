@@ -46,6 +46,7 @@ struct TargetV1<'a> {
     findings: &'a [Finding],
     bundle: Option<BundleV1<'a>>,
     checksums: Option<ChecksumsV1<'a>>,
+    program: Option<ProgramV1<'a>>,
     image: Option<&'a Image>,
     files: Option<FilesV1>,
     traced: Option<TracedV1>,
@@ -54,6 +55,19 @@ struct TargetV1<'a> {
     notes: &'a [String],
     provenance: Vec<ProvenanceV1<'a>>,
     attestations: Vec<AttestationV1<'a>>,
+}
+
+/// What a program of Go says about how it was built.
+#[derive(Serialize)]
+struct ProgramV1<'a> {
+    go: &'a str,
+    package: &'a str,
+    module: Option<&'a str>,
+    version: Option<&'a str>,
+    sum: Option<&'a str>,
+    settings: BTreeMap<&'a str, &'a str>,
+    dependencies: usize,
+    linked_otherwise: Option<bool>,
 }
 
 /// The digests of a Go module.
@@ -225,6 +239,37 @@ fn checksums(report: &TargetReport) -> Option<ChecksumsV1<'_>> {
     })
 }
 
+fn program(report: &TargetReport) -> Option<ProgramV1<'_>> {
+    let evidence = report.evidence.as_ref()?;
+    let programs = evidence.programs.as_ref()?;
+    let differs = matches!(
+        evidence.result,
+        ResultEvidence::Compared {
+            comparison: Comparison::Different { .. },
+            ..
+        }
+    );
+    let said = &programs.published;
+    let main = said.main.as_ref();
+    Some(ProgramV1 {
+        go: &said.go_version,
+        package: &said.package,
+        module: main.map(|main| main.path.as_str()),
+        version: main.map(|main| main.version.as_str()),
+        sum: main.and_then(|main| main.sum.as_deref()),
+        settings: said
+            .settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect(),
+        dependencies: said.dependencies.len(),
+        linked_otherwise: programs
+            .rebuilt
+            .as_ref()
+            .map(|rebuilt| differs && said.says_it_was_linked_otherwise(rebuilt)),
+    })
+}
+
 fn target(report: &TargetReport) -> TargetV1<'_> {
     let judgement = &report.judgement;
     let (erasures, differences): (&[Erasure], &[Difference]) =
@@ -264,6 +309,7 @@ fn target(report: &TargetReport) -> TargetV1<'_> {
         findings: &judgement.findings,
         bundle: bundle(report),
         checksums: checksums(report),
+        program: program(report),
         image: report.image.as_deref(),
         files: report.files.map(|(equal, total)| FilesV1 { equal, total }),
         traced: report.traced.map(|traced| TracedV1 {

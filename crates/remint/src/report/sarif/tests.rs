@@ -96,6 +96,7 @@ fn judged(outcome: Outcome, findings: Vec<Finding>, differences: Vec<Difference>
         consumed_published: false,
         bundle: None,
         checksums: None,
+        programs: None,
         native: Vec::new(),
         rebuilt_native: std::collections::BTreeMap::new(),
         declares_native: false,

@@ -1,0 +1,311 @@
+//! What GoReleaser gives the linker (its documentation, "Builds", "Name templates"): release configurations of most
+//! published programs of Go. Its templates are filled in as far as the source decides; a template that asks for more
+//! is told, not guessed.
+
+use std::collections::BTreeMap;
+
+use remint_model::{EntryPath, SourceTree};
+use serde_json::Value;
+
+use crate::yaml;
+
+/// Where the configuration lies, the likeliest first.
+pub(super) const FILES: [&str; 6] = [
+    ".goreleaser.yaml",
+    ".goreleaser.yml",
+    "goreleaser.yaml",
+    "goreleaser.yml",
+    ".config/goreleaser.yaml",
+    ".config/goreleaser.yml",
+];
+/// What the linker is given where nothing else is said.
+const USUAL: &str = "-s -w -X main.version={{.Version}} -X main.commit={{.Commit}} -X main.date={{.Date}} -X main.builtBy=goreleaser";
+/// Nobody releases more programs of one repository.
+const MOST_BUILDS: usize = 64;
+const LONGEST: usize = 8 << 10;
+
+/// What templates are filled in with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fields {
+    /// By name: `Version`, `Commit`, …
+    pub(super) values: BTreeMap<&'static str, String>,
+    /// The moments that may be when the release was made.
+    pub(super) dates: Vec<String>,
+}
+
+/// The flags of one build of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stated {
+    /// The file.
+    pub(super) file: &'static str,
+    /// The flags, filled in: more than one list where the source leaves the date open. An `Err` names the template that
+    /// the source does not decide.
+    pub(super) flags: Result<Vec<Filled>, String>,
+}
+
+/// Flags with nothing left open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Filled {
+    /// As they follow `-ldflags=`.
+    pub(super) text: String,
+    /// The date that they hold and the source does not tell.
+    pub(super) date: Option<String>,
+}
+
+/// What the configuration gives the linker for the main package in this folder of the repository (`None` is its root);
+/// where no build of it names that folder, what it gives for all.
+pub(super) fn stated(
+    tree: &SourceTree,
+    package: Option<&EntryPath>,
+    fields: &Fields,
+) -> Result<Vec<Stated>, String> {
+    let Some((file, text)) = FILES
+        .into_iter()
+        .find_map(|file| Some((file, tree.text(file)?)))
+    else {
+        return Ok(Vec::new());
+    };
+    let document =
+        yaml::parse(text).map_err(|error| format!("`{file}` cannot be read: {error}"))?;
+    let variables = variables(&document, fields);
+    let builds: Vec<&Value> = match document.get("builds") {
+        Some(Value::Array(builds)) => builds.iter().take(MOST_BUILDS).collect(),
+        _ => vec![&Value::Null],
+    };
+    let own: Vec<&Value> = builds
+        .iter()
+        .copied()
+        .filter(|build| is_of(build, package))
+        .collect();
+    let mut all: Vec<Stated> = Vec::new();
+    for build in if own.is_empty() { builds } else { own } {
+        let template = template(build);
+        let stated = Stated {
+            file,
+            flags: fill(&template, fields, &variables),
+        };
+        if !all.contains(&stated) {
+            all.push(stated);
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a build is of the package in this folder. A `main` that names a file is of the folder that it lies in.
+fn is_of(build: &Value, package: Option<&EntryPath>) -> bool {
+    let text = |key| build.get(key).and_then(Value::as_str).unwrap_or(".");
+    let joined = format!("{}/{}", text("dir"), text("main"));
+    let mut parts: Vec<&str> = joined
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .collect();
+    if parts.last().is_some_and(|last| last.ends_with(".go")) {
+        parts.pop();
+    }
+    parts.join("/") == package.map_or("", EntryPath::as_str)
+}
+
+/// A text, or several with a space between them.
+fn template(build: &Value) -> String {
+    match build.get("ldflags") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(lines)) => {
+            let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+            lines.join(" ")
+        }
+        _ => USUAL.to_owned(),
+    }
+}
+
+/// The variables that the configuration itself sets.
+fn variables(document: &Value, fields: &Fields) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let lines = document.get("env").and_then(Value::as_array);
+    for line in lines.into_iter().flatten().filter_map(Value::as_str) {
+        if let Some((name, value)) = line.split_once('=')
+            && let Ok((value, false)) = fill_once(value, fields, None, &found)
+        {
+            found.insert(name.trim().to_owned(), value);
+        }
+    }
+    found
+}
+
+fn fill(
+    template: &str,
+    fields: &Fields,
+    variables: &BTreeMap<String, String>,
+) -> Result<Vec<Filled>, String> {
+    if template.len() > LONGEST {
+        return Err("flags that are longer than any".to_owned());
+    }
+    let (text, needs_date) = fill_once(template, fields, Some(""), variables)?;
+    if !needs_date {
+        return Ok(vec![Filled { text, date: None }]);
+    }
+    if fields.dates.is_empty() {
+        return Err("{{.Date}}".to_owned());
+    }
+    fields
+        .dates
+        .iter()
+        .map(|date| {
+            let (text, _) = fill_once(template, fields, Some(date), variables)?;
+            Ok(Filled {
+                text,
+                date: Some(date.clone()),
+            })
+        })
+        .collect()
+}
+
+/// The text, and whether it holds the date of the release. An `Err` is the first template that is not known.
+fn fill_once(
+    template: &str,
+    fields: &Fields,
+    date: Option<&str>,
+    variables: &BTreeMap<String, String>,
+) -> Result<(String, bool), String> {
+    let mut text = String::new();
+    let mut needs_date = false;
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (inside, after) = after.split_once("}}").unwrap_or((after, ""));
+        let name = inside.trim();
+        text.push_str(before);
+        rest = after;
+        let known = match name.strip_prefix('.') {
+            Some("Date") => {
+                needs_date = true;
+                date.map(str::to_owned)
+            }
+            Some(field) => match field.strip_prefix("Env.") {
+                Some(variable) => variables.get(variable).cloned(),
+                None => fields.values.get(field).cloned(),
+            },
+            None => None,
+        };
+        match known {
+            Some(value) => text.push_str(&value),
+            None => {
+                return Err(format!(
+                    "{{{{{}}}}}",
+                    inside.chars().take(60).collect::<String>()
+                ));
+            }
+        }
+    }
+    text.push_str(rest);
+    Ok((text, needs_date))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fields() -> Fields {
+        Fields {
+            values: BTreeMap::from([
+                ("Version", "1.0.0".to_owned()),
+                ("Tag", "v1.0.0".to_owned()),
+                ("Commit", "9c2b0ed".to_owned()),
+            ]),
+            dates: vec!["2026-05-28T20:30:00Z".to_owned()],
+        }
+    }
+
+    fn tree(text: &str) -> SourceTree {
+        let mut tree = SourceTree::default();
+        tree.texts
+            .insert(".goreleaser.yaml".parse().unwrap(), text.into());
+        tree
+    }
+
+    fn check(text: &str, package: &str, expect: &[Result<&str, &str>]) {
+        let package = package.parse().ok();
+        let found = stated(&tree(text), package.as_ref(), &fields()).unwrap();
+        let found: Vec<Result<String, String>> = found
+            .into_iter()
+            .map(|stated| stated.flags.map(|filled| filled[0].text.clone()))
+            .collect();
+        let expect: Vec<Result<String, String>> = expect
+            .iter()
+            .map(|one| match one {
+                Ok(text) => Ok((*text).to_owned()),
+                Err(text) => Err((*text).to_owned()),
+            })
+            .collect();
+        assert_eq!(found, expect, "{text}");
+    }
+
+    #[test]
+    fn flags_are_filled_in_as_far_as_the_source_decides() {
+        check(
+            "builds:\n- ldflags:\n  - -s -w\n  - -X main.v={{ .Version }} -X main.c={{.Commit}}\n",
+            "",
+            &[Ok("-s -w -X main.v=1.0.0 -X main.c=9c2b0ed")],
+        );
+        check(
+            "builds:\n- ldflags: -X main.v={{.Tag}}\n",
+            "",
+            &[Ok("-X main.v=v1.0.0")],
+        );
+        check(
+            "version: 2\n",
+            "",
+            &[Ok(
+                "-s -w -X main.version=1.0.0 -X main.commit=9c2b0ed -X main.date=2026-05-28T20:30:00Z -X main.builtBy=goreleaser",
+            )],
+        );
+        check(
+            "env:\n- PKG=example.org/{{.Tag}}\nbuilds:\n- ldflags: -X {{ .Env.PKG }}.v=1\n",
+            "",
+            &[Ok("-X example.org/v1.0.0.v=1")],
+        );
+        for unknown in [
+            "{{.Env.SECRET}}",
+            "{{.Version | upper}}",
+            "{{if .IsSnapshot}}",
+            "{{.Branch",
+        ] {
+            let text = format!("builds:\n- ldflags: '-X main.v={unknown}'\n");
+            let inside = unknown.trim_start_matches("{{").trim_end_matches("}}");
+            check(&text, "", &[Err(&format!("{{{{{inside}}}}}"))]);
+        }
+    }
+
+    #[test]
+    fn the_build_of_the_package_counts_or_else_all() {
+        let text = "builds:\n- {main: ./cmd/one, ldflags: -s}\n- {dir: cmd/two, ldflags: -w}\n- {main: cmd/three/main.go, ldflags: -s -w}\n";
+        check(text, "cmd/one", &[Ok("-s")]);
+        check(text, "cmd/two", &[Ok("-w")]);
+        check(text, "cmd/three", &[Ok("-s -w")]);
+        check(text, "cmd/four", &[Ok("-s"), Ok("-w"), Ok("-s -w")]);
+    }
+
+    #[test]
+    fn a_date_that_nothing_tells_leaves_the_flags_open() {
+        let none = Fields {
+            dates: Vec::new(),
+            ..fields()
+        };
+        let found = stated(&tree("version: 2\n"), None, &none).unwrap();
+        assert_eq!(found[0].flags, Err("{{.Date}}".to_owned()));
+        assert!(
+            stated(&SourceTree::default(), None, &none)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(stated(&tree("builds: [\n"), None, &none).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(builds|env|ldflags|main|dir|:|-| |\n|\\{\\{|\\}\\}|\\.Date|\\.Env\\.X|é){0,30}") {
+            drop(stated(&tree(&text), None, &fields()));
+            drop(fill(&text, &fields(), &BTreeMap::new()));
+        }
+    }
+}
