@@ -4,7 +4,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use remint_ecosystem::client_config;
 use remint_ecosystem::command_line::{self, Part};
-use remint_model::Spec;
+use remint_model::{ImagePlace, Spec};
 
 #[derive(Debug, Arbitrary)]
 enum Input {
@@ -96,6 +96,10 @@ fn check(parts: &[Part]) {
             // What is judged reads as the same spec again.
             Part::Release(wanted) => {
                 let spec = wanted.spec();
+                assert_eq!(spec.to_string().parse::<Spec>().as_ref(), Ok(&spec));
+            }
+            Part::Image(wanted) => {
+                let spec = Spec::Image(ImagePlace::Registry(wanted.image.clone()));
                 assert_eq!(spec.to_string().parse::<Spec>().as_ref(), Ok(&spec));
             }
             Part::Beyond(beyond) => assert!(!beyond.to_string().chars().any(char::is_control)),
