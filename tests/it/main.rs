@@ -57,3 +57,5 @@ mod tiles;
 #[expect(dead_code, reason = "as above")]
 #[path = "../../crates/remint-attest/tests/keyless/tools.rs"]
 mod tools;
+#[path = "../../crates/remint-attest/tests/keyless/watchdog.rs"]
+mod watchdog;

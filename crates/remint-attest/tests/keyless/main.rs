@@ -6,4 +6,5 @@ mod accepted;
 mod misbehaving;
 mod tiles;
 mod tools;
+mod watchdog;
 mod world;

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::tiles::TileLog;
 use crate::tools;
+use crate::watchdog::Watchdog;
 
 pub(crate) const ISSUER: &str = "https://issuer.loopback.example";
 pub(crate) const IDENTITY: &str =
@@ -65,6 +66,7 @@ pub(crate) struct World {
     material: Value,
     log: Value,
     pub(crate) cache: tempfile::TempDir,
+    _watchdog: Watchdog,
 }
 
 struct State {
@@ -85,7 +87,7 @@ struct Authorities {
 }
 
 impl Authorities {
-    fn start() -> (Self, Value) {
+    fn start() -> (Self, Watchdog, Value) {
         let directory = tools::npm();
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -104,8 +106,9 @@ impl Authorities {
             output: BufReader::new(child.stdout.take().unwrap()),
             child,
         };
+        let watchdog = Watchdog::over(authorities.child.id());
         let material = authorities.line();
-        (authorities, material)
+        (authorities, watchdog, material)
     }
 
     fn line(&mut self) -> Value {
@@ -135,7 +138,7 @@ impl Drop for Authorities {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let (authorities, material) = Authorities::start();
+        let (authorities, watchdog, material) = Authorities::start();
         let log = TileLog::new(1);
         let trusted = log.trusted(&since());
         let state = Arc::new(State {
@@ -162,6 +165,7 @@ impl World {
             material,
             log: trusted,
             cache: tempfile::tempdir().unwrap(),
+            _watchdog: watchdog,
         }
     }
 
