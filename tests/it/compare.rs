@@ -37,11 +37,16 @@ fn release(directory: &Path, name: &str) -> std::path::PathBuf {
 
 /// Runs in a directory; returns exit code, standard output and standard error.
 fn compare(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+    compare_with(directory, arguments, None)
+}
+
+fn compare_with(directory: &Path, arguments: &[&str], path: Option<&str>) -> (i32, String, String) {
     let output = Command::cargo_bin("remint")
         .unwrap()
         .arg("compare")
         .args(arguments)
         .env("HOME", directory)
+        .envs(path.map(|path| ("PATH", path)))
         .env("REMINT_CACHE_DIR", directory.join("cache"))
         .current_dir(directory)
         .output()
@@ -155,13 +160,12 @@ fn what_cannot_be_compared_is_said_and_is_never_equal() {
     }
 }
 
-/// A wheel with this module, and nothing beside it that differs.
-fn wheel(directory: &Path, folder: &str, module: &str) {
+/// A wheel with these modules, and nothing beside them that differs.
+fn wheel(directory: &Path, folder: &str, modules: &[(&str, &str)]) {
     fs_err::create_dir_all(directory.join(folder)).unwrap();
     let file = directory.join(folder).join("s-1.0.0-py3-none-any.whl");
     let mut archive = zip::ZipWriter::new(fs_err::File::create(file).unwrap());
-    for (path, content) in [
-        ("s/server.py", module),
+    let metadata = [
         (
             "s-1.0.0.dist-info/METADATA",
             "Metadata-Version: 2.1\nName: s\nVersion: 1.0.0\n",
@@ -170,9 +174,10 @@ fn wheel(directory: &Path, folder: &str, module: &str) {
             "s-1.0.0.dist-info/WHEEL",
             "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         ),
-    ] {
+    ];
+    for (path, content) in modules.iter().chain(&metadata) {
         archive
-            .start_file(path, zip::write::SimpleFileOptions::default())
+            .start_file(*path, zip::write::SimpleFileOptions::default())
             .unwrap();
         archive.write_all(content.as_bytes()).unwrap();
     }
@@ -216,8 +221,8 @@ fn python_is_explained_by_an_interpreters_own_parser() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path();
-        wheel(at, "one", module);
-        wheel(at, "other", other);
+        wheel(at, "one", &[("s/server.py", module)]);
+        wheel(at, "other", &[("s/server.py", other)]);
         let file = |folder: &str| format!("{folder}/s-1.0.0-py3-none-any.whl");
         let (code, report) = report(at, &[&file("one"), &file("other")]);
         // An explanation excuses nothing.
@@ -229,5 +234,46 @@ fn python_is_explained_by_an_interpreters_own_parser() {
             .find(|difference| difference["path"] == "s/server.py")
             .unwrap();
         assert_eq!(difference["explanation"].as_str(), expect, "{other}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interpreter_that_fails_at_one_pair_answers_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let (one, other) = ("x = 1\n", "x = (1)  # y\n");
+    // Deep enough to end an interpreter whose parser counts nothing; the others refuse it.
+    let deep = ["x = 1", &"+1".repeat(200_000), "\n"].concat();
+    let deep_other = deep.replace("x =", "x  =");
+    let broken = ("x = 1 (\n", "x = 1  (\n");
+    for (folder, texts) in [
+        ("one", [one, &deep, broken.0, one]),
+        ("other", [other, &deep_other, broken.1, other]),
+    ] {
+        let names = ["s/a.py", "s/b.py", "s/c.py", "s/d.py"];
+        let modules: Vec<(&str, &str)> = names.into_iter().zip(texts).collect();
+        wheel(at, folder, &modules);
+    }
+    // The first interpreter on the path may be none at all.
+    let empty = at.join("fake/bin");
+    fs_err::create_dir_all(&empty).unwrap();
+    fs_err::copy("/bin/true", empty.join("python3")).unwrap();
+    let faked = format!("{}:/usr/bin:/bin", empty.display());
+    for path in [None, Some(&*faked)] {
+        let wheels = ["one", "other"].map(|folder| format!("{folder}/s-1.0.0-py3-none-any.whl"));
+        let arguments = [&wheels[0], &wheels[1], "--format", "json"];
+        let (code, text, _) = compare_with(at, &arguments, path);
+        assert_eq!(code, 1);
+        let report: Value = serde_json::from_str(&text).unwrap();
+        let explained = |path: &str| {
+            let differences = report["differences"].as_array().unwrap();
+            let found = differences.iter().find(|found| found["path"] == path);
+            found.unwrap()["explanation"]
+                .as_str()
+                .is_some_and(|explanation| explanation.contains("as Python parses it"))
+        };
+        assert!(explained("s/a.py") && explained("s/d.py"), "{report}");
+        assert!(!explained("s/c.py"), "{report}");
     }
 }

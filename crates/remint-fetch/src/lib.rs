@@ -34,4 +34,5 @@ pub use registry::{
     platform,
 };
 pub use services::{ServiceAnswer, ServiceClient, ServicePost};
+pub use tools::interpreters::first_interpreter;
 pub use tools::{GoToolchainModule, ProvidedTool, ToolStore};

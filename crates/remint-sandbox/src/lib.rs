@@ -55,6 +55,6 @@ pub use room::{DISK_RESERVE, free_memory, free_space};
 #[cfg(target_os = "linux")]
 pub use helper::become_helper_if_asked;
 #[cfg(target_os = "linux")]
-pub use run::run;
+pub use run::{run, run_with_input};
 #[cfg(not(target_os = "linux"))]
-pub use unsupported::{become_helper_if_asked, run};
+pub use unsupported::{become_helper_if_asked, run, run_with_input};

@@ -43,6 +43,31 @@ pub fn run(
     cancel: &AtomicBool,
     on_listener: impl FnOnce(TcpListener),
 ) -> Result<Finished, SandboxError> {
+    run_reading(command, None, log, cancel, on_listener)
+}
+
+/// The same for a command without a network that reads its standard input, from this descriptor, instead of finding
+/// it at its end. Whoever holds the other end can talk with the command through it and the log.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_with_input(
+    command: &Command,
+    input: OwnedFd,
+    log: &mut dyn Write,
+    cancel: &AtomicBool,
+) -> Result<Finished, SandboxError> {
+    run_reading(command, Some(input), log, cancel, drop)
+}
+
+fn run_reading(
+    command: &Command,
+    input: Option<OwnedFd>,
+    log: &mut dyn Write,
+    cancel: &AtomicBool,
+    on_listener: impl FnOnce(TcpListener),
+) -> Result<Finished, SandboxError> {
     command.check()?;
     let started = Instant::now();
     let mut in_place = match command.isolation {
@@ -60,7 +85,7 @@ pub fn run(
     let command = in_place
         .as_ref()
         .map_or(command, |translated| &translated.command);
-    let mut helper = Helper::start(command, proxy_port)?;
+    let mut helper = Helper::start(command, proxy_port, input)?;
     let mut log = CappedLog::new(log, command.limits.log);
     let mut record = Record::default();
     let mut on_listener = Some(on_listener);
@@ -185,7 +210,11 @@ struct Helper {
 }
 
 impl Helper {
-    fn start(command: &Command, proxy_port: u16) -> Result<Self, SandboxError> {
+    fn start(
+        command: &Command,
+        proxy_port: u16,
+        input: Option<OwnedFd>,
+    ) -> Result<Self, SandboxError> {
         let failed = |step: &'static str| {
             move |source: std::io::Error| SandboxError::Setup {
                 step: step.to_owned(),
@@ -194,12 +223,18 @@ impl Helper {
             }
         };
         let caller = rustix::process::getpid().as_raw_pid();
-        let orders = orders_file(&Orders::new(command, proxy_port, caller))
-            .map_err(failed("write the helper's orders"))?;
+        let mut orders = Orders::new(command, proxy_port, caller);
+        orders.reads_input = input.is_some();
+        let orders = orders_file(&orders).map_err(failed("write the helper's orders"))?;
         let (reports, their_reports) =
             crate::channel::pair().map_err(failed("open a channel to the helper"))?;
         let (log, their_log) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
             .map_err(|error| failed("open a pipe for the log")(error.into()))?;
+        if let Some(input) = input {
+            // It waits there until the helper has read its orders.
+            crate::channel::send(reports.as_fd(), b"i", Some(input.as_fd()))
+                .map_err(failed("hand over the command's input"))?;
+        }
         let mut program = helper_program();
         let spawned = program
             .stdin(Stdio::from(orders))

@@ -22,3 +22,17 @@ pub fn run(
 ) -> Result<Finished, SandboxError> {
     Err(SandboxError::Unsupported)
 }
+
+/// Refuses.
+///
+/// # Errors
+///
+/// Always.
+pub fn run_with_input(
+    _command: &Command,
+    _input: std::os::fd::OwnedFd,
+    _log: &mut dyn Write,
+    _cancel: &AtomicBool,
+) -> Result<Finished, SandboxError> {
+    Err(SandboxError::Unsupported)
+}

@@ -35,6 +35,8 @@ pub(crate) struct Orders {
     pub(crate) owner: Owner,
     pub(crate) isolation: Isolation,
     pub(crate) surroundings: Surroundings,
+    /// Whether a descriptor follows on the socket, for the command to read from.
+    pub(crate) reads_input: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,6 +145,7 @@ impl Orders {
             owner: command.owner,
             isolation: command.isolation,
             surroundings: command.surroundings.clone(),
+            reads_input: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Tries the plans in order until one reproduces the published file, and keeps the result that came closest.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use remint_compare::normalise::{seeded_from_published, windows_line_ends};
 use remint_compare::{Known, PythonSyntax, Traced};
@@ -97,8 +98,9 @@ pub(crate) async fn attempt(
     let mut failed_installs: Vec<FailedInstall> = Vec::new();
     let mut fuller = Fuller::default();
     let python = {
-        let builder = builder.clone();
-        python_syntax::syntax(move || Ok(builder.clone()))
+        let known = builder.clone();
+        let cancel = Arc::clone(&builder.cancel);
+        python_syntax::syntax(&builder.settings, cancel, move || known.newest_python())
     };
     let mut queue: VecDeque<BuildPlan> = plans.iter().cloned().collect();
     while let Some(plan) = queue.pop_front() {

@@ -16,6 +16,12 @@ const QUESTION: &str = "import sys\nv = sys.version_info\n\
 /// No machine has more that matter.
 const MOST: usize = 64;
 
+/// The executable that a user would get first; none is started, so its version is not known.
+#[must_use]
+pub fn first_interpreter(user: &UserConfiguration) -> Option<PathBuf> {
+    candidates(user).find_map(|path| fs_err::canonicalize(path).ok())
+}
+
 /// Finds them, newest first.
 pub(crate) fn find(user: &UserConfiguration) -> Vec<Interpreter> {
     let mut paths: Vec<PathBuf> = Vec::new();
@@ -55,14 +61,11 @@ pub(crate) fn find(user: &UserConfiguration) -> Vec<Interpreter> {
     found.into_values().rev().collect()
 }
 
-fn candidates(user: &UserConfiguration) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for directory in std::env::split_paths(user.variable("PATH").unwrap_or_default()) {
+/// In the order of the user's preference, directory by directory.
+fn candidates(user: &UserConfiguration) -> impl Iterator<Item = PathBuf> {
+    let path = std::env::split_paths(user.variable("PATH").unwrap_or_default())
         // A relative entry would make the working directory's programs ours.
-        if directory.is_absolute() {
-            found.extend(programs(&directory));
-        }
-    }
+        .filter(|directory| directory.is_absolute());
     let home = |below: &str| user.home.as_ref().map(|home| home.join(below));
     let pyenv = user.variable("PYENV_ROOT").map(PathBuf::from);
     let uv = user.variable("UV_PYTHON_INSTALL_DIR").map(PathBuf::from);
@@ -72,18 +75,19 @@ fn candidates(user: &UserConfiguration) -> Vec<PathBuf> {
             .map(|root| root.join("versions")),
         uv.or_else(|| home(".local/share/uv/python")),
     ];
-    for directory in installed.into_iter().flatten() {
-        let Ok(entries) = fs_err::read_dir(&directory) else {
-            continue;
-        };
-        let mut versions: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let versions = installed.into_iter().flatten().flat_map(|directory| {
+        let mut versions: Vec<PathBuf> = fs_err::read_dir(&directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path().join("bin"))
+            .collect();
         versions.sort();
-        for version in versions {
-            found.extend(programs(&version.join("bin")));
-        }
-    }
-    found.extend(programs(Path::new("/usr/bin")));
-    found
+        versions
+    });
+    path.chain(versions)
+        .chain([PathBuf::from("/usr/bin")])
+        .flat_map(|directory| programs(&directory))
 }
 
 /// `python3` and `python3.12`, but not `python3-config` or `python3.12-gdb`.

@@ -57,7 +57,8 @@ fn watch(orders: &Orders, caller: &Caller, child: Pid, written: Vec<OwnedFd>) ->
     warden.begin()?;
     let ended =
         rustix::process::pidfd_open(child, PidfdFlags::empty()).during("watch the command")?;
-    let mut polled = [&ended, &caller.0, &warden.alarm].map(|end| PollFd::new(end, PollFlags::IN));
+    let mut polled =
+        [&ended, &caller.socket, &warden.alarm].map(|end| PollFd::new(end, PollFlags::IN));
     loop {
         match rustix::event::poll(&mut polled, None) {
             Ok(_) => break,

@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,8 @@ const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
 
 pub(super) fn main(orders: &Orders, caller: &Caller) -> ! {
-    let code = match run(orders) {
+    let input = caller.input.as_ref().map(|input| input.as_fd());
+    let code = match run(orders, input) {
         Ok(error) => {
             let program = orders.argv.first().cloned().unwrap_or_default();
             let line = format!("remint: cannot run `{}`: {error}\n", program.display());
@@ -41,7 +42,7 @@ pub(super) fn main(orders: &Orders, caller: &Caller) -> ! {
 }
 
 /// Returns only when no program could be executed, with the reason.
-fn run(orders: &Orders) -> Step<io::Error> {
+fn run(orders: &Orders, input: Option<BorrowedFd<'_>>) -> Step<io::Error> {
     rustix::process::setsid().during("start a session")?;
     rustix::process::umask(Mode::from_raw_mode(orders.surroundings.umask));
     limit_processors(orders.surroundings.processors)?;
@@ -50,7 +51,7 @@ fn run(orders: &Orders) -> Step<io::Error> {
     default_signals();
     identity::keep_capabilities(CapabilitySet::empty())?;
     limit_resources(orders)?;
-    connect_output()?;
+    connect_streams(input)?;
     let arguments = strings(&orders.argv)?;
     let environment = strings(orders.environment.iter().map(|(name, value)| {
         let mut entry = name.clone();
@@ -153,16 +154,21 @@ fn processes_of_this_user() -> u64 {
     others.fold(0, u64::saturating_add)
 }
 
-/// Output goes where standard error of the helper went: to the log. No other descriptor survives execution.
-fn connect_output() -> Step {
+/// Input comes from where the caller says, or there is none. Output goes where standard error of the helper went: to
+/// the log. No other descriptor survives execution.
+fn connect_streams(input: Option<BorrowedFd<'_>>) -> Step {
     let connect = || -> io::Result<()> {
-        let null = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty())?;
-        rustix::stdio::dup2_stdin(&null)?;
-        rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
-        // Where standard input was closed, this is standard input.
-        if null.as_raw_fd() == libc::STDIN_FILENO {
-            std::mem::forget(null);
+        if let Some(input) = input {
+            rustix::stdio::dup2_stdin(input)?;
+        } else {
+            let null = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty())?;
+            rustix::stdio::dup2_stdin(&null)?;
+            // Where standard input was closed, this is standard input.
+            if null.as_raw_fd() == libc::STDIN_FILENO {
+                std::mem::forget(null);
+            }
         }
+        rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
         // SAFETY: only marks descriptors; none is closed while something here owns it.
         let result = unsafe {
             libc::syscall(
@@ -178,7 +184,7 @@ fn connect_output() -> Step {
             Err(io::Error::last_os_error())
         }
     };
-    connect().during("connect the command's output")
+    connect().during("connect the command's input and output")
 }
 
 fn strings(words: impl IntoIterator<Item = impl Into<OsString>>) -> Step<Vec<CString>> {

@@ -91,8 +91,13 @@ impl<Value, Error: Into<io::Error>> During<Value> for Result<Value, Error> {
     }
 }
 
-/// The helper's end of the socket to the caller.
-struct Caller(OwnedFd);
+/// What the caller has given.
+struct Caller {
+    /// The helper's end of the socket to it.
+    socket: OwnedFd,
+    /// What the command reads, if it is to read anything.
+    input: Option<OwnedFd>,
+}
 
 impl Caller {
     /// A caller that is gone needs no reports: its death ends this process anyway.
@@ -102,7 +107,7 @@ impl Caller {
 
     fn report_with(&self, report: &Report, listener: Option<BorrowedFd<'_>>) {
         // Losing a report is no way to success: without `Exited` the caller reports a lost helper.
-        let _lost = crate::channel::send(self.0.as_fd(), &report.encode(), listener);
+        let _lost = crate::channel::send(self.socket.as_fd(), &report.encode(), listener);
     }
 
     fn report_failure(&self, failure: &StepFailed) {

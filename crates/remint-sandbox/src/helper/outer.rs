@@ -25,11 +25,15 @@ pub(super) struct Ended;
 pub(super) fn main() -> Result<(), Ended> {
     // SAFETY: the caller started this process with these three descriptors, nothing has taken them yet, and
     // everything above them is closed before anything could own it.
-    let (orders, caller) = unsafe {
+    let (orders, socket) = unsafe {
         libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
-        (OwnedFd::from_raw_fd(0), Caller(OwnedFd::from_raw_fd(1)))
+        (OwnedFd::from_raw_fd(0), OwnedFd::from_raw_fd(1))
     };
-    match run(orders, &caller) {
+    let mut caller = Caller {
+        socket,
+        input: None,
+    };
+    match run(orders, &mut caller) {
         Ok(()) => Ok(()),
         Err(failure) => {
             caller.report_failure(&failure);
@@ -38,10 +42,20 @@ pub(super) fn main() -> Result<(), Ended> {
     }
 }
 
-fn run(orders: OwnedFd, caller: &Caller) -> Step {
+fn run(orders: OwnedFd, caller: &mut Caller) -> Step {
     let mut orders_file = std::fs::File::from(orders);
     orders_file.rewind().during("read the helper's orders")?;
     let orders = Orders::read(&mut orders_file).during("read the helper's orders")?;
+    // While standard input is taken by the orders: what is received must not become it, and end with execution.
+    if orders.reads_input {
+        let (_, input) = crate::channel::receive(caller.socket.as_fd(), &mut [0; 1])
+            .during("receive the command's input")?;
+        caller.input = Some(
+            input
+                .ok_or(rustix::io::Errno::BADF)
+                .during("receive the command's input")?,
+        );
+    }
     drop(orders_file);
     die_with_parent().during("tie the helper to its caller")?;
     if rustix::process::getppid().map(Pid::as_raw_pid) != Some(orders.caller) {
@@ -151,11 +165,12 @@ fn watch(
     crate::channel::send(process_1.as_fd(), GO, None).during("start the command")?;
 
     loop {
-        let mut polled: Vec<PollFd<'_>> = [ended.as_fd(), caller.0.as_fd(), warden.alarm.as_fd()]
-            .into_iter()
-            .chain(observer.sockets())
-            .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
-            .collect();
+        let mut polled: Vec<PollFd<'_>> =
+            [ended.as_fd(), caller.socket.as_fd(), warden.alarm.as_fd()]
+                .into_iter()
+                .chain(observer.sockets())
+                .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
+                .collect();
         match rustix::event::poll(&mut polled, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).during("watch the command"),

@@ -36,7 +36,10 @@ impl Warden {
         caller: &Caller,
     ) -> Step<Self> {
         let prepare = || -> io::Result<Self> {
-            let caller = Caller(caller.0.try_clone()?);
+            let caller = Caller {
+                socket: caller.socket.try_clone()?,
+                input: None,
+            };
             let limits = orders.limits;
             let (alarm, bell) = crate::channel::pair()?;
             let bell = Bell(bell);

@@ -5,7 +5,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::sync::atomic::AtomicBool;
 
 use remint_sandbox::{
-    Access, Bind, Ending, GeneratedFile, Network, SandboxError, Surroundings, run,
+    Access, Bind, Ending, GeneratedFile, Isolation, Network, Owner, SandboxError, Surroundings,
+    run, run_with_input,
 };
 
 use crate::ground::{Ground, outcome, said};
@@ -25,6 +26,7 @@ pub(crate) const CASES: &[Case] = &[
         "standard_input_is_there_and_empty_however_the_caller_was_started",
         input,
     ),
+    ("standard_input_can_be_the_caller_s", given_input),
     ("only_the_given_environment_is_there", environment),
     (
         "writes_to_a_layer_land_in_its_upper_and_nowhere_else",
@@ -111,6 +113,30 @@ fn input() {
     let ground = Ground::new();
     let script = "readlink /proc/$$/fd/0; cat; cat <<END\nhere\nEND";
     assert_eq!(said(&ground.shell(script)), "/dev/null\nhere\n");
+}
+
+fn given_input() {
+    let ground = Ground::new();
+    for isolation in [Isolation::Namespaces, Isolation::Landlock] {
+        let mut command = ground
+            .shell("while read line; do echo \"<$line>\"; done; ls /proc/self/fd | tr '\\n' ' '");
+        command.isolation = isolation;
+        if isolation == Isolation::Landlock && matches!(ground.owner, Owner::Throwaway { .. }) {
+            continue;
+        }
+        let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let answers = std::thread::spawn(move || {
+            let mut log = Vec::new();
+            let never = AtomicBool::new(false);
+            let finished = run_with_input(&command, theirs.into(), &mut log, &never).unwrap();
+            assert!(finished.ending.is_success(), "{finished:?}");
+            String::from_utf8(log).unwrap()
+        });
+        ours.write_all(b"one\ntwo\n").unwrap();
+        ours.shutdown(std::net::Shutdown::Write).unwrap();
+        // The last is the directory that is listed.
+        assert_eq!(answers.join().unwrap(), "<one>\n<two>\n0 1 2 3 ");
+    }
 }
 
 fn environment() {

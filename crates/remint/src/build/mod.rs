@@ -13,6 +13,7 @@ mod steps;
 mod turns;
 mod workspace;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -120,6 +121,12 @@ impl Builder {
     /// A directory for what is not kept.
     pub(crate) fn scratch(&self) -> anyhow::Result<Scratch> {
         Scratch::create(&self.settings.user.cache)
+    }
+
+    /// The newest Python interpreter of this machine.
+    pub(crate) fn newest_python(&self) -> Option<PathBuf> {
+        let newest = self.registries.interpreters().first()?;
+        Some(newest.path.clone())
     }
 
     /// Makes a tool available, and says what has to be assumed with it.

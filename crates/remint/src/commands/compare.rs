@@ -60,8 +60,12 @@ async fn compare(
         .iter()
         .any(|spec| matches!(spec, Spec::Release { .. }));
     let python = {
-        let (settings, cancel) = (settings.clone(), Arc::clone(&cancel));
-        python_syntax::syntax(move || Builder::new(settings.clone(), Arc::clone(&cancel)))
+        let known = settings.clone();
+        let stop = Arc::clone(&cancel);
+        python_syntax::syntax(&settings, Arc::clone(&cancel), move || {
+            let builder = Builder::new(known.clone(), Arc::clone(&stop)).ok()?;
+            builder.newest_python()
+        })
     };
     let registries = if fetching {
         let builder = Builder::new(settings, cancel)?;
