@@ -50,14 +50,25 @@ impl Registries {
                 ),
             });
         }
+        let mut release = self
+            .first_proxy_that_has(name, async |proxy| self.proxied(proxy, name, version).await)
+            .await?;
+        self.discover(name, &mut release).await?;
+        Ok(release)
+    }
+
+    /// What the first of the user's proxies answers that has it (Go modules reference, "Environment variables",
+    /// `GOPROXY`).
+    pub(super) async fn first_proxy_that_has<Answer>(
+        &self,
+        module: &PackageName,
+        ask: impl AsyncFn(&Url) -> Result<Answer, FetchError>,
+    ) -> Result<Answer, FetchError> {
         let mut last = None;
-        for step in self.go.ways(name.as_str()) {
+        for step in self.go.ways(module.as_str()) {
             let error = match &step.way {
-                Way::Proxy(proxy) => match self.proxied(proxy, name, version).await {
-                    Ok(mut release) => {
-                        self.discover(name, &mut release).await?;
-                        return Ok(release);
-                    }
+                Way::Proxy(proxy) => match ask(proxy).await {
+                    Ok(answer) => return Ok(answer),
                     Err(error) => error,
                 },
                 Way::Direct => return Err(last.unwrap_or_else(|| unpublished("direct"))),
@@ -249,11 +260,11 @@ pub(super) fn join(base: &Url, path: &str) -> Result<Url, FetchError> {
         .map_err(|error| FetchError::malformed(base.as_str(), "proxy URL", &error))
 }
 
-pub(super) const fn lacks(error: &FetchError) -> bool {
+const fn lacks(error: &FetchError) -> bool {
     matches!(error, FetchError::NotFound(_) | FetchError::Lacks { .. })
 }
 
-pub(super) fn unpublished(how: &str) -> FetchError {
+fn unpublished(how: &str) -> FetchError {
     FetchError::Unavailable {
         url: "GOPROXY".to_owned(),
         reason: match how {

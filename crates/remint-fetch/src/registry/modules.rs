@@ -10,10 +10,9 @@ use url::Url;
 
 use crate::client::Tokens;
 use crate::configuration::credentials::shown;
-use crate::configuration::golang::Way;
 use crate::digests::Digests;
 use crate::error::FetchError;
-use crate::registry::golang::{join, lacks, unpublished};
+use crate::registry::golang::join;
 use crate::registry::{FileRequest, Registries, Reuse, Stored};
 
 /// The largest module that go packs (`MaxZipFile` of `golang.org/x/mod/zip`).
@@ -63,32 +62,14 @@ impl Registries {
             ModuleFile::GoMod => ("mod", LARGEST_GO_MOD),
         };
         let path = locate::version_path(module, version, ending);
-        let mut last = None;
-        for step in self.go.ways(module.as_str()) {
-            let error = match &step.way {
-                Way::Proxy(proxy) => {
-                    let url = join(proxy, &path)?;
-                    match self.stored_module_file(&url, largest.min(limit)).await {
-                        Ok(stored) => {
-                            let top = format!("{module}@{version}");
-                            return checked(stored, &url, file, top, digest).await;
-                        }
-                        Err(error) => error,
-                    }
-                }
-                Way::Direct => return Err(last.unwrap_or_else(|| unpublished("direct"))),
-                Way::Off => return Err(last.unwrap_or_else(|| unpublished("off"))),
-                Way::Unusable(reason) => FetchError::Unavailable {
-                    url: "GOPROXY".to_owned(),
-                    reason: reason.clone(),
-                },
-            };
-            if !step.on_any_error && !lacks(&error) {
-                return Err(error);
-            }
-            last = Some(error);
-        }
-        Err(last.unwrap_or_else(|| unpublished("private")))
+        let fetch = async |proxy: &Url| {
+            let url = join(proxy, &path)?;
+            let stored = self.stored_module_file(&url, largest.min(limit)).await?;
+            Ok((stored, url))
+        };
+        let (stored, url) = self.first_proxy_that_has(module, fetch).await?;
+        let top = format!("{module}@{version}");
+        checked(stored, &url, file, top, digest).await
     }
 
     async fn stored_module_file(&self, url: &Url, limit: u64) -> Result<Stored, FetchError> {
