@@ -15,6 +15,7 @@ pub mod oci;
 pub mod pypi;
 mod release;
 mod request;
+mod text_file;
 mod toml_file;
 mod windows;
 mod workflow;

@@ -179,6 +179,16 @@ pub enum MetadataError {
     NoFile(String),
 }
 
+impl MetadataError {
+    /// A file or an answer that is not what it should be, and why.
+    pub(crate) fn malformed(what: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        Self::Malformed {
+            what: what.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 use toml::{Table, Value};
 
 use crate::release::MetadataError;
+use crate::text_file::text_after_mark;
 
 /// No manifest is larger; crates.io takes no larger one.
 const LARGEST: usize = 1 << 20;
@@ -15,18 +16,10 @@ pub(crate) struct TomlFile(Table);
 impl TomlFile {
     /// Reads the file; `what` names it in errors.
     pub(crate) fn parse(what: &str, content: &[u8]) -> Result<Self, MetadataError> {
-        let malformed = |reason: String| MetadataError::Malformed {
-            what: what.to_owned(),
-            reason,
-        };
-        if content.len() > LARGEST {
-            return Err(malformed("it is larger than 1 MiB".to_owned()));
-        }
-        let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        text.parse()
+        text_after_mark(what, content, LARGEST)?
+            .parse()
             .map(Self)
-            .map_err(|error: toml::de::Error| malformed(error.message().to_owned()))
+            .map_err(|error: toml::de::Error| MetadataError::malformed(what, error.message()))
     }
 
     /// The value at a path of keys.

@@ -4,6 +4,7 @@ use remint_model::{Integrity, LockedFetch};
 use serde::Deserialize;
 
 use crate::release::MetadataError;
+use crate::text_file::text;
 
 /// The largest workspaces have some thousand packages in about a megabyte.
 const LARGEST: usize = 16 << 20;
@@ -25,14 +26,8 @@ struct Package {
 /// The packages that a lockfile pins, those of the workspace itself among them: packing asks the index for those,
 /// too.
 pub(crate) fn fetches(content: &[u8]) -> Result<Vec<LockedFetch>, MetadataError> {
-    let malformed = |reason: String| MetadataError::Malformed {
-        what: "Cargo.lock".to_owned(),
-        reason,
-    };
-    if content.len() > LARGEST {
-        return Err(malformed(format!("it is larger than {LARGEST} bytes")));
-    }
-    let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
+    let malformed = |reason: String| MetadataError::malformed("Cargo.lock", reason);
+    let text = text("Cargo.lock", content, LARGEST)?;
     let file: File = toml::from_str(text).map_err(|error| malformed(error.message().to_owned()))?;
     Ok(file
         .package

@@ -4,6 +4,7 @@
 use remint_model::{Ecosystem, PackageName};
 
 use crate::release::MetadataError;
+use crate::text_file::text;
 
 /// The largest that go packs (`MaxGoMod` of `golang.org/x/mod/zip`).
 pub(crate) const LARGEST: usize = 16 << 20;
@@ -42,14 +43,8 @@ impl GoMod {
     /// # Errors
     /// It is too large, no UTF-8, or states no valid module path.
     pub fn parse(content: &[u8]) -> Result<Self, MetadataError> {
-        let malformed = |reason: String| MetadataError::Malformed {
-            what: "go.mod".to_owned(),
-            reason,
-        };
-        if content.len() > LARGEST {
-            return Err(malformed(format!("it is larger than {LARGEST} bytes")));
-        }
-        let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
+        let malformed = |reason: String| MetadataError::malformed("go.mod", reason);
+        let text = text("go.mod", content, LARGEST)?;
         let mut read = Self::default();
         let mut block: Option<String> = None;
         for (number, line) in text.lines().enumerate() {

@@ -7,6 +7,7 @@ use remint_model::{Ecosystem, LockedModule, PackageName, Version};
 use crate::golang::h1;
 use crate::golang::version;
 use crate::release::MetadataError;
+use crate::text_file::text;
 
 /// The largest that is read.
 const LARGEST: usize = 16 << 20;
@@ -22,16 +23,10 @@ const GO_MOD: &str = "/go.mod";
 pub fn modules<'a>(
     files: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<LockedModule>, MetadataError> {
-    let malformed = |reason: String| MetadataError::Malformed {
-        what: "go.sum".to_owned(),
-        reason,
-    };
+    let malformed = |reason: String| MetadataError::malformed("go.sum", reason);
     let mut all: BTreeMap<(PackageName, Version), LockedModule> = BTreeMap::new();
     for content in files {
-        if content.len() > LARGEST {
-            return Err(malformed(format!("it is larger than {LARGEST} bytes")));
-        }
-        let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
+        let text = text("go.sum", content, LARGEST)?;
         for (number, line) in text.lines().enumerate() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let (path, version, digest) = match words.as_slice() {

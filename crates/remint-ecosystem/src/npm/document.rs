@@ -12,7 +12,7 @@ use remint_model::{
 use serde_json::Value;
 
 use crate::npm::facts;
-use crate::npm::manifest::{Manifest, malformed, plain};
+use crate::npm::manifest::{Manifest, plain};
 use crate::release::{DocumentFacts, MetadataError};
 
 /// How many entries the lists of one document may have together; the largest packages have some hundreds.
@@ -420,7 +420,7 @@ fn clean_path(path: &str) -> String {
 fn bounded(facts: &DocumentFacts) -> Result<(), MetadataError> {
     let count = facts.dependencies.len() + facts.commands.len();
     if count > MOST {
-        return Err(malformed(
+        return Err(MetadataError::malformed(
             "version document",
             format!("{count} dependencies and commands are more than {MOST}"),
         ));
@@ -437,7 +437,7 @@ fn bounded(facts: &DocumentFacts) -> Result<(), MetadataError> {
         .chain(&facts.commands_folder)
         .find(|text| text.len() > LONGEST)
     {
-        Some(text) => Err(malformed(
+        Some(text) => Err(MetadataError::malformed(
             "version document",
             format!("a text of {} bytes is longer than {LONGEST}", text.len()),
         )),

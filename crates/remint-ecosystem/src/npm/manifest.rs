@@ -15,8 +15,8 @@ impl Manifest {
     pub(crate) fn parse(what: &str, content: &[u8]) -> Result<Self, MetadataError> {
         match parse_json(content) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
-            Ok(_) => Err(malformed(what, "it is no JSON object")),
-            Err(error) => Err(malformed(what, error)),
+            Ok(_) => Err(MetadataError::malformed(what, "it is no JSON object")),
+            Err(error) => Err(MetadataError::malformed(what, error)),
         }
     }
 
@@ -90,14 +90,6 @@ impl From<Map<String, Value>> for Manifest {
 pub(crate) fn parse_json(content: &[u8]) -> Result<Value, serde_json::Error> {
     let text = String::from_utf8_lossy(content);
     serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))
-}
-
-/// The error for a file that is not what it should be.
-pub(crate) fn malformed(what: &str, reason: impl std::fmt::Display) -> MetadataError {
-    MetadataError::Malformed {
-        what: what.to_owned(),
-        reason: reason.to_string(),
-    }
 }
 
 /// A JSON value as a person would write it in a list: texts bare, all else as JSON.

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use url::Url;
 
-use crate::npm::manifest::{Manifest, malformed};
+use crate::npm::manifest::Manifest;
 use crate::npm::{claims, document, versions};
 use crate::release::{Earlier, MetadataError, Release, ReleaseFile, ToolHints, provenance_before};
 
@@ -40,9 +40,9 @@ pub(crate) fn release(
     let times = index.plausible_times();
     let earlier = index.earlier(&chosen, times.as_ref());
     let mut documents = Documents::read(packument, &chosen, &earlier)?;
-    let stated = documents
-        .take(&chosen)
-        .ok_or_else(|| malformed(WHAT, format!("version `{chosen}` is no JSON object")))?;
+    let stated = documents.take(&chosen).ok_or_else(|| {
+        MetadataError::malformed(WHAT, format!("version `{chosen}` is no JSON object"))
+    })?;
     let mut announced = Vec::new();
     let earlier: Vec<Earlier> = earlier
         .iter()
@@ -90,7 +90,9 @@ pub(crate) fn release(
             .filter_map(|version| version.parse().ok())
             .collect(),
         withdrawn: withdrawn(&stated),
-        version: chosen.parse().map_err(|error| malformed(WHAT, error))?,
+        version: chosen
+            .parse()
+            .map_err(|error| MetadataError::malformed(WHAT, error))?,
     })
 }
 
@@ -111,9 +113,10 @@ fn file(
         .ok_or_else(|| MetadataError::NoFile(version.to_owned()))?;
     let field = |field: &str| distribution.get(field).and_then(Value::as_str);
     let address = field("tarball").ok_or_else(|| MetadataError::NoFile(version.to_owned()))?;
-    let url = Url::parse(address).map_err(|error| malformed("dist.tarball", error))?;
+    let url =
+        Url::parse(address).map_err(|error| MetadataError::malformed("dist.tarball", error))?;
     if !matches!(url.scheme(), "https" | "http") {
-        return Err(malformed(
+        return Err(MetadataError::malformed(
             "dist.tarball",
             format!("scheme `{}` is not http or https", url.scheme()),
         ));
@@ -128,15 +131,15 @@ fn file(
     let file_name = last
         .and_then(|last| last.parse::<FileName>().ok())
         .map_or_else(|| canonical.parse(), Ok)
-        .map_err(|error| malformed("dist.tarball", error))?;
+        .map_err(|error| MetadataError::malformed("dist.tarball", error))?;
     let integrity = match field("integrity").map(str::parse::<Integrity>) {
         Some(Ok(integrity)) => Some(integrity),
         // A digest that we cannot read must not pass for one that was never there.
-        Some(Err(error)) => return Err(malformed("dist.integrity", error)),
+        Some(Err(error)) => return Err(MetadataError::malformed("dist.integrity", error)),
         None => field("shasum")
             .map(str::parse::<Sha1>)
             .transpose()
-            .map_err(|error| malformed("dist.shasum", error))?
+            .map_err(|error| MetadataError::malformed("dist.shasum", error))?
             .map(Integrity::Sha1),
     };
     Ok(ReleaseFile {
@@ -420,7 +423,7 @@ impl Top {
         reader
             .deserialize_map(TopVisitor(self))
             .and_then(|()| reader.end())
-            .map_err(|error| malformed(WHAT, error))
+            .map_err(|error| MetadataError::malformed(WHAT, error))
     }
 }
 

@@ -75,32 +75,32 @@ pub struct Configuration {
     pub created_by: Vec<Option<String>>,
 }
 
-fn malformed(what: &str, reason: impl std::fmt::Display) -> MetadataError {
-    MetadataError::Malformed {
-        what: what.to_owned(),
-        reason: reason.to_string().chars().take(400).collect(),
-    }
-}
-
 /// Reads an index or a manifest. Which of the two it is has to be plain: what could be read as both would be one image to
 /// one client and another to the next.
 ///
 /// # Errors
 /// It is neither, or both, or has a digest that is no SHA-256, or keys that are others to runtimes.
 pub fn document(bytes: &[u8]) -> Result<Document, MetadataError> {
-    keys::check(bytes, &keys::DOCUMENT).map_err(|reason| malformed("manifest", reason))?;
-    let whole: Value =
-        serde_json::from_slice(bytes).map_err(|error| malformed("manifest", error))?;
+    keys::check(bytes, &keys::DOCUMENT)
+        .map_err(|reason| MetadataError::malformed("manifest", reason))?;
+    let whole: Value = serde_json::from_slice(bytes)
+        .map_err(|error| MetadataError::malformed("manifest", error))?;
     let has = |field: &str| whole.get(field).is_some();
     if whole.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
-        return Err(malformed("manifest", "its schema version is not 2"));
+        return Err(MetadataError::malformed(
+            "manifest",
+            "its schema version is not 2",
+        ));
     }
     match (has("manifests"), has("layers") || has("config")) {
-        (true, true) => Err(malformed(
+        (true, true) => Err(MetadataError::malformed(
             "manifest",
             "it could be read as an index and as a manifest",
         )),
-        (false, false) => Err(malformed("manifest", "it lists neither images nor layers")),
+        (false, false) => Err(MetadataError::malformed(
+            "manifest",
+            "it lists neither images nor layers",
+        )),
         (true, false) => index(bytes).map(Document::Index),
         (false, true) => manifest(bytes).map(Document::Manifest),
     }
@@ -108,9 +108,12 @@ pub fn document(bytes: &[u8]) -> Result<Document, MetadataError> {
 
 fn index(bytes: &[u8]) -> Result<Vec<Listed>, MetadataError> {
     let index: ImageIndex =
-        serde_json::from_slice(bytes).map_err(|error| malformed("index", error))?;
+        serde_json::from_slice(bytes).map_err(|error| MetadataError::malformed("index", error))?;
     if index.manifests().len() > MOST_MANIFESTS {
-        return Err(malformed("index", "it lists too many manifests"));
+        return Err(MetadataError::malformed(
+            "index",
+            "it lists too many manifests",
+        ));
     }
     index
         .manifests()
@@ -135,10 +138,13 @@ fn index(bytes: &[u8]) -> Result<Vec<Listed>, MetadataError> {
 }
 
 fn manifest(bytes: &[u8]) -> Result<Manifest, MetadataError> {
-    let manifest: ImageManifest =
-        serde_json::from_slice(bytes).map_err(|error| malformed("manifest", error))?;
+    let manifest: ImageManifest = serde_json::from_slice(bytes)
+        .map_err(|error| MetadataError::malformed("manifest", error))?;
     if manifest.layers().len() > MOST_LAYERS {
-        return Err(malformed("manifest", "it has too many layers"));
+        return Err(MetadataError::malformed(
+            "manifest",
+            "it has too many layers",
+        ));
     }
     Ok(Manifest {
         config: blob(manifest.config(), "manifest")?,
@@ -154,7 +160,7 @@ fn blob(descriptor: &Descriptor, what: &str) -> Result<Blob, MetadataError> {
     let digest = descriptor
         .as_digest_sha256()
         .and_then(|hex| hex.parse().ok())
-        .ok_or_else(|| malformed(what, "it has a digest that is no SHA-256"))?;
+        .ok_or_else(|| MetadataError::malformed(what, "it has a digest that is no SHA-256"))?;
     Ok(Blob {
         digest,
         size: descriptor.size(),
@@ -232,9 +238,10 @@ pub fn choose<'l>(
 /// It cannot be parsed, tells of another number of layers, or has keys that are others to runtimes.
 pub fn configuration(bytes: &[u8], layers: usize) -> Result<Configuration, MetadataError> {
     const WHAT: &str = "configuration";
-    keys::check(bytes, &keys::CONFIGURATION).map_err(|reason| malformed(WHAT, reason))?;
+    keys::check(bytes, &keys::CONFIGURATION)
+        .map_err(|reason| MetadataError::malformed(WHAT, reason))?;
     let read: ImageConfiguration =
-        serde_json::from_slice(bytes).map_err(|error| malformed(WHAT, error))?;
+        serde_json::from_slice(bytes).map_err(|error| MetadataError::malformed(WHAT, error))?;
     let diff_ids = read
         .rootfs()
         .diff_ids()
@@ -243,11 +250,13 @@ pub fn configuration(bytes: &[u8], layers: usize) -> Result<Configuration, Metad
         .map(|id| {
             id.strip_prefix("sha256:")
                 .and_then(|hex| hex.parse().ok())
-                .ok_or_else(|| malformed(WHAT, "it has a diff id that is no SHA-256"))
+                .ok_or_else(|| {
+                    MetadataError::malformed(WHAT, "it has a diff id that is no SHA-256")
+                })
         })
         .collect::<Result<Vec<Sha256>, _>>()?;
     if diff_ids.len() != layers {
-        return Err(malformed(
+        return Err(MetadataError::malformed(
             WHAT,
             format_args!(
                 "it tells of {} layers, the manifest of {layers}",

@@ -4,6 +4,7 @@
 use remint_model::{Ecosystem, PackageName, Survey};
 
 use crate::release::{Identity, MetadataError, StatedVersion};
+use crate::text_file::text_after_mark;
 
 const LARGEST: usize = 4 << 20;
 const MOST_FIELDS: usize = 20_000;
@@ -18,15 +19,8 @@ pub(crate) struct Metadata {
 impl Metadata {
     /// Reads the header; `what` names the file in errors.
     pub(crate) fn parse(what: &str, content: &[u8]) -> Result<Self, MetadataError> {
-        let malformed = |reason: String| MetadataError::Malformed {
-            what: what.to_owned(),
-            reason,
-        };
-        if content.len() > LARGEST {
-            return Err(malformed("it is larger than 4 MiB".to_owned()));
-        }
-        let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let malformed = |reason: String| MetadataError::malformed(what, reason);
+        let text = text_after_mark(what, content, LARGEST)?;
         let mut fields: Vec<(String, String)> = Vec::new();
         for line in lines(text) {
             if line.starts_with([' ', '\t']) {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::release::MetadataError;
+use crate::text_file::text_after_mark;
 
 const LARGEST: usize = 1 << 20;
 
@@ -16,18 +17,12 @@ pub(crate) struct SetupCfg {
 impl SetupCfg {
     /// Reads the file; `what` names it in errors.
     pub(crate) fn parse(what: &str, content: &[u8]) -> Result<Self, MetadataError> {
-        let malformed = |reason: String| MetadataError::Malformed {
-            what: what.to_owned(),
-            reason,
-        };
-        if content.len() > LARGEST {
-            return Err(malformed("it is larger than 1 MiB".to_owned()));
-        }
-        let text = std::str::from_utf8(content).map_err(|error| malformed(error.to_string()))?;
+        let malformed = |reason: String| MetadataError::malformed(what, reason);
+        let text = text_after_mark(what, content, LARGEST)?;
         let mut parsed = Self::default();
         let mut section = None;
         let mut option: Option<String> = None;
-        for line in text.strip_prefix('\u{feff}').unwrap_or(text).lines() {
+        for line in text.lines() {
             let trimmed = line.trim();
             if trimmed.starts_with(['#', ';']) {
                 continue;
