@@ -115,6 +115,7 @@ fn add_from(root: &Object<'_>, servers: &mut Vec<Server>) -> Result<(), ConfigEr
             "context_servers" => add(value, "context_servers", servers)?,
             // The settings of VS Code, and of extensions that put their name before the key.
             "mcp" => add_nested(value, "servers", servers)?,
+            "mcp.servers" => add(value, "servers", servers)?,
             key if key.ends_with(".mcpServers") => add(value, "mcpServers", servers)?,
             // Claude Code, one list for each project.
             "projects" => {

@@ -15,9 +15,11 @@ mod options;
 mod package;
 mod redirected;
 mod runners;
+mod variables_of_code;
 
 pub use beyond::{Beyond, Origin};
 pub use container::WantedImage;
+pub(crate) use variables_of_code::names_code;
 
 /// Arguments that are looked at; nobody writes more by hand.
 const MOST_ARGUMENTS: usize = 1024;
@@ -119,7 +121,7 @@ impl Program {
             return Err(Beyond::NoCommand);
         }
         // A relative path leads to a file that merely has the name of a program.
-        if base.len() != command.len() && !is_absolute(command) {
+        if base.len() != command.len() && !is_installed(command) {
             return Err(Beyond::File);
         }
         Ok(Self { name })
@@ -135,7 +137,18 @@ fn is_absolute(command: &str) -> bool {
     let drive = command
         .strip_prefix(|c: char| c.is_ascii_alphabetic())
         .is_some_and(|rest| rest.starts_with(":\\") || rest.starts_with(":/"));
-    command.starts_with('/') || drive
+    // Two of them lead to another machine.
+    (command.starts_with('/') && !command.starts_with("//")) || drive
+}
+
+/// Whether a path leads to where programs are installed, as far as its words tell: what lies elsewhere may merely have
+/// the name of a program.
+fn is_installed(command: &str) -> bool {
+    const PLACES: [&str; 9] = [
+        "bin", "sbin", "shims", "nodejs", "npm", "pnpm", "scripts", "volta", "links",
+    ];
+    let place = command.rsplit(['/', '\\']).nth(1).unwrap_or_default();
+    is_absolute(command) && PLACES.contains(&&*place.to_ascii_lowercase())
 }
 
 /// Words of a line that every shell reads alike: nothing quoted, expanded, piped or chained.
@@ -207,8 +220,11 @@ fn behind_shell<'a>(arguments: &[&'a str], shell: &Program) -> Result<Vec<&'a st
 
 /// What a program, with no wrapper around it, starts.
 fn start(program: &Program, arguments: &[&str], variables: &[&str]) -> Result<Vec<Part>, Beyond> {
+    if let Some(variable) = variables_of_code::among(variables) {
+        return Err(Beyond::Runs(variable));
+    }
     if let Some(engine) = container::named(&program.name) {
-        return engine.start(arguments);
+        return engine.start(arguments, variables);
     }
     let (runner, subcommand): (&'static Runner, &[&str]) = match program.name.as_str() {
         "npx" => (&NPX, &[]),
@@ -282,6 +298,13 @@ fn run(runner: &'static Runner, arguments: &[&str]) -> Result<Vec<Part>, Beyond>
                 Effect::Elsewhere => return Err(Beyond::OtherRegistry(option.name())),
                 Effect::Chooses => chosen_by = Some(option.name()),
                 Effect::Local => return Err(Beyond::Local(option.name())),
+                Effect::Runs => return Err(Beyond::Runs(option.name())),
+                Effect::Interpreter => {
+                    // `3.12`, `cpython@3.12`, `>=3.10`; a name alone would be looked up on the path.
+                    if value.is_some_and(|value| value.contains(['/', '\\', '~', '$'])) {
+                        return Err(Beyond::Runs(option.name()));
+                    }
+                }
                 Effect::Files => files = Some(option.name()),
                 Effect::Shell => shell = true,
             },

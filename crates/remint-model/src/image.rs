@@ -61,6 +61,8 @@ pub struct ImageConfig {
     pub entrypoint: Vec<String>,
     /// Its arguments, or the program where there is no entry point.
     pub command: Vec<String>,
+    /// What Docker and Podman run beside it from time to time.
+    pub healthcheck: Vec<String>,
     /// Names of environment variables; values may be secrets and are left out.
     pub environment: Vec<String>,
     /// Variables whose names say that their values are secrets, and which have one.

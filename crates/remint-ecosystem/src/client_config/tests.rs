@@ -74,6 +74,10 @@ fn vs_code_is_read_with_comments_and_trailing_commas() {
         &["files: npm:name@1.2.3"],
     );
     check(
+        r#"{"mcp.servers": {"a": {"command": "npx", "args": ["name@1.2.3"]}}}"#,
+        &["a: npm:name@1.2.3"],
+    );
+    check(
         r#"{"other.mcpServers": {"a": {"command": "npx", "args": ["name@1.2.3"]}}}"#,
         &["a: npm:name@1.2.3"],
     );

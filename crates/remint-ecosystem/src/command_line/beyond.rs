@@ -40,6 +40,9 @@ pub enum Beyond {
         "`{0}` sends it to another registry, so what it starts may be another file than remint would fetch"
     )]
     OtherRegistry(&'static str),
+    /// Code of no release runs in it.
+    #[error("`{0}` can make it run code that is in no release")]
+    Runs(&'static str),
     /// No exact version.
     #[error("it asks for `{asked}` of `{package}`, which is another release from day to day")]
     Range {
@@ -136,6 +139,7 @@ impl Beyond {
             | Self::Program(_)
             | Self::File
             | Self::Local(_)
+            | Self::Runs(_)
             | Self::UnknownOption { .. }
             | Self::NoPackage(_)
             | Self::NotAName(_)

@@ -4,7 +4,7 @@ use remint_model::ImageReference;
 
 use super::Part;
 use super::beyond::Beyond;
-use super::options::{Item, Opt, Options, Walk, switch, value};
+use super::options::{Effect, Item, Opt, Options, Walk, matters, switch, value};
 
 /// An image that is fetched and run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,20 @@ pub(super) fn named(program: &str) -> Option<&'static Engine> {
 
 impl Engine {
     /// What it runs. Where it does anything but `run`, nothing says which image that is.
-    pub(super) fn start(&'static self, arguments: &[&str]) -> Result<Vec<Part>, Beyond> {
+    pub(super) fn start(
+        &'static self,
+        arguments: &[&str],
+        variables: &[&str],
+    ) -> Result<Vec<Part>, Beyond> {
+        // `DOCKER_HOST` and its kin lead to another machine's engine, with images of its own.
+        let leads_elsewhere = |variable: &&str| {
+            ["DOCKER_", "CONTAINER_", "CONTAINERS_"]
+                .iter()
+                .any(|start| variable.trim().to_ascii_uppercase().starts_with(start))
+        };
+        if variables.iter().any(leads_elsewhere) {
+            return Err(Beyond::OtherRegistry("DOCKER_…"));
+        }
         let beyond = || Beyond::Container(self.program.to_owned());
         let (mut at, mut running) = (0, false);
         // `docker container run` is the same.
@@ -67,26 +80,73 @@ impl Engine {
         }
         let arguments = arguments.get(at..).unwrap_or_default();
         let mut walk = Walk::new(&self.run, arguments);
-        loop {
-            let at = match walk.next()? {
-                Some(Item::Option(..)) => continue,
-                Some(Item::Word(at) | Item::Rest(at)) => at,
+        let (mut entrypoint, mut chosen_by) = (None, None);
+        let at = loop {
+            match walk.next()? {
+                Some(Item::Option(option, value)) => {
+                    if option.effect == Effect::Chooses {
+                        chosen_by = Some(option.name());
+                    } else if option.effect == Effect::Runs {
+                        entrypoint = value.filter(|value| !value.is_empty());
+                    }
+                }
+                Some(Item::Word(at) | Item::Rest(at)) => break at,
                 None => return Err(Beyond::NoPackage(self.run.name)),
-            };
-            let image = arguments
-                .get(at)
-                .ok_or(Beyond::NoPackage(self.run.name))?
-                .parse()
-                .map_err(|_| Beyond::NotAName(self.run.name))?;
-            return Ok(vec![Part::Image(WantedImage {
+            }
+        };
+        let image: ImageReference = arguments
+            .get(at)
+            .ok_or(Beyond::NoPackage(self.run.name))?
+            .parse()
+            .map_err(|_| Beyond::NotAName(self.run.name))?;
+        let mut parts = vec![match chosen_by {
+            Some(option) => Part::Beyond(Beyond::ChosenBy {
+                package: format!("oci:{image}"),
+                option,
+            }),
+            None => Part::Image(WantedImage {
                 image,
                 runner: self.run.name,
-            })]);
-        }
+            }),
+        }];
+        let words: Vec<&str> = entrypoint
+            .into_iter()
+            .chain(arguments.iter().skip(at + 1).copied())
+            .collect();
+        parts.extend(fetched_inside(&words));
+        Ok(parts)
     }
 }
 
-/// Options of `docker run`. None of them changes which image is fetched; `--platform` decides which of an index.
+/// What is fetched by the words that stand behind an image: they are the image's own program and its arguments, or the
+/// arguments of its entry point. Only what leads out of the image counts.
+fn fetched_inside(words: &[&str]) -> Vec<Part> {
+    let Some((command, arguments)) = words.split_first() else {
+        return Vec::new();
+    };
+    // Not a line that clients take apart: an engine passes words on as they are.
+    if command.contains(char::is_whitespace) || named(&command.to_ascii_lowercase()).is_some() {
+        return Vec::new();
+    }
+    super::read(command, arguments, &[])
+        .into_iter()
+        .filter(|part| match part {
+            Part::Release(_) | Part::Image(_) => true,
+            Part::Beyond(beyond) => !matches!(
+                beyond,
+                Beyond::Program(_)
+                    | Beyond::File
+                    | Beyond::Project(_)
+                    | Beyond::PythonModule
+                    | Beyond::NoCommand
+                    | Beyond::UnknownOption { .. }
+                    | Beyond::NoPackage(_)
+            ),
+        })
+        .collect()
+}
+
+/// Options of `docker run`. None of them changes which image is named; `--platform` decides which of an index it is.
 const OPTIONS: &[Opt] = &[
     switch(&["-i", "--interactive", "-t", "--tty", "-d", "--detach"]),
     switch(&["-it", "-ti", "-id", "-di", "-itd", "-dit", "-q", "--quiet"]),
@@ -103,7 +163,9 @@ const OPTIONS: &[Opt] = &[
     value(&["-c", "--cpu-shares", "--cpus", "--cpuset-cpus", "--gpus"]),
     value(&["--pids-limit", "--shm-size", "--ulimit", "--sysctl"]),
     value(&["--cap-add", "--cap-drop", "--security-opt", "--device"]),
-    value(&["--entrypoint", "--platform", "--pull", "--runtime"]),
+    value(&["--pull", "--runtime"]),
+    matters(&["--entrypoint"], Effect::Runs),
+    matters(&["--platform"], Effect::Chooses),
     value(&["-l", "--label", "--label-file", "--annotation"]),
     value(&["--restart", "--stop-signal", "--stop-timeout", "-a"]),
     value(&["--attach", "--log-driver", "--log-opt", "--cidfile"]),

@@ -45,6 +45,10 @@ pub(super) enum Effect {
     Files,
     /// A shell takes part.
     Shell,
+    /// Its value is code, or says which program reads code.
+    Runs,
+    /// Its value is an interpreter: a version, or a file of this machine.
+    Interpreter,
 }
 
 impl Opt {

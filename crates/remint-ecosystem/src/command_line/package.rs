@@ -15,7 +15,10 @@ const LONGEST: usize = 512;
 pub(super) fn read(runner: &Runner, text: &str) -> Result<Wanted, Beyond> {
     let text = text.trim();
     // No program of either kind has such a package; a switch's value may have been taken for one.
-    if text.is_empty() || text.len() > LONGEST || ["true", "false"].contains(&text) {
+    if text.is_empty()
+        || text.len() > LONGEST
+        || ["true", "false", "null", "always"].contains(&text)
+    {
         return Err(Beyond::NotAName(runner.name()));
     }
     if let Some(origin) = origin(text, runner.ecosystem) {

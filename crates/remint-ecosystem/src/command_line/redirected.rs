@@ -6,9 +6,7 @@ use remint_model::Ecosystem;
 /// Everything below `npm_config_` is a setting of npm; these have no part in which file is fetched.
 const NPM_HARMLESS: &[&str] = &[
     "audit",
-    "ca",
     "cache",
-    "cafile",
     "color",
     "engine_strict",
     "fetch_retries",
@@ -25,10 +23,19 @@ const NPM_HARMLESS: &[&str] = &[
     "prefer_online",
     "progress",
     "proxy",
-    "script_shell",
-    "strict_ssl",
     "update_notifier",
     "yes",
+];
+
+/// Whose certificates count, for programs of any kind.
+const CERTIFICATES: &[&str] = &[
+    "curl_ca_bundle",
+    "node_extra_ca_certs",
+    "node_tls_reject_unauthorized",
+    "requests_ca_bundle",
+    "ssl_cert_dir",
+    "ssl_cert_file",
+    "uv_insecure_host",
 ];
 
 /// In lower case, with `_` between the words.
@@ -80,6 +87,9 @@ const GO: &[&str] = &[
 pub(super) fn by(variables: &[&str], ecosystem: Ecosystem) -> Option<&'static str> {
     variables.iter().find_map(|variable| {
         let name = variable.trim().to_ascii_lowercase().replace('-', "_");
+        if let Some(known) = CERTIFICATES.iter().find(|known| **known == name) {
+            return Some(*known);
+        }
         match ecosystem {
             Ecosystem::Npm => match name.strip_prefix("npm_config_") {
                 Some("registry") => Some("npm_config_registry"),

