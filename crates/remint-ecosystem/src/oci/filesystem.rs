@@ -21,6 +21,8 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 /// AUFS's own records, which no runtime applies.
 const AUFS: &[u8] = b".wh..wh.";
 
+/// Bytes of the largest note about a package that is kept.
+const LARGEST_TEXT: usize = 16 << 20;
 /// Anomalies of one kind that are listed one by one.
 const LISTED: usize = 50;
 
@@ -162,17 +164,26 @@ impl Filesystem {
         &self.anomalies
     }
 
-    /// Whether the content of the next file is to be kept: it says which package is installed beside it, and there is room.
+    /// What is at a path.
+    pub(super) fn at(&self, path: &[u8]) -> Option<&Node> {
+        self.nodes.get(path)
+    }
+
+    /// Whether the content of the next file is to be kept: it says which package is there, and there is room.
     pub fn keeps(&mut self, name: &[u8], size: usize) -> bool {
         if !wants(name) {
             return false;
         }
-        match self.texts.checked_add(size) {
-            Some(texts) if texts <= self.limits.texts => {
+        let texts = self
+            .texts
+            .checked_add(size)
+            .filter(|texts| size <= LARGEST_TEXT && *texts <= self.limits.texts);
+        match texts {
+            Some(texts) => {
                 self.texts = texts;
                 true
             }
-            Some(_) | None => {
+            None => {
                 self.cut = true;
                 false
             }
@@ -356,14 +367,12 @@ impl Filesystem {
     }
 }
 
-/// Whether a file says which package is installed beside it.
+/// Whether a file says which package it is of, or what a package starts.
 fn wants(name: &[u8]) -> bool {
     let (directory, file) = split(name);
     let ends = |ending: &[u8]| directory.ends_with(ending);
     match file {
-        b"package.json" => directory
-            .windows(b"node_modules/".len())
-            .any(|part| part == b"node_modules/"),
+        b"package.json" => true,
         b"METADATA" | b"WHEEL" | b"RECORD" => ends(b".dist-info"),
         _ => false,
     }

@@ -20,8 +20,6 @@ use super::place::{Unread, check, malformed};
 const MOST_UNPACKED: u64 = 12 << 30;
 /// Entries of one layer.
 const MOST_ENTRIES: u64 = 500_000;
-/// The largest note about a package that is read.
-const LARGEST_TEXT: usize = 1 << 20;
 
 /// What the layers make.
 pub(super) struct Applied {
@@ -148,10 +146,8 @@ fn read(
     let mut sha256 = sha2::Sha256::new();
     let mut blob = sha1::Sha1::new();
     blob.update(format!("blob {}\0", entry.size));
-    let small = usize::try_from(entry.size).ok();
-    let mut text = small
-        .filter(|size| *size <= LARGEST_TEXT && filesystem.keeps(entry.name, *size))
-        .map(Vec::with_capacity);
+    let size = usize::try_from(entry.size).unwrap_or(usize::MAX);
+    let mut text = filesystem.keeps(entry.name, size).then(Vec::new);
     let mut head = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {

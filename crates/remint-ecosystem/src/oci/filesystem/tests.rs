@@ -220,6 +220,13 @@ fn contents_are_kept_while_there_is_room() {
     assert!(!filesystem.keeps(manifest, usize::MAX));
     assert!(filesystem.is_cut());
     assert!(filesystem.keeps(manifest, 4));
+    // One that is too large is not left out in silence.
+    let mut filesystem = Filesystem::new(ImageLimits::default());
+    let record = b"six-1.16.0.dist-info/RECORD";
+    assert!(filesystem.keeps(record, LARGEST_TEXT));
+    assert!(!filesystem.is_cut());
+    assert!(!filesystem.keeps(record, LARGEST_TEXT + 1));
+    assert!(filesystem.is_cut());
 }
 
 /// Entries with modes, in one layer each.
