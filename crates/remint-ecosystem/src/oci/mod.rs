@@ -9,3 +9,4 @@ pub mod documents;
 pub mod filesystem;
 mod keys;
 mod paths;
+pub mod platforms;
