@@ -325,6 +325,34 @@ fn hostile_layers_are_refused_or_named() {
     );
     assert!(found.is_empty());
     check("whiteout", &[tar(&[("a/.wh...", "")])], anomaly, "high");
+    let attributes = |key: &str| {
+        let record = format!("SCHILY.xattr.{key}=/evil\n");
+        let length = record.len() + 3;
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut append = |kind: tar::EntryType, name: &str, content: &str| {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(kind);
+            header.set_mode(0o755);
+            header.set_size(content.len() as u64);
+            header.set_path(name).unwrap();
+            header.set_cksum();
+            builder.append(&header, content.as_bytes()).unwrap();
+        };
+        append(tar::EntryType::XHeader, "x", &format!("{length} {record}"));
+        append(tar::EntryType::Regular, "app", "x");
+        builder.into_inner().unwrap()
+    };
+    let redirect = attributes("trusted.overlay.redirect");
+    check("redirect", &[redirect], anomaly, "high");
+    let capability = attributes("security.capability");
+    check("capability", &[capability], "image-setuid-file", "low");
+    let honest = only(
+        &world,
+        &Image::of(&[attributes("user.comment")], &config()),
+        &[],
+    );
+    assert_eq!(honest.findings().len(), 1, "{honest:#?}");
+    assert_eq!(honest.findings()["image-file-unattributed"], "low");
     check(
         "hard link out",
         &[tar(&[("a = ../../x", "")])],

@@ -20,6 +20,8 @@ use super::place::{Unread, check, malformed};
 const MOST_UNPACKED: u64 = 12 << 30;
 /// Entries of one layer.
 const MOST_ENTRIES: u64 = 500_000;
+/// Set-user-id.
+const SET_USER: u32 = 0o4000;
 
 /// What the layers make.
 pub(super) struct Applied {
@@ -123,6 +125,22 @@ fn one(
     entry: LayerEntry<'_>,
     content: &mut LayerContent<'_>,
 ) -> io::Result<Result<(), BeyondLimits>> {
+    if entry.steers_overlay {
+        filesystem.note(
+            AnomalyWeight::Escapes,
+            AnomalyKind::LinkEntry,
+            &String::from_utf8_lossy(entry.name)
+                .escape_debug()
+                .to_string(),
+            "attributes of the kernel's overlay, by which it shows the content of another place or hides some",
+        );
+    }
+    // Capabilities are rights of root, too.
+    let mode = if entry.has_capabilities {
+        entry.mode | SET_USER
+    } else {
+        entry.mode
+    };
     let makes = match entry.kind {
         LayerKind::File => Makes::File(read(filesystem, entry, content)?),
         LayerKind::Directory => Makes::Directory,
@@ -133,7 +151,7 @@ fn one(
     };
     Ok(filesystem.apply(Entry {
         name: entry.name,
-        mode: entry.mode,
+        mode,
         makes,
     }))
 }
