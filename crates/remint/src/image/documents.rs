@@ -56,6 +56,7 @@ pub(super) async fn read(
                         ),
                     ));
                 }
+                opened.check_loaded(&manifest, place)?;
                 return Ok(Documents {
                     digest,
                     size: bytes.len() as u64,
