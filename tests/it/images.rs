@@ -325,6 +325,34 @@ fn hostile_layers_are_refused_or_named() {
     );
     assert!(found.is_empty());
     check("whiteout", &[tar(&[("a/.wh...", "")])], anomaly, "high");
+    let attributes = |key: &str| {
+        let record = format!("SCHILY.xattr.{key}=/evil\n");
+        let length = record.len() + 3;
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut append = |kind: tar::EntryType, name: &str, content: &str| {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(kind);
+            header.set_mode(0o755);
+            header.set_size(content.len() as u64);
+            header.set_path(name).unwrap();
+            header.set_cksum();
+            builder.append(&header, content.as_bytes()).unwrap();
+        };
+        append(tar::EntryType::XHeader, "x", &format!("{length} {record}"));
+        append(tar::EntryType::Regular, "app", "x");
+        builder.into_inner().unwrap()
+    };
+    let redirect = attributes("trusted.overlay.redirect");
+    check("redirect", &[redirect], anomaly, "high");
+    let capability = attributes("security.capability");
+    check("capability", &[capability], "image-setuid-file", "low");
+    let honest = only(
+        &world,
+        &Image::of(&[attributes("user.comment")], &config()),
+        &[],
+    );
+    assert_eq!(honest.findings().len(), 1, "{honest:#?}");
+    assert_eq!(honest.findings()["image-file-unattributed"], "low");
     check(
         "hard link out",
         &[tar(&[("a = ../../x", "")])],
@@ -692,4 +720,59 @@ fn a_label_leads_to_no_place_that_is_not_public() {
         assert!(detail.contains("no public address"), "{host}: {detail}");
     }
     assert!(listener.accept().is_err());
+}
+
+#[test]
+fn an_archive_is_the_same_image_to_docker_load() {
+    let world = World::new();
+    let directory = tempfile::tempdir_in(world.path()).unwrap();
+    let image = Image::of(&layers(), &config());
+    image.lay_out(directory.path());
+    let path = |at: usize| {
+        let hex = image.blobs[at].0.strip_prefix("sha256:").unwrap();
+        format!("blobs/sha256/{hex}")
+    };
+    let archive = world.path().join("image.tar");
+    let check = |manifest: &Value, more: &[(&str, &str)]| {
+        fs_err::write(directory.path().join("manifest.json"), manifest.to_string()).unwrap();
+        let mut builder = tar::Builder::new(fs_err::File::create(&archive).unwrap());
+        builder.append_dir_all(".", directory.path()).unwrap();
+        for (name, content) in more {
+            let mut header = tar::Header::new_ustar();
+            header.set_mode(0o644);
+            header.set_size(content.len() as u64);
+            let field = &mut header.as_ustar_mut().unwrap().name;
+            field[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_cksum();
+            builder.append(&header, content.as_bytes()).unwrap();
+        }
+        builder.into_inner().unwrap();
+        let answer = world.verify(&[archive.to_str().unwrap()]);
+        let target = answer.target();
+        let text = |field: &str| target[field].as_str().unwrap_or_default().to_owned();
+        (text("reason"), text("detail"))
+    };
+    // 0 is the configuration, 1 and 2 the layers.
+    let loaded = |config: usize, layers: &[usize]| {
+        let layers: Vec<String> = layers.iter().map(|at| path(*at)).collect();
+        json!({"Config": path(config), "RepoTags": ["server:1"], "Layers": layers})
+    };
+    let honest = loaded(0, &[1, 2]);
+    let (reason, detail) = check(&json!([honest]), &[]);
+    assert_eq!(reason, "unsupported", "{detail}");
+    for manifest in [
+        json!([]),
+        json!([loaded(0, &[2, 1])]),
+        json!([loaded(0, &[1])]),
+        json!([loaded(1, &[1, 2])]),
+        json!([honest, loaded(0, &[2])]),
+    ] {
+        let (reason, detail) = check(&manifest, &[]);
+        assert_eq!(reason, "malformed", "{manifest}");
+        assert!(detail.contains("`docker load`"), "{detail}");
+    }
+    let index = String::from_utf8(image.index.clone()).unwrap();
+    let (reason, detail) = check(&json!([honest]), &[("././index.json", &index)]);
+    assert_eq!(reason, "malformed");
+    assert!(detail.contains("is there twice"), "{detail}");
 }

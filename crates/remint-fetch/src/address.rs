@@ -68,7 +68,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, third, .., seventh, eighth] = address.segments();
+    let [first, second, third, fourth, fifth, sixth, seventh, eighth] = address.segments();
     let embedded = |high: u16, low: u16| {
         let [a, b] = high.to_be_bytes();
         let [c, d] = low.to_be_bytes();
@@ -79,10 +79,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
     match first {
         // NAT64 and 6to4 carry an IPv4 address that is what is really reached.
-        0x0064 if second == 0xff9b => is_public_v4(embedded(seventh, eighth)),
+        0x0064 if [second, third, fourth, fifth, sixth] == [0xff9b, 0, 0, 0, 0] => {
+            is_public_v4(embedded(seventh, eighth))
+        }
         0x2002 => is_public_v4(embedded(second, third)),
         // Teredo, ORCHID and the other protocol assignments; documentation.
         0x2001 if second < 0x0200 || second == 0x0db8 => false,
+        0x3fff if second < 0x1000 => false,
         // Global unicast is 2000::/3; all else is local, reserved or multicast.
         _ => first & 0xe000 == 0x2000,
     }
@@ -110,9 +113,15 @@ mod tests {
             "::1",
             "::ffff:127.0.0.1",
             "64:ff9b::7f00:1",
+            // For local use, whatever is embedded.
+            "64:ff9b:1::1",
+            "64:ff9b:1::8c52:7003",
+            "64:ff9b:0:1::8c52:7003",
             "2002:7f00:1::",
             "2001::1",
             "2001:db8::1",
+            "3fff::1",
+            "3fff:fff::1",
             "fc00::1",
             "fe80::1",
             "ff02::1",
@@ -126,6 +135,7 @@ mod tests {
             "172.32.0.1",
             "100.128.0.1",
             "2606:50c0::1",
+            "3fff:1000::1",
             "64:ff9b::8c52:7003",
             "::ffff:140.82.112.3",
         ] {

@@ -82,12 +82,14 @@ pub struct ImageConfig {
 }
 
 impl ImageConfig {
-    /// Whether it runs as root: no user, or that of the number 0 or the name `root`.
+    /// Whether it runs as root: no user, or that of the name `root`, or what is the number 0 to Go's `Atoi` and a user id
+    /// of 32 bits.
     #[must_use]
     pub fn runs_as_root(&self) -> bool {
         let user = self.user.as_deref().unwrap_or_default();
         let name = user.split(':').next().unwrap_or_default();
-        name.is_empty() || name == "root" || name.bytes().all(|digit| digit == b'0')
+        let number = name.parse::<i64>();
+        name.is_empty() || name == "root" || number.is_ok_and(|number| number % (1 << 32) == 0)
     }
 }
 
@@ -211,7 +213,7 @@ pub struct ImageFile {
     pub path: String,
     /// Bytes.
     pub size: u64,
-    /// Permission and special bits.
+    /// Permission and special bits; that of set-user-id, too, where the file has capabilities.
     pub mode: u32,
     /// The layer that it is from, counted from 0.
     pub layer: usize,
@@ -314,4 +316,40 @@ pub struct ImageMismatch {
     pub declared: String,
     /// What it is.
     pub actual: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_has_many_spellings() {
+        let check = |user: Option<&str>, expect: bool| {
+            let config = ImageConfig {
+                user: user.map(str::to_owned),
+                ..ImageConfig::default()
+            };
+            assert_eq!(config.runs_as_root(), expect, "{user:?}");
+        };
+        check(None, true);
+        for root in [
+            "",
+            "root",
+            "0",
+            "000",
+            "+0",
+            "-0",
+            "0:1000",
+            "root:node",
+            ":1",
+            "4294967296",
+        ] {
+            check(Some(root), true);
+        }
+        for other in [
+            "node", "1000", "+1", "10", "+", "-", "0x0", "+0x", "rooted", "1:0",
+        ] {
+            check(Some(other), false);
+        }
+    }
 }

@@ -44,6 +44,10 @@ pub struct LayerEntry<'a> {
     pub mode: u32,
     /// Bytes of content.
     pub size: u64,
+    /// Whether attributes ask for capabilities, so that a program runs with more rights than those who start it.
+    pub has_capabilities: bool,
+    /// Whether attributes are those by which the kernel's overlay shows the content of another place, or hides some.
+    pub steers_overlay: bool,
 }
 
 /// What kind of thing an entry of a layer makes.

@@ -16,6 +16,10 @@ use crate::limits::Limits;
 /// Blocks of a sparse file's pieces; Go reads as many bytes of them as of any extended header.
 const MOST_PIECE_BLOCKS: usize = (1 << 20) / 512;
 const SPARSE: &[u8] = b"GNU.sparse.";
+/// Beginnings of extended attributes; runtimes read the first.
+const ATTRIBUTES: [&[u8]; 2] = [b"SCHILY.xattr.", b"LIBARCHIVE.xattr."];
+/// Attributes that the kernel's overlay goes by, the second where it runs without privileges.
+const OVERLAY: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
 
 /// What a walk calls for each entry.
 pub(super) type Visit<'v> =
@@ -186,6 +190,8 @@ impl<S: TarStream> Walker<'_, S> {
         };
         let mut name = named("path", before.long_name, header.name.clone());
         let link = named("linkpath", before.long_link, header.link.clone());
+        // Go has decided by then.
+        let is_directory = header.kind == 0 && name.ends_with(b"/");
         let old_sparse = header.kind == b'S';
         if let (false, Some(sparse)) = (old_sparse, &sparse)
             && !sparse.is_empty()
@@ -200,7 +206,13 @@ impl<S: TarStream> Walker<'_, S> {
                 limit: self.blocks.limits.name,
             });
         }
-        let kind = self.kind(header.kind, &header.name, &name, sparse.is_some());
+        let kind = if is_directory { b'5' } else { header.kind };
+        let mut names = [&header.name, &name].into_iter();
+        if header.kind == 0 && names.any(|name| name.ends_with(b"/") != is_directory) {
+            self.blocks
+                .disagree(&name, "a directory by one of its names, a file by another");
+        }
+        let kind = self.kind(kind, &name, sparse.is_some());
         let has_content = !matches!(header.kind, b'1'..=b'6') && kind != LayerKind::Directory;
         let size = match (has_content, stated) {
             (true, Some(stated)) => stated,
@@ -229,6 +241,8 @@ impl<S: TarStream> Walker<'_, S> {
             kind,
             mode: header.mode,
             size,
+            has_capabilities: has_attribute(&records, b"security.capability"),
+            steers_overlay: OVERLAY.iter().any(|name| has_attribute(&records, name)),
         };
         self.blocks.content(size, &name, |content, _| {
             visit(entry, content)?;
@@ -237,20 +251,14 @@ impl<S: TarStream> Walker<'_, S> {
         Ok(())
     }
 
-    fn kind(&mut self, kind: u8, own: &[u8], name: &[u8], sparse: bool) -> LayerKind {
-        let slash = name.ends_with(b"/");
-        if kind == 0 && slash != own.ends_with(b"/") {
-            self.blocks
-                .disagree(name, "a directory by one of its names, a file by another");
-        }
-        if slash && matches!(kind, b'0' | b'1' | b'2') {
+    fn kind(&mut self, kind: u8, name: &[u8], sparse: bool) -> LayerKind {
+        if name.ends_with(b"/") && matches!(kind, b'0' | b'1' | b'2') {
             self.blocks.disagree(
                 name,
                 "the name ends in a slash, but the entry is no directory",
             );
         }
         match kind {
-            0 if slash => LayerKind::Directory,
             b'5' => LayerKind::Directory,
             b'1' => LayerKind::HardLink,
             b'2' => LayerKind::SymbolicLink,
@@ -288,6 +296,16 @@ impl<S: TarStream> Walker<'_, S> {
 fn size(header: &LayerHeader, at: u64) -> Result<u64, ReadError> {
     u64::try_from(header.size)
         .map_err(|_| ReadError::malformed(at, "tar header has a negative size"))
+}
+
+/// Whether there is an extended attribute whose name begins so, whatever its value.
+fn has_attribute(records: &Records, name: &[u8]) -> bool {
+    records.iter().any(|(key, _)| {
+        ATTRIBUTES
+            .iter()
+            .filter_map(|prefix| key.strip_prefix(*prefix))
+            .any(|attribute| attribute.starts_with(name))
+    })
 }
 
 /// The name that a sparse file's records give it, empty where they give none; `None` where it is no sparse file.

@@ -286,6 +286,36 @@ fn layers_are_read_as_runtimes_read_them() {
         &["Unreadable 644 real  code"],
         &[UnreadableEntry],
     );
+    let sparse = |name: &[u8]| {
+        pax(
+            b'x',
+            &[
+                ("GNU.sparse.major", b"1"),
+                ("GNU.sparse.minor", b"0"),
+                ("GNU.sparse.name", name),
+            ],
+        )
+    };
+    check_runtime(
+        "a sparse file's own name makes no directory of it",
+        &[
+            sparse(b"real/"),
+            TarEntry::new(0, b"decoy", b"code"),
+            code("b"),
+        ],
+        &["Unreadable 644 real/  code", "File 644 b  code"],
+        &[HeaderDisagreement, UnreadableEntry],
+    );
+    check_runtime(
+        "nor a file of a directory",
+        &[
+            sparse(b"real"),
+            TarEntry::new(0, b"decoy/", b"").size(512),
+            code("b"),
+        ],
+        &["Directory 644 real  ", "File 644 b  code"],
+        &[HeaderDisagreement; 2],
+    );
     let mut pieces = vec![0; 512];
     pieces[0] = b'0';
     let old_sparse = TarEntry::new(b'S', b"a", b"")
@@ -366,4 +396,30 @@ fn a_path_that_runtimes_refuse_is_malformed() {
     let tar = making::tar(&[pax(b'x', &[("path", b"a\0b")]), file("c", b"code")]);
     let error = read(&tar, &Limits::default()).unwrap_err();
     assert!(matches!(error, ArchiveError::Malformed { .. }), "{error}");
+}
+
+#[test]
+fn attributes_that_say_more_than_modes_are_told() {
+    let check = |key: &str, expect: (bool, bool)| {
+        let tar = making::tar(&[
+            pax(b'x', &[(key, b"/evil")]),
+            file("a", b"x"),
+            file("b", b"x"),
+        ]);
+        let mut found = Vec::new();
+        layer(&*tar, &Limits::default(), &mut |entry, _| {
+            found.push((entry.has_capabilities, entry.steers_overlay));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, [expect, (false, false)], "{key}");
+    };
+    check("SCHILY.xattr.security.capability", (true, false));
+    check("SCHILY.xattr.trusted.overlay.redirect", (false, true));
+    check("SCHILY.xattr.trusted.overlay.opaque", (false, true));
+    check("SCHILY.xattr.user.overlay.redirect", (false, true));
+    check("LIBARCHIVE.xattr.trusted.overlay.redirect", (false, true));
+    check("SCHILY.xattr.user.comment", (false, false));
+    check("SCHILY.xattr.security.selinux", (false, false));
+    check("comment", (false, false));
 }

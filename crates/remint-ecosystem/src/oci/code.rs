@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 
 use remint_model::ImageConfig;
+use serde_json::Value;
 
 use super::filesystem::{Filesystem, Node, NodeKind};
 
 /// Endings that interpreters and loaders go by, archives that they run as they are included.
 const ENDINGS: &[&str] = &[
-    "bash", "cjs", "class", "cts", "dll", "dylib", "egg", "exe", "jar", "js", "jsx", "lua", "mjs",
-    "mts", "node", "phar", "php", "pl", "pm", "pth", "py", "pyc", "pyd", "pyo", "pyw", "pyz",
-    "pyzw", "rb", "sh", "so", "ts", "tsx", "war", "wasm", "whl", "zip",
+    "asar", "awk", "bash", "bat", "beam", "cjs", "class", "clj", "cmd", "coffee", "csh", "cts",
+    "csx", "dll", "dylib", "egg", "el", "elc", "erl", "ex", "exe", "exs", "fish", "fsx", "groovy",
+    "jar", "jl", "js", "jsx", "ksh", "kts", "lua", "luac", "mjs", "mts", "node", "pex", "phar",
+    "php", "phtml", "pl", "pm", "ps1", "psm1", "pth", "py", "pyc", "pyd", "pyo", "pyw", "pyz",
+    "pyzw", "r", "raku", "rb", "rbw", "ru", "scm", "sh", "so", "tcl", "ts", "tsx", "vbs", "war",
+    "wasm", "whl", "zip", "zsh",
 ];
 /// Loaded into every program.
 const PRELOADED: &[u8] = b"etc/ld.so.preload";
@@ -19,35 +23,100 @@ const MOST_STEPS: u64 = 1_000_000;
 
 /// What an image starts, as far as its command names it by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Started(BTreeSet<Vec<u8>>);
+pub struct Started {
+    paths: BTreeSet<Vec<u8>>,
+    /// Whether there is more to be looked at than is, so that any file may be started.
+    anything: bool,
+}
 
 impl Started {
     /// The paths that the entry point and the command name, below the working directory where they are relative, with links
-    /// followed. Any word, and any part of a script, may be one.
+    /// followed. Any word, and any part of a script, may be one. Where a folder is named, what its `package.json` names is
+    /// started, too (`node .`, `npm start`).
     #[must_use]
     pub fn of(config: &ImageConfig, filesystem: &Filesystem) -> Self {
+        let mut looking = Looking {
+            filesystem,
+            steps: 0,
+            started: Self::default(),
+        };
         let directory = config.working_directory.as_deref().unwrap_or_default();
-        let words = config.entrypoint.iter().chain(&config.command);
-        let mut started = Self::default();
-        let mut steps = 0;
-        for word in words {
-            let parts = word
-                .split(|letter: char| letter.is_whitespace() || "=\"'`;|&<>(),:".contains(letter));
-            for part in std::iter::once(&**word).chain(parts) {
-                if steps > MOST_STEPS {
-                    return started;
-                }
-                let path = if part.starts_with('/') {
-                    part.to_owned()
-                } else {
-                    format!("{directory}/{part}")
-                };
-                started
-                    .0
-                    .extend(filesystem.follow(path.as_bytes(), &mut steps));
+        looking.path(directory);
+        for word in config.entrypoint.iter().chain(&config.command) {
+            looking.words(directory, word);
+        }
+        for folder in looking.started.paths.clone() {
+            looking.folder(&folder);
+        }
+        looking.started
+    }
+}
+
+struct Looking<'f> {
+    filesystem: &'f Filesystem,
+    steps: u64,
+    started: Started,
+}
+
+impl Looking<'_> {
+    /// Adds where a path leads, and says so.
+    fn path(&mut self, path: &str) -> Option<Vec<u8>> {
+        if self.steps > MOST_STEPS {
+            self.started.anything = true;
+            return None;
+        }
+        let reached = self.filesystem.follow(path.as_bytes(), &mut self.steps);
+        self.started.paths.extend(reached.clone());
+        reached
+    }
+
+    /// Adds what a word is the path of, and what its parts are, where it is a script or an option.
+    fn words(&mut self, directory: &str, word: &str) {
+        let parts =
+            word.split(|letter: char| letter.is_whitespace() || "=\"'`;|&<>(),:".contains(letter));
+        for part in std::iter::once(word).chain(parts) {
+            if part.starts_with('/') {
+                self.path(part);
+            } else {
+                self.path(&format!("{directory}/{part}"));
             }
         }
-        started
+    }
+
+    /// Adds what the `package.json` of a folder names. One that is there and cannot be read may name anything.
+    fn folder(&mut self, folder: &[u8]) {
+        let Ok(folder) = std::str::from_utf8(folder) else {
+            return;
+        };
+        let manifest = format!("{folder}/package.json");
+        let Some(reached) = self.filesystem.follow(manifest.as_bytes(), &mut self.steps) else {
+            return;
+        };
+        let Some(node) = self.filesystem.at(&reached) else {
+            return;
+        };
+        let manifest = match &node.kind {
+            NodeKind::File(content) => content
+                .text
+                .as_ref()
+                .and_then(|text| serde_json::from_slice::<Value>(text).ok()),
+            NodeKind::Link(_) | NodeKind::Special | NodeKind::Unreadable(_) => None,
+        };
+        let Some(manifest) = manifest else {
+            self.started.anything = true;
+            return;
+        };
+        for field in ["main", "bin", "scripts"] {
+            match manifest.get(field) {
+                Some(Value::String(text)) => self.words(folder, text),
+                Some(Value::Object(texts)) => {
+                    for text in texts.values().filter_map(Value::as_str) {
+                        self.words(folder, text);
+                    }
+                }
+                Some(_) | None => {}
+            }
+        }
     }
 }
 
@@ -69,31 +138,38 @@ pub(super) fn is_code(path: &[u8], node: &Node, started: &Started) -> bool {
         || (ending.len() < name.len() && ENDINGS.iter().any(|known| known.as_bytes() == ending))
         || name.windows(4).any(|part| part == b".so.")
         || path == PRELOADED
-        || started.0.contains(path)
+        || started.anything
+        || started.paths.contains(path)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use remint_model::{Sha1, Sha256};
 
     use super::super::filesystem::{Content, Entry, ImageLimits, Makes};
     use super::*;
 
+    /// Entries as texts: `path` is a file, `path = text` one with this content, `path -> target` a link.
     fn files(entries: &[(&str, u32)]) -> Filesystem {
         let mut filesystem = Filesystem::new(ImageLimits::default());
         for (line, mode) in entries {
-            let (name, makes) = match line.split_once(" -> ") {
-                Some((name, target)) => (name, Makes::SymbolicLink(target.as_bytes())),
-                None => (
-                    *line,
-                    Makes::File(Content {
-                        size: 0,
-                        sha256: Sha256::of(b""),
-                        blob: Sha1::from_bytes([0; 20]).to_string().parse().unwrap(),
-                        runs: false,
-                        text: None,
-                    }),
-                ),
+            let file = |text: Option<&str>| {
+                Makes::File(Content {
+                    size: 0,
+                    sha256: Sha256::of(b""),
+                    blob: Sha1::from_bytes([0; 20]).to_string().parse().unwrap(),
+                    runs: false,
+                    text: text.map(|text| Arc::new(text.as_bytes().to_vec())),
+                })
+            };
+            let (name, makes) = if let Some((name, target)) = line.split_once(" -> ") {
+                (name, Makes::SymbolicLink(target.as_bytes()))
+            } else if let Some((name, text)) = line.split_once(" = ") {
+                (name, file(Some(text)))
+            } else {
+                (*line, file(None))
             };
             let entry = Entry {
                 name: name.as_bytes(),
@@ -121,12 +197,16 @@ mod tests {
         let code = [
             "a.JS",
             "a.Py",
+            "a.R",
             "a.egg",
+            "a.exs",
             "a.jsx",
             "a.node",
+            "a.ps1",
             "a.pth",
             "a.pyz",
             "a.so.1",
+            "a.tcl",
             "a.tsx",
             "a.whl",
             "a.zip",
@@ -174,5 +254,64 @@ mod tests {
             &[],
             &["app/data", "app/other"],
         );
+    }
+    fn starting(command: &[&str]) -> ImageConfig {
+        ImageConfig {
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+            working_directory: Some("/app".to_owned()),
+            ..ImageConfig::default()
+        }
+    }
+
+    #[test]
+    fn what_the_package_of_a_started_folder_names_is_code() {
+        let check_manifest = |manifest: &str, command: &[&str], expect: &[&str]| {
+            let manifest = format!("app/package.json = {manifest}");
+            let entries = [&*manifest, "app/data", "app/lib/more", "srv/other"];
+            check(
+                &entries.map(|name| (name, 0o644)),
+                &starting(command),
+                expect,
+            );
+        };
+        for command in [&["node", "/app"][..], &["node", "."], &["npm", "start"]] {
+            check_manifest(r#"{"main": "data"}"#, command, &["app/data"]);
+            check_manifest(r#"{"main": "./lib/more"}"#, command, &["app/lib/more"]);
+        }
+        check_manifest(r#"{"bin": "data"}"#, &["npx", "."], &["app/data"]);
+        check_manifest(
+            r#"{"bin": {"a": "./data", "b": "lib/more"}, "scripts": {"start": "node ../srv/other"}}"#,
+            &["npm", "start"],
+            &["app/data", "app/lib/more", "srv/other"],
+        );
+        check_manifest(r#"{"name": "data"}"#, &["node", "."], &[]);
+        // What cannot be read may name anything.
+        check_manifest(
+            "{",
+            &["node", "."],
+            &["app/data", "app/lib/more", "app/package.json", "srv/other"],
+        );
+        // One of another folder is not started.
+        check(
+            &[
+                (r#"srv/package.json = {"main": "data"}"#, 0o644),
+                ("srv/data", 0o644),
+            ],
+            &starting(&["node", "."]),
+            &[],
+        );
+    }
+
+    #[test]
+    fn everything_is_code_where_there_is_too_much_to_look_at() {
+        let entries = [("app/data", 0o644), ("srv/other", 0o644)];
+        let many = |count: usize| {
+            let words = vec!["a/".repeat(2040); count];
+            let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+            words.extend(["sh", "/app/data"]);
+            starting(&words)
+        };
+        check(&entries, &many(3), &["app/data"]);
+        check(&entries, &many(300), &["app/data", "srv/other"]);
     }
 }

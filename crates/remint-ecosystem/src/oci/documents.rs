@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::keys;
+use super::platforms::{is_for, normalised};
 use crate::command_line::names_code;
 use crate::mcpb::launch;
 use crate::release::MetadataError;
@@ -51,7 +52,7 @@ pub struct Blob {
 pub struct Listed {
     /// Which.
     pub blob: Blob,
-    /// `system/processor` or `system/processor/variant`, where it says.
+    /// `system/processor` or `system/processor/variant`, where it says, as runtimes understand it.
     pub platform: Option<String>,
     /// Whether it is something about another image (an attestation of BuildKit), rather than one.
     pub is_about_another: bool,
@@ -71,7 +72,7 @@ pub struct Manifest {
 pub struct Configuration {
     /// How the image runs.
     pub facts: ImageConfig,
-    /// `system/processor`.
+    /// `system/processor`, as runtimes understand it.
     pub platform: String,
     /// Digests of the layers, uncompressed, from the bottom up.
     pub diff_ids: Vec<Sha256>,
@@ -124,17 +125,16 @@ fn index(bytes: &[u8]) -> Result<Vec<Listed>, MetadataError> {
         .iter()
         .map(|descriptor| {
             let platform = descriptor.platform().as_ref().map(|platform| {
-                let base = format!("{}/{}", platform.os(), platform.architecture());
-                match platform.variant() {
-                    Some(variant) => short(&format!("{base}/{variant}")),
-                    None => short(&base),
-                }
+                short(&normalised(
+                    &platform.os().to_string(),
+                    &platform.architecture().to_string(),
+                    platform.variant().as_deref(),
+                ))
             });
-            let notes = descriptor.annotations().as_ref();
             Ok(Listed {
                 blob: blob(descriptor, "index")?,
-                is_about_another: platform.as_deref() == Some("unknown/unknown")
-                    || notes.is_some_and(|notes| notes.contains_key("vnd.docker.reference.type")),
+                // No annotation keeps runtimes from running it.
+                is_about_another: platform.as_deref() == Some("unknown/unknown"),
                 platform,
             })
         })
@@ -184,15 +184,11 @@ pub fn choose<'l>(
         .iter()
         .filter(|listed| !listed.is_about_another)
         .collect();
-    let is_for = |listed: &Listed| {
-        listed.platform.as_deref().is_some_and(|stated| {
-            stated == platform
-                || stated
-                    .strip_prefix(platform)
-                    .is_some_and(|variant| variant.starts_with('/'))
-        })
+    let fits = |listed: &Listed| {
+        let stated = listed.platform.as_deref();
+        stated.is_some_and(|stated| is_for(stated, platform))
     };
-    let fitting: Vec<&Listed> = images.iter().copied().filter(|one| is_for(one)).collect();
+    let fitting: Vec<&Listed> = images.iter().copied().filter(|one| fits(one)).collect();
     let others = |chosen: &Listed| {
         let rest = images.iter().filter(|one| one.blob != chosen.blob);
         rest.filter_map(|one| one.platform.clone()).collect()
@@ -313,7 +309,11 @@ pub fn configuration(bytes: &[u8], layers: usize) -> Result<Configuration, Metad
         .collect();
     Ok(Configuration {
         facts,
-        platform: short(&format!("{}/{}", read.os(), read.architecture())),
+        platform: short(&normalised(
+            &read.os().to_string(),
+            &read.architecture().to_string(),
+            None,
+        )),
         created_by: if created_by.len() == layers {
             created_by
         } else {

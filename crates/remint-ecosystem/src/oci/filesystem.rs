@@ -2,10 +2,11 @@
 //! opaque directories and hard links applied, nothing written anywhere.
 //!
 //! Directories are not kept: only what has content, leads elsewhere or is special. Entries do not follow symbolic links: one
-//! below a link is kept where it is named, and noted, for some runtimes would follow the link inside of the image. Whiteouts
-//! and the targets of hard links do follow those above them, as runtimes do.
+//! below a link is kept where it is named, and noted, for some runtimes would follow the link inside of the image. The
+//! targets of hard links do follow those above them; whiteouts only those of their own layer, for many runtimes write out each
+//! layer by itself. Where runtimes do not agree that a file goes, it stays, and that is noted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use remint_model::{AnomalyKind, AnomalyWeight, CommitId, LayerAnomaly, Sha256};
@@ -20,6 +21,8 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 /// AUFS's own records, which no runtime applies.
 const AUFS: &[u8] = b".wh..wh.";
 
+/// Bytes of the largest note about a package that is kept.
+const LARGEST_TEXT: usize = 16 << 20;
 /// Anomalies of one kind that are listed one by one.
 const LISTED: usize = 50;
 
@@ -125,6 +128,10 @@ pub enum NodeKind {
 #[derive(Debug, Clone, Default)]
 pub struct Filesystem {
     nodes: BTreeMap<Vec<u8>, Node>,
+    /// What the current layer has hidden of those below it.
+    hidden: BTreeMap<Vec<u8>, Node>,
+    /// What the current layer has whiteouts for.
+    whiteouts: BTreeSet<Vec<u8>>,
     layer: usize,
     limits: ImageLimits,
     entries: usize,
@@ -157,17 +164,26 @@ impl Filesystem {
         &self.anomalies
     }
 
-    /// Whether the content of the next file is to be kept: it says which package is installed beside it, and there is room.
+    /// What is at a path.
+    pub(super) fn at(&self, path: &[u8]) -> Option<&Node> {
+        self.nodes.get(path)
+    }
+
+    /// Whether the content of the next file is to be kept: it says which package is there, and there is room.
     pub fn keeps(&mut self, name: &[u8], size: usize) -> bool {
         if !wants(name) {
             return false;
         }
-        match self.texts.checked_add(size) {
-            Some(texts) if texts <= self.limits.texts => {
+        let texts = self
+            .texts
+            .checked_add(size)
+            .filter(|texts| size <= LARGEST_TEXT && *texts <= self.limits.texts);
+        match texts {
+            Some(texts) => {
                 self.texts = texts;
                 true
             }
-            Some(_) | None => {
+            None => {
                 self.cut = true;
                 false
             }
@@ -201,6 +217,8 @@ impl Filesystem {
     /// Ends a layer; what comes next is of the one above.
     pub fn end_layer(&mut self) {
         self.layer += 1;
+        self.hidden.clear();
+        self.whiteouts.clear();
     }
 
     /// Applies one entry of the current layer.
@@ -217,7 +235,7 @@ impl Filesystem {
             Makes::SymbolicLink(target) | Makes::HardLink(target) => self.count_name(target)?,
             Makes::File(_) | Makes::Unreadable(_) | Makes::Directory | Makes::Special => {}
         }
-        let Some(path) = self.inside(entry.name, "the entry") else {
+        let Some(path) = self.inside(entry.name, "the entry")? else {
             return Ok(());
         };
         let (directory, name) = split(&path);
@@ -240,12 +258,13 @@ impl Filesystem {
         let kind = match entry.makes {
             Makes::Directory => {
                 // Replaces what is no directory, and leaves what is one.
-                if self
-                    .nodes
-                    .remove(&path)
-                    .is_some_and(|old| old.layer == self.layer)
-                {
+                let old = self.nodes.remove(&path);
+                let replaces = old.is_some_and(|old| old.layer == self.layer);
+                if replaces {
                     self.clash(&path);
+                }
+                if self.whiteouts.remove(&path) || replaces {
+                    self.uncover(&path)?;
                 }
                 return Ok(());
             }
@@ -279,7 +298,7 @@ impl Filesystem {
     }
 
     /// The path inside of the file system, or `None` where it leads out.
-    fn inside(&mut self, name: &[u8], what: &str) -> Option<Vec<u8>> {
+    fn inside(&mut self, name: &[u8], what: &str) -> Result<Option<Vec<u8>>, BeyondLimits> {
         let mut note = |weight, detail: &str| {
             let detail = format!("{what} {detail}");
             self.note(weight, AnomalyKind::PathTraversal, &shown(name), &detail);
@@ -293,20 +312,18 @@ impl Filesystem {
                     Some(Oddity::Absolute) => note(AnomalyWeight::Odd, "is an absolute path"),
                     Some(Oddity::Parents) => note(AnomalyWeight::Ambiguous, "goes through `..`"),
                 }
-                Some(path)
+                Ok(Some(path))
             }
             Err(Unusable::Escapes) => {
                 note(AnomalyWeight::Escapes, "leads out of the image");
-                None
+                Ok(None)
             }
             Err(Unusable::Nul) => {
                 note(AnomalyWeight::Ambiguous, "holds a NUL");
-                None
+                Ok(None)
             }
-            Err(Unusable::TooDeep) => {
-                note(AnomalyWeight::Ambiguous, "has too many parts");
-                None
-            }
+            // Runtimes have no such limit, and make the file.
+            Err(Unusable::TooDeep) => Err(BeyondLimits("parts of one path")),
         }
     }
 
@@ -323,7 +340,7 @@ impl Filesystem {
     fn put(&mut self, path: Vec<u8>, node: Node) -> Result<(), BeyondLimits> {
         let layer = self.layer;
         // What was a directory is none any more.
-        self.remove_below(path.clone(), |_| true)?;
+        self.hide_below(path.clone(), |_| true)?;
         let shown_path = shown(&path);
         if self
             .nodes
@@ -350,14 +367,12 @@ impl Filesystem {
     }
 }
 
-/// Whether a file says which package is installed beside it.
+/// Whether a file says which package it is of, or what a package starts.
 fn wants(name: &[u8]) -> bool {
     let (directory, file) = split(name);
     let ends = |ending: &[u8]| directory.ends_with(ending);
     match file {
-        b"package.json" => directory
-            .windows(b"node_modules/".len())
-            .any(|part| part == b"node_modules/"),
+        b"package.json" => true,
         b"METADATA" | b"WHEEL" | b"RECORD" => ends(b".dist-info"),
         _ => false,
     }

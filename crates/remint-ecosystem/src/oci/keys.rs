@@ -80,6 +80,12 @@ pub(super) const CONFIGURATION: Shape = Shape {
     ],
 };
 
+/// What `docker load` reads.
+pub(super) const LOADED: Shape = Shape {
+    fields: &["Config", "RepoTags", "Layers", "Parent", "LayerSources"],
+    inside: &[],
+};
+
 const EXECUTION: Shape = Shape {
     fields: &[
         "User",

@@ -8,4 +8,6 @@ pub mod code;
 pub mod documents;
 pub mod filesystem;
 mod keys;
+pub mod loaded;
 mod paths;
+pub mod platforms;

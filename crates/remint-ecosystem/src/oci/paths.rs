@@ -34,7 +34,8 @@ pub(super) fn clean(name: &[u8]) -> Result<(Vec<u8>, Option<Oddity>), Unusable> 
         match part {
             b"" | b"." => {}
             b".." => {
-                if parts.pop().is_none() {
+                // Above the root of an absolute path is the root, to Go as to Linux.
+                if parts.pop().is_none() && !name.starts_with(b"/") {
                     return Err(Unusable::Escapes);
                 }
                 oddity = Some(Oddity::Parents);
@@ -93,7 +94,9 @@ mod tests {
         check("/etc/passwd", Ok(("etc/passwd", Some(Oddity::Absolute))));
         check("a/../b", Ok(("b", Some(Oddity::Parents))));
         check("../b", Err(Unusable::Escapes));
-        check("/../b", Err(Unusable::Escapes));
+        check("a/../../b", Err(Unusable::Escapes));
+        check("/../b", Ok(("b", Some(Oddity::Parents))));
+        check("/a/../../b/c", Ok(("b/c", Some(Oddity::Parents))));
         check("a\0b", Err(Unusable::Nul));
         check(&"a/".repeat(600), Err(Unusable::TooDeep));
     }

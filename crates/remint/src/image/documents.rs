@@ -4,6 +4,7 @@
 use remint_ecosystem::oci::documents::{
     Configuration, DEEPEST, Document, Manifest, choose, configuration, document,
 };
+use remint_ecosystem::oci::platforms::is_for;
 use remint_model::{ImagePlace, InconclusiveReason, Sha256};
 
 use super::place::{Place, Unread, check, malformed};
@@ -46,7 +47,7 @@ pub(super) async fn read(
                 let config = opened.small(&manifest.config).await?;
                 let configuration =
                     configuration(&config, manifest.layers.len()).map_err(malformed)?;
-                if configuration.platform != platform {
+                if !is_for(&configuration.platform, platform) {
                     return Err(Unread::Because(
                         InconclusiveReason::NotFound,
                         format!(
@@ -55,6 +56,7 @@ pub(super) async fn read(
                         ),
                     ));
                 }
+                opened.check_loaded(&manifest, place)?;
                 return Ok(Documents {
                     digest,
                     size: bytes.len() as u64,

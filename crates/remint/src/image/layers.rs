@@ -20,8 +20,8 @@ use super::place::{Unread, check, malformed};
 const MOST_UNPACKED: u64 = 12 << 30;
 /// Entries of one layer.
 const MOST_ENTRIES: u64 = 500_000;
-/// The largest note about a package that is read.
-const LARGEST_TEXT: usize = 1 << 20;
+/// Set-user-id.
+const SET_USER: u32 = 0o4000;
 
 /// What the layers make.
 pub(super) struct Applied {
@@ -125,6 +125,22 @@ fn one(
     entry: LayerEntry<'_>,
     content: &mut LayerContent<'_>,
 ) -> io::Result<Result<(), BeyondLimits>> {
+    if entry.steers_overlay {
+        filesystem.note(
+            AnomalyWeight::Escapes,
+            AnomalyKind::LinkEntry,
+            &String::from_utf8_lossy(entry.name)
+                .escape_debug()
+                .to_string(),
+            "attributes of the kernel's overlay, by which it shows the content of another place or hides some",
+        );
+    }
+    // Capabilities are rights of root, too.
+    let mode = if entry.has_capabilities {
+        entry.mode | SET_USER
+    } else {
+        entry.mode
+    };
     let makes = match entry.kind {
         LayerKind::File => Makes::File(read(filesystem, entry, content)?),
         LayerKind::Directory => Makes::Directory,
@@ -135,7 +151,7 @@ fn one(
     };
     Ok(filesystem.apply(Entry {
         name: entry.name,
-        mode: entry.mode,
+        mode,
         makes,
     }))
 }
@@ -148,10 +164,8 @@ fn read(
     let mut sha256 = sha2::Sha256::new();
     let mut blob = sha1::Sha1::new();
     blob.update(format!("blob {}\0", entry.size));
-    let small = usize::try_from(entry.size).ok();
-    let mut text = small
-        .filter(|size| *size <= LARGEST_TEXT && filesystem.keeps(entry.name, *size))
-        .map(Vec::with_capacity);
+    let size = usize::try_from(entry.size).unwrap_or(usize::MAX);
+    let mut text = filesystem.keeps(entry.name, size).then(Vec::new);
     let mut head = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {

@@ -1,6 +1,7 @@
 //! Looks into a container image: how it runs, what its layers make, and where each of its files comes from. It is not
 //! built again, so that nothing here ever verifies one.
 
+mod archive;
 mod base;
 mod documents;
 mod layers;

@@ -3,17 +3,15 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use remint_compare::{LayerKind, Limits};
-use remint_ecosystem::oci::documents::{Blob, LARGEST_DOCUMENT};
+use remint_ecosystem::oci::documents::{Blob, LARGEST_DOCUMENT, Manifest};
+use remint_ecosystem::oci::loaded::loaded;
 use remint_fetch::{FetchError, ImageRepository, Will};
 use remint_model::{ImageMismatch, ImagePlace, InconclusiveReason, Sha256};
 
+use super::archive::unpack;
 use crate::build::{Builder, Scratch, chain};
 use crate::failure::Usage;
 use crate::unfetched::{self, Unfetched};
-
-/// Bytes of a layout that is one file, unpacked.
-const LARGEST_LAYOUT: u64 = 8 << 30;
 
 /// Why an image cannot be read.
 pub(super) enum Unread {
@@ -203,6 +201,43 @@ impl Place {
             }
         }
     }
+
+    /// Holds the image that the index of a layout names against the one that `docker load` takes from it. Where the user names
+    /// a digest, others may be loaded beside it.
+    pub(super) fn check_loaded(
+        &self,
+        manifest: &Manifest,
+        place: &ImagePlace,
+    ) -> Result<(), Unread> {
+        let Self::Layout { directory, .. } = self else {
+            return Ok(());
+        };
+        let path = directory.join("manifest.json");
+        if let Err(error) = fs_err::symlink_metadata(&path)
+            && error.kind() == std::io::ErrorKind::NotFound
+        {
+            return Ok(());
+        }
+        let images = loaded(&document_file(&path)?).map_err(malformed)?;
+        let is_named = matches!(
+            place,
+            ImagePlace::Layout {
+                digest: Some(_),
+                ..
+            }
+        );
+        let is_the_same = if is_named {
+            images.iter().any(|image| image.is(manifest))
+        } else {
+            !images.is_empty() && images.iter().all(|image| image.is(manifest))
+        };
+        if is_the_same {
+            return Ok(());
+        }
+        Err(malformed(
+            "its `manifest.json`, which `docker load` goes by, does not name the configuration and layers that `index.json` leads to",
+        ))
+    }
 }
 
 fn unusable(path: &Path, why: &str) -> anyhow::Error {
@@ -253,46 +288,4 @@ fn document_file(path: &Path) -> Result<Vec<u8>, Unread> {
         )));
     }
     Ok(bytes)
-}
-
-/// Writes out what a layout consists of, and nothing else of the archive.
-fn unpack(archive: &Path, into: &Path) -> Result<(), Unread> {
-    let blobs = into.join("blobs").join("sha256");
-    fs_err::create_dir_all(&blobs)?;
-    let limits = Limits {
-        unpacked: LARGEST_LAYOUT,
-        entries: 20_000,
-        ..Limits::default()
-    };
-    let file = std::io::BufReader::new(fs_err::File::open(archive)?);
-    let mut disk = None;
-    let read = remint_compare::layer(file, &limits, &mut |entry, content| {
-        let name = std::str::from_utf8(entry.name).unwrap_or_default();
-        let name = name.strip_prefix("./").unwrap_or(name);
-        let to = match (name, name.strip_prefix("blobs/sha256/")) {
-            ("oci-layout" | "index.json" | "manifest.json", _) => into.join(name),
-            (_, Some(hex)) => match hex.parse::<Sha256>() {
-                Ok(digest) => blobs.join(digest.to_string()),
-                Err(_) => return Ok(()),
-            },
-            (_, None) => return Ok(()),
-        };
-        if entry.kind != LayerKind::File {
-            return Ok(());
-        }
-        let mut written = match fs_err::File::create(&to) {
-            Ok(written) => written,
-            Err(error) => {
-                disk = Some(error);
-                return Err(std::io::Error::other("no room"));
-            }
-        };
-        std::io::copy(content, &mut written).map(|_| ())
-    });
-    match (disk, read) {
-        (Some(error), _) => Err(error.into()),
-        (None, Ok(_)) => Ok(()),
-        (None, Err(remint_compare::ArchiveError::Io { source, .. })) => Err(source.into()),
-        (None, Err(error)) => Err(malformed(error)),
-    }
 }

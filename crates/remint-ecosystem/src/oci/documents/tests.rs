@@ -93,6 +93,25 @@ fn the_image_for_a_platform_is_chosen() {
             .unwrap_err()
             .contains("2 images")
     );
+    // Runtimes take other spellings for the same, and let no annotation keep them from an image.
+    for architecture in ["x86_64", "x86-64", "AMD64"] {
+        let spelt = on('a', Some(("Linux", architecture)));
+        let index = listed(std::slice::from_ref(&spelt));
+        let (chosen, _) = choose(&index, "linux/amd64").unwrap();
+        assert_eq!(chosen.blob.digest.to_string(), hex('a'));
+        let twice = listed(&[spelt, on('b', Some(("linux", "amd64")))]);
+        let several = choose(&twice, "linux/amd64").unwrap_err();
+        assert!(several.contains("2 images"), "{several}");
+    }
+    let mut annotated = on('a', Some(("linux", "amd64")));
+    annotated["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    let index = listed(&[annotated.clone(), on('b', Some(("linux", "amd64")))]);
+    assert!(choose(&index, "linux/amd64").is_err());
+    annotated["platform"] = json!({"os": "unknown", "architecture": "unknown"});
+    let index = listed(&[annotated, on('b', Some(("linux", "amd64")))]);
+    let (chosen, others) = choose(&index, "linux/amd64").unwrap();
+    assert_eq!(chosen.blob.digest.to_string(), hex('b'));
+    assert!(others.is_empty());
     assert!(choose(&listed(&[on('a', None)]), "linux/amd64").is_ok());
     assert!(choose(&listed(&[]), "linux/amd64").is_err());
     let unnamed = listed(&[on('a', None), on('b', None)]);

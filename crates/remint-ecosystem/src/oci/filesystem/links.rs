@@ -1,15 +1,14 @@
 //! Further names of files, and the links above what a name means.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
 use remint_model::{AnomalyKind, AnomalyWeight};
 
 use super::super::paths::{shown, split};
 use super::{BeyondLimits, Filesystem, Node, NodeKind};
 
-/// Links on the way to one name; runtimes give up after as many.
-const MOST_LINKS: usize = 255;
+/// Links on the way to one name, after which Linux gives up.
+const MOST_LINKS: usize = 40;
+/// Bytes of what a link leads to; Linux makes no longer ones.
+const LONGEST_TARGET: usize = 4096;
 
 impl Filesystem {
     /// What a further name stands for. Where that cannot be found out, a file that nothing is known of: whatever was there
@@ -21,10 +20,10 @@ impl Filesystem {
         mode: u32,
     ) -> Result<Node, BeyondLimits> {
         let unknown = self.node(mode, NodeKind::Unreadable(0));
-        let Some(named) = self.inside(target, "the target of a hard link") else {
+        let Some(named) = self.inside(target, "the target of a hard link")? else {
             return Ok(unknown);
         };
-        let (layer, directory) = (self.layer, self.led(&named)?);
+        let (layer, directory) = (self.layer, self.led(&named, |_| true)?);
         let target = directory.map(|directory| match (&*directory, split(&named).1) {
             (b"", name) => name.to_vec(),
             (directory, name) => [directory, b"/", name].concat(),
@@ -83,24 +82,38 @@ impl Filesystem {
         Ok(node)
     }
 
-    /// The directory that a path lies in, with all links above it followed inside of the image; `None` where there are too
-    /// many.
-    pub(super) fn led(&mut self, path: &[u8]) -> Result<Option<Vec<u8>>, BeyondLimits> {
+    /// The directory that a path lies in, with those links above it that are to be `followed` followed inside of the image;
+    /// `None` where there are too many.
+    pub(super) fn led(
+        &mut self,
+        path: &[u8],
+        followed: impl Fn(&Node) -> bool,
+    ) -> Result<Option<Vec<u8>>, BeyondLimits> {
         let mut work = 0;
-        let directory = self.follow(split(path).0, &mut work);
+        let directory = self.follow_some(split(path).0, followed, &mut work);
         self.worked(work)?;
         Ok(directory)
     }
 
-    /// Where a path leads with all of its links followed inside of the image; `None` where there are too many. Counts what
-    /// is looked at.
+    /// Where a path leads with all of its links followed inside of the image; `None` where Linux gives up. Counts what is
+    /// looked at.
     pub(in super::super) fn follow(&self, path: &[u8], work: &mut u64) -> Option<Vec<u8>> {
+        self.follow_some(path, |_| true, work)
+    }
+
+    fn follow_some<'p>(
+        &'p self,
+        path: &'p [u8],
+        followed: impl Fn(&Node) -> bool,
+        work: &mut u64,
+    ) -> Option<Vec<u8>> {
         let mut reached = Vec::new();
-        let mut left: VecDeque<Arc<[u8]>> = parts(path);
+        // The next part stands last.
+        let mut left: Vec<&[u8]> = Vec::new();
         let mut links = 0;
-        while let Some(part) = left.pop_front() {
-            *work += 1;
-            match &*part {
+        push_parts(&mut left, path, work);
+        while let Some(part) = left.pop() {
+            match part {
                 b"." | b"" => continue,
                 b".." => {
                     let above = split(&reached).0.len();
@@ -114,12 +127,17 @@ impl Filesystem {
                     reached.extend_from_slice(part);
                 }
             }
-            let Some(NodeKind::Link(target)) = self.nodes.get(&reached).map(|node| &node.kind)
-            else {
-                continue;
+            let target = match self.nodes.get(&reached) {
+                Some(
+                    node @ Node {
+                        kind: NodeKind::Link(target),
+                        ..
+                    },
+                ) if followed(node) => target,
+                Some(_) | None => continue,
             };
             links += 1;
-            if links > MOST_LINKS {
+            if links > MOST_LINKS || target.len() > LONGEST_TARGET {
                 return None;
             }
             let above = if target.starts_with(b"/") {
@@ -128,16 +146,17 @@ impl Filesystem {
                 split(&reached).0.len()
             };
             reached.truncate(above);
-            let mut first = parts(target);
-            first.append(&mut left);
-            left = first;
+            push_parts(&mut left, target, work);
         }
         Some(reached)
     }
 }
 
-fn parts(path: &[u8]) -> VecDeque<Arc<[u8]>> {
-    path.split(|byte| *byte == b'/').map(Arc::from).collect()
+/// Counts them here: most of a path may be parts that are never reached.
+fn push_parts<'p>(left: &mut Vec<&'p [u8]>, path: &'p [u8], work: &mut u64) {
+    let before = left.len();
+    left.extend(path.rsplit(|byte| *byte == b'/'));
+    *work += (left.len() - before) as u64;
 }
 
 fn is_at_or_below(path: &[u8], place: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 //! What goes when an entry comes: what a whiteout hides, and what stands where something else is put.
 
+use std::ops::Range;
+
 use remint_model::{AnomalyKind, AnomalyWeight};
 
 use super::super::paths::{above, shown};
@@ -7,13 +9,28 @@ use super::{AUFS, BeyondLimits, Filesystem, Node, NodeKind, OPAQUE, WHITEOUT};
 
 impl Filesystem {
     /// Hides what lower layers have. What is of the same layer stays, whatever comes first in it.
+    ///
+    /// Many runtimes write out each layer by itself, and see no links of the lower ones: to them a directory is where such a
+    /// link is, and there is nothing in it to be hidden.
     pub(super) fn whiteout(&mut self, directory: &[u8], name: &[u8]) -> Result<(), BeyondLimits> {
-        let below = |directory: &[u8], name: &[u8]| match directory {
+        let in_directory = |directory: &[u8], name: &[u8]| match directory {
             b"" => name.to_vec(),
             directory => [directory, b"/", name].concat(),
         };
-        let named = below(directory, name);
-        let Some(directory) = self.led(&named)? else {
+        let named = in_directory(directory, name);
+        let layer = self.layer;
+        let everywhere = self.led(&named, |_| true)?;
+        let by_itself = self.led(&named, |node| node.layer == layer)?;
+        if everywhere != by_itself {
+            self.note(
+                AnomalyWeight::Ambiguous,
+                AnomalyKind::LinkEntry,
+                &shown(&named),
+                "a whiteout below a link of a lower layer: some runtimes follow it, so that what it leads to stays here",
+            );
+            return Ok(());
+        }
+        let Some(directory) = by_itself else {
             self.note(
                 AnomalyWeight::Ambiguous,
                 AnomalyKind::LinkEntry,
@@ -22,7 +39,7 @@ impl Filesystem {
             );
             return Ok(());
         };
-        let hidden = below(&directory, name);
+        let hidden = in_directory(&directory, name);
         if hidden != named {
             let detail = format!(
                 "a whiteout below a link: it hides what runtimes that follow it find at `{}`",
@@ -36,7 +53,16 @@ impl Filesystem {
             );
         }
         if name == OPAQUE {
-            return self.hide(directory, false);
+            if directory.is_empty() {
+                self.note(
+                    AnomalyWeight::Ambiguous,
+                    AnomalyKind::SpecialFile,
+                    &shown(&named),
+                    "the root is marked as opaque: the kernel's overlay shows lower layers all the same, so that they stay here",
+                );
+                return Ok(());
+            }
+            return self.hide_below(directory, |node| node.layer < layer);
         }
         if name.starts_with(AUFS) {
             self.note(
@@ -57,46 +83,73 @@ impl Filesystem {
                 );
                 Ok(())
             }
-            Some(hidden) => self.hide(below(&directory, hidden), true),
+            Some(hidden) => self.hide(in_directory(&directory, hidden)),
         }
     }
 
-    /// Removes what lower layers have below a directory, and where `itself` at the path, too.
-    fn hide(&mut self, path: Vec<u8>, itself: bool) -> Result<(), BeyondLimits> {
+    /// Hides what lower layers have at a path and below it.
+    fn hide(&mut self, path: Vec<u8>) -> Result<(), BeyondLimits> {
         let layer = self.layer;
-        if itself && self.nodes.get(&path).is_some_and(|node| node.layer < layer) {
+        if self.nodes.get(&path).is_some_and(|node| node.layer < layer) {
             self.nodes.remove(&path);
         }
-        self.remove_below(path, |node| node.layer < layer)
+        self.whiteouts.insert(path.clone());
+        self.hide_below(path, |node| node.layer < layer)
     }
 
-    pub(super) fn remove_below(
+    /// Removes what is below a directory. What is of lower layers may come back with [`Self::uncover`].
+    pub(super) fn hide_below(
         &mut self,
-        mut directory: Vec<u8>,
+        directory: Vec<u8>,
         goes: impl Fn(&Node) -> bool,
     ) -> Result<(), BeyondLimits> {
-        let mut work = 0;
-        let gone: Vec<Vec<u8>> = if directory.is_empty() {
-            let nodes = self.nodes.iter().inspect(|_| work += 1);
-            nodes
-                .filter(|(_, node)| goes(node))
-                .map(|(path, _)| path.clone())
-                .collect()
-        } else {
-            // `0` is what comes after `/`.
-            let mut end = directory.clone();
-            directory.push(b'/');
-            end.push(b'0');
-            let nodes = self.nodes.range(directory..end).inspect(|_| work += 1);
-            nodes
-                .filter(|(_, node)| goes(node))
-                .map(|(path, _)| path.clone())
-                .collect()
-        };
+        let mut work = 1;
+        let nodes = self.nodes.range(below(directory)).inspect(|_| work += 1);
+        let gone: Vec<Vec<u8>> = nodes
+            .filter(|(_, node)| goes(node))
+            .map(|(path, _)| path.clone())
+            .collect();
         for path in gone {
-            self.nodes.remove(&path);
+            if let Some((path, node)) = self.nodes.remove_entry(&path)
+                && node.layer < self.layer
+            {
+                self.hidden.insert(path, node);
+            }
         }
-        self.worked(work + 1)
+        self.worked(work)
+    }
+
+    /// Brings back what the layer has hidden below a path, at which it then makes a directory: to the kernel's overlay that
+    /// is a new one over those of lower layers, whatever was at the path before it.
+    pub(super) fn uncover(&mut self, directory: &[u8]) -> Result<(), BeyondLimits> {
+        let mut work = 1;
+        let paths: Vec<Vec<u8>> = self
+            .hidden
+            .range(below(directory.to_vec()))
+            .inspect(|_| work += 1)
+            .map(|(path, _)| path.clone())
+            .collect();
+        let mut is_any = false;
+        for path in paths {
+            // What the layer itself has put there since stays.
+            let is_taken = self.nodes.contains_key(&path)
+                || self.nodes.range(below(path.clone())).next().is_some()
+                || above(&path).any(|parent| self.nodes.contains_key(parent));
+            work += 2 + above(&path).count() as u64;
+            if !is_taken && let Some((path, node)) = self.hidden.remove_entry(&path) {
+                self.nodes.insert(path, node);
+                is_any = true;
+            }
+        }
+        if is_any {
+            self.note(
+                AnomalyWeight::Ambiguous,
+                AnomalyKind::FileDirectoryClash,
+                &shown(directory),
+                "a directory where the same layer hides one: runtimes do not agree on whether what lower layers have below it is hidden, so that it stays here",
+            );
+        }
+        self.worked(work)
     }
 
     /// What is above an entry and no directory makes room for one.
@@ -126,6 +179,9 @@ impl Filesystem {
             } else if node.layer == self.layer {
                 self.clash(&parent);
             }
+            if node.layer == self.layer {
+                self.uncover(&parent)?;
+            }
         }
         self.worked(work)
     }
@@ -138,4 +194,13 @@ impl Filesystem {
         }
         Ok(())
     }
+}
+
+/// The range of everything below a directory that is not the root.
+fn below(mut directory: Vec<u8>) -> Range<Vec<u8>> {
+    // `0` is what comes after `/`.
+    let mut end = directory.clone();
+    directory.push(b'/');
+    end.push(b'0');
+    directory..end
 }

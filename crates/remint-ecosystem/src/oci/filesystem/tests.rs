@@ -4,6 +4,8 @@ use remint_model::Sha1;
 use super::*;
 use crate::oci::paths::above;
 
+mod removal;
+
 fn content(text: &str) -> Content {
     Content {
         size: text.len() as u64,
@@ -78,55 +80,6 @@ fn later_layers_add_and_replace() {
 }
 
 #[test]
-fn whiteouts_hide_lower_layers_only() {
-    check(&[&["a", "b"], &[".wh.a"]], &["b 0"], &[]);
-    check(&[&["d/a", "d/e/f"], &[".wh.d"]], &[], &[]);
-    // In whichever order they stand.
-    check(&[&["d/a"], &["d/b", ".wh.d"]], &["d/b 1"], &[]);
-    check(&[&["a"], &[".wh.a", "a"]], &["a 1"], &[]);
-    check(&[&["a"], &["a", ".wh.a"]], &["a 1"], &[]);
-    check(&[&["a"], &[".wh.a"], &["a"]], &["a 2"], &[]);
-    // What only begins alike stays.
-    check(
-        &[&["d/a", "d.b", "d0", "da"], &[".wh.d"]],
-        &["d.b 0", "d0 0", "da 0"],
-        &[],
-    );
-}
-
-#[test]
-fn opaque_directories_hide_what_is_below_them() {
-    check(
-        &[&["d/a", "d/e/f", "x"], &["d/", "d/.wh..wh..opq", "d/b"]],
-        &["d/b 1", "x 0"],
-        &[],
-    );
-    check(&[&["d/a"], &["d/b", "d/.wh..wh..opq"]], &["d/b 1"], &[]);
-    check(&[&["a", "b"], &[".wh..wh..opq", "c"]], &["c 1"], &[]);
-}
-
-#[test]
-fn whiteouts_cannot_reach_further() {
-    for hostile in [".wh...", "d/.wh...", ".wh..", ".wh."] {
-        check(
-            &[&["a", "d/b"], &[hostile]],
-            &["a 0", "d/b 0"],
-            &[(Escapes, PathTraversal)],
-        );
-    }
-    check(
-        &[&["a"], &["../.wh.a"]],
-        &["a 0"],
-        &[(Escapes, PathTraversal)],
-    );
-    check(
-        &[&["a"], &[".wh..wh.plnk"]],
-        &["a 0"],
-        &[(Odd, SpecialFile)],
-    );
-}
-
-#[test]
 fn hard_links_are_further_names_also_across_layers() {
     check(&[&["a", "b = a"]], &["a 0", "b 0"], &[]);
     check(&[&["a"], &["b = a"]], &["a 0", "b 1"], &[(Odd, LinkEntry)]);
@@ -172,6 +125,7 @@ fn what_no_builder_writes_is_noted() {
     );
     check(&[&["/", "./", "a"]], &["a 0"], &[]);
     check(&[&["x/../y"]], &["y 0"], &[(Ambiguous, PathTraversal)]);
+    check(&[&["/../y"]], &["y 0"], &[(Ambiguous, PathTraversal)]);
     check(&[&["../y"]], &[], &[(Escapes, PathTraversal)]);
     check(&[&["a", "a"]], &["a 0"], &[(Ambiguous, DuplicateEntry)]);
     check(
@@ -208,6 +162,14 @@ fn more_than_the_limits_is_refused() {
     assert_eq!(
         filesystem.apply(entry(&long)),
         Err(BeyondLimits("bytes of names"))
+    );
+    // Runtimes make what is deeper.
+    let mut filesystem = Filesystem::new(ImageLimits::default());
+    let deep = |depth: usize| format!("{}a", "d/".repeat(depth));
+    filesystem.apply(entry(&deep(500))).unwrap();
+    assert_eq!(
+        filesystem.apply(entry(&deep(520))),
+        Err(BeyondLimits("parts of one path"))
     );
     // Whiteouts that look at everything again and again.
     let mut filesystem = Filesystem::new(ImageLimits {
@@ -258,6 +220,13 @@ fn contents_are_kept_while_there_is_room() {
     assert!(!filesystem.keeps(manifest, usize::MAX));
     assert!(filesystem.is_cut());
     assert!(filesystem.keeps(manifest, 4));
+    // One that is too large is not left out in silence.
+    let mut filesystem = Filesystem::new(ImageLimits::default());
+    let record = b"six-1.16.0.dist-info/RECORD";
+    assert!(filesystem.keeps(record, LARGEST_TEXT));
+    assert!(!filesystem.is_cut());
+    assert!(!filesystem.keeps(record, LARGEST_TEXT + 1));
+    assert!(filesystem.is_cut());
 }
 
 /// Entries with modes, in one layer each.
@@ -288,30 +257,39 @@ fn the_mode_of_a_hard_link_is_that_of_all_names() {
 }
 
 #[test]
-fn whiteouts_follow_the_links_above_them() {
-    for link in ["d -> e", "d -> /e", "d -> ../../e", "d -> x/../e"] {
-        check(
-            &[&["e/a", "e/b", link], &["d/.wh.a"]],
-            &["d 0", "e/b 0"],
-            &[(Ambiguous, LinkEntry)],
-        );
-        check(
-            &[&["e/a", "e/b", link], &["d/.wh..wh..opq"]],
-            &["d 0"],
-            &[(Ambiguous, LinkEntry)],
-        );
+fn as_many_links_are_followed_as_linux_follows() {
+    let chain = |count: usize| -> Vec<String> {
+        let links = (0..count).map(|number| format!("l{number} -> l{}", number + 1));
+        links.chain([format!("l{count}/x")]).collect()
+    };
+    for (count, expect) in [(40, true), (41, false)] {
+        let lines = chain(count);
+        let filesystem = apply(&[&lines.iter().map(String::as_str).collect::<Vec<_>>()]);
+        let found = filesystem.follow(b"l0/x", &mut 0);
+        assert_eq!(found.is_some(), expect, "{count}");
     }
-    // One after the other, and in circles.
-    check(
-        &[&["e/f/a", "d -> c", "c -> e"], &["d/f/.wh.a"]],
-        &["c 0", "d 0"],
-        &[(Ambiguous, LinkEntry)],
-    );
-    check(
-        &[&["e", "d -> c", "c -> d"], &["d/.wh.e"]],
-        &["c 0", "d 0", "e 0"],
-        &[(Ambiguous, LinkEntry)],
-    );
+    // What Linux makes no link of leads nowhere, and every part of the others is counted.
+    for (length, expect) in [(4096, true), (4097, false)] {
+        let line = format!("l -> {}", "/".repeat(length));
+        let mut work = 0;
+        let found = apply(&[&[&line]]).follow(b"l/x", &mut work);
+        assert_eq!(found.is_some(), expect, "{length}");
+        assert_eq!(work > 4096, expect, "{length}");
+    }
+}
+
+#[test]
+fn many_long_links_are_refused() {
+    let slashes = "/".repeat(4080);
+    let mut lines: Vec<String> = (0..39)
+        .map(|number| format!("l{number} -> l{}{slashes}", number + 1))
+        .collect();
+    lines.extend((0..1000).map(|number| format!("h{number} = l0/x")));
+    let mut filesystem = Filesystem::new(ImageLimits::default());
+    let refused = lines
+        .iter()
+        .find_map(|line| filesystem.apply(entry(line)).err());
+    assert_eq!(refused, Some(BeyondLimits("whiteouts and replacements")));
 }
 
 #[test]
@@ -364,7 +342,7 @@ fn plainly(layers: &[Vec<String>]) -> BTreeMap<String, usize> {
         for line in lines {
             let (directory, name) = line.rsplit_once('/').unwrap_or(("", line));
             if name == ".wh..wh..opq" {
-                files.retain(|path, _| !directory.is_empty() && !is_below(path, directory));
+                files.retain(|path, _| directory.is_empty() || !is_below(path, directory));
             } else if let Some(hidden) = name.strip_prefix(".wh.") {
                 let hidden = match directory {
                     "" => hidden.to_owned(),
