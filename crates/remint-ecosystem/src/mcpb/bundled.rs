@@ -4,28 +4,28 @@
 //! What a bundle says of itself only decides which package is asked for. A folder that bears another name than the
 //! package in it is no package: code asks for it by the folder's name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
     AttributedPackage, Class, Ecosystem, EntryPath, Integrity, PackageName, Sha256, Survey,
     Unattributed, UnattributedFile, Version,
 };
-use serde_json::{Map, Value};
 
-use self::places::{Index, Place, innermost, is_command, is_package_name};
+use self::claims::texts;
+use self::places::{Index, Place, is_command};
+use self::records::{no_record, spoilt_lists};
+use self::registry_files::{closest, is_of_wheel, standing};
 use super::packing::Packing;
-use crate::npm::manifest::{Manifest, parse_json};
-use crate::pypi::metadata::Metadata;
-use crate::release::StatedVersion;
 
+pub use self::claims::bundled;
+
+mod claims;
 mod places;
+mod records;
+mod registry_files;
 
 /// Packages that are looked up at most.
 pub const MOST_PACKAGES: usize = 2000;
-/// Lines of a RECORD that are read.
-const MOST_RECORDED: usize = 100_000;
-/// Lines of all RECORDs together.
-const MOST_RECORDED_IN_ALL: usize = 2_000_000;
 
 /// A package that a bundle says it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,146 +102,6 @@ pub struct Attribution {
     pub held: BTreeMap<EntryPath, usize>,
     /// Files that belong to no dependency.
     pub own: BTreeSet<EntryPath>,
-}
-
-/// The packages that a bundle says it holds.
-#[must_use]
-pub fn bundled(survey: &Survey) -> Bundled {
-    let mut bundled = Bundled::default();
-    let texts = texts(survey);
-    let mut room = MOST_RECORDED_IN_ALL;
-    for (path, content) in &survey.texts {
-        if path.file_name() == "package.json" {
-            add_node(&mut bundled, path, content);
-        } else if path.file_name() == "METADATA" {
-            add_python(&mut bundled, &texts, &mut room, path, content);
-        }
-    }
-    bundled
-        .packages
-        .sort_by(|one, other| (&one.folder, &one.name).cmp(&(&other.folder, &other.name)));
-    bundled
-}
-
-/// The kept texts by path: there may be as many as files.
-type Texts<'s> = HashMap<&'s str, &'s [u8]>;
-
-fn texts(survey: &Survey) -> Texts<'_> {
-    // Of two with one path the first, as a survey itself takes it.
-    let texts = survey.texts.iter().rev();
-    texts
-        .map(|(path, content)| (path.as_str(), content.as_slice()))
-        .collect()
-}
-
-fn add_node(bundled: &mut Bundled, path: &EntryPath, content: &[u8]) {
-    let Some(folder) = path.parent() else {
-        return;
-    };
-    let Some((_, named)) = innermost(folder.as_str()) else {
-        return;
-    };
-    // `node_modules/name/lib/package.json` is a file of that package.
-    if !is_package_name(named) {
-        return;
-    }
-    let identity = Manifest::parse(path.as_str(), content).map(|manifest| manifest.identity());
-    let (name, version) = match identity {
-        Ok(identity) => match (identity.name, identity.version) {
-            (Some(name), StatedVersion::Exact(version) | StatedVersion::Placeholder(version)) => {
-                (name, version)
-            }
-            _ => {
-                let why = "its package.json names no package and version";
-                bundled.misnamed.insert(folder, why.to_owned());
-                return;
-            }
-        },
-        Err(error) => {
-            bundled.misnamed.insert(folder, error.to_string());
-            return;
-        }
-    };
-    if name.as_str() != named {
-        let why =
-            format!("its package.json says that it is `{name}`, which is not the folder's name");
-        bundled.misnamed.insert(folder, why);
-        return;
-    }
-    match version.parse() {
-        Ok(version) => bundled.packages.push(BundledPackage {
-            ecosystem: Ecosystem::Npm,
-            name,
-            version,
-            folder,
-            tags: Vec::new(),
-            recorded: BTreeSet::new(),
-        }),
-        Err(error) => {
-            bundled.misnamed.insert(folder, error.to_string());
-        }
-    }
-}
-
-fn add_python(
-    bundled: &mut Bundled,
-    texts: &Texts<'_>,
-    room: &mut usize,
-    path: &EntryPath,
-    content: &[u8],
-) {
-    let Some(information) = path.parent() else {
-        return;
-    };
-    // At the top of a bundle there would be no folder that its own files could lie beside.
-    let Some(site) = information.parent() else {
-        return;
-    };
-    let beside = |name: &str| {
-        let text = *texts.get(&*format!("{information}/{name}"))?;
-        std::str::from_utf8(text).ok()
-    };
-    let recorded: BTreeSet<String> = beside("RECORD")
-        .unwrap_or_default()
-        .lines()
-        .take(MOST_RECORDED.min(*room))
-        .filter_map(|line| line.split(',').next())
-        .map(|name| name.trim_matches('"').to_owned())
-        .collect();
-    *room -= recorded.len();
-    let tops = bundled.sites.entry(site.clone()).or_default();
-    tops.extend(
-        recorded
-            .iter()
-            .filter_map(|name| name.split_once('/').map(|(top, _)| top.to_owned()))
-            .filter(|top| top != ".."),
-    );
-    tops.insert(information.file_name().to_owned());
-    let identity = Metadata::parse(path.as_str(), content).and_then(|metadata| metadata.identity());
-    let Ok(identity) = identity else {
-        return;
-    };
-    let StatedVersion::Exact(version) = identity.version else {
-        return;
-    };
-    let (Some(name), Ok(version)) = (identity.name, version.parse()) else {
-        return;
-    };
-    let tags = beside("WHEEL")
-        .unwrap_or_default()
-        .lines()
-        .filter_map(|line| line.strip_prefix("Tag:"))
-        .map(|tag| tag.trim().to_owned())
-        .take(64)
-        .collect();
-    bundled.packages.push(BundledPackage {
-        ecosystem: Ecosystem::Pypi,
-        name,
-        version,
-        folder: site,
-        tags,
-        recorded,
-    });
 }
 
 impl Bundled {
@@ -393,117 +253,6 @@ impl Bundled {
     }
 }
 
-/// Of several files that a registry has, the one that the bundle has most of.
-fn closest<'a>(
-    package: &BundledPackage,
-    answer: &'a Answer,
-    digests: &BTreeMap<&EntryPath, &Sha256>,
-) -> Option<&'a RegistryFile> {
-    let Answer::Files(files) = answer else {
-        return None;
-    };
-    files.iter().max_by_key(|file| {
-        file.contents
-            .iter()
-            .filter(|(inside, sha256)| {
-                package
-                    .folder
-                    .join(inside.as_str())
-                    .is_ok_and(|path| digests.get(&path) == Some(sha256))
-            })
-            .count()
-    })
-}
-
-/// Whether the registry's file has this very file; else why not.
-fn standing(
-    package: &BundledPackage,
-    answer: &Answer,
-    file: Option<&RegistryFile>,
-    text: Option<&[u8]>,
-    inside: &EntryPath,
-    sha256: &Sha256,
-) -> Result<(), (Unattributed, String)> {
-    let label = package.label();
-    let file = match (answer, file) {
-        (Answer::Files(_), Some(file)) => file,
-        (Answer::Files(_), None) => {
-            return Err((Unattributed::UnknownPackage, format!("{label} has no file")));
-        }
-        (Answer::Unknown(why), _) => return Err((Unattributed::UnknownPackage, why.clone())),
-        (Answer::Unreachable(why), _) => return Err((Unattributed::Unreachable, why.clone())),
-        (Answer::BeyondLimits, _) => {
-            let why = "the bundle holds more packages or bytes than are looked up";
-            return Err((Unattributed::BeyondLimits, why.to_owned()));
-        }
-    };
-    match file.contents.get(inside) {
-        Some(registry) if registry == sha256 => Ok(()),
-        Some(_) if inside.as_str() == "package.json" && is_annotated(text, file) => Ok(()),
-        Some(_) => Err((
-            Unattributed::Differs,
-            format!("the registry's {label} has another content there"),
-        )),
-        None => Err((
-            Unattributed::Extra,
-            format!("the registry's {label} has no such file"),
-        )),
-    }
-}
-
-/// Old versions of npm wrote notes of their own, under names that begin with `_`, into every `package.json` that they
-/// installed.
-fn is_annotated(bundled: Option<&[u8]>, file: &RegistryFile) -> bool {
-    let (Some(bundled), Some(published)) = (bundled, &file.manifest) else {
-        return false;
-    };
-    let without_notes = |content: &[u8]| -> Option<Value> {
-        let mut manifest = parse_json(content).ok()?;
-        let fields = manifest.as_object_mut()?;
-        fields.retain(|name, _| !name.starts_with('_'));
-        for noted in ["bundleDependencies", "deprecated"] {
-            if fields.get(noted) == Some(&Value::Bool(false)) {
-                fields.remove(noted);
-            }
-        }
-        fields.sort_keys();
-        Some(manifest)
-    };
-    match (without_notes(bundled), without_notes(published)) {
-        (Some(one), Some(other)) => one == other,
-        _ => false,
-    }
-}
-
-/// What npm writes into `node_modules`.
-const NPM_LIST: &str = ".package-lock.json";
-
-/// What has the name of npm's list, and can be read as none.
-fn spoilt_lists(survey: &Survey) -> BTreeSet<&EntryPath> {
-    survey
-        .texts
-        .iter()
-        .filter(|(path, content)| {
-            path.file_name() == NPM_LIST
-                && serde_json::from_slice::<Map<String, Value>>(content).is_err()
-        })
-        .map(|(path, _)| path)
-        .collect()
-}
-
-/// Why a file is not what its name says, a package manager's record. Nothing else looks into records.
-fn no_record(
-    survey: &Survey,
-    spoilt_lists: &BTreeSet<&EntryPath>,
-    path: &EntryPath,
-) -> Option<String> {
-    if survey.native.contains_key(path) {
-        return Some("it is machine code under the name of a package manager's record".to_owned());
-    }
-    (spoilt_lists.contains(path))
-        .then(|| "it has the name of npm's own list, and cannot be read as one".to_owned())
-}
-
 fn unattributed(
     survey: &Survey,
     path: &EntryPath,
@@ -518,12 +267,6 @@ fn unattributed(
         reason,
         detail,
     }
-}
-
-/// What a wheel holds and installing puts elsewhere.
-fn is_of_wheel(inside: &EntryPath) -> bool {
-    let top = inside.as_str().split('/').next().unwrap_or_default();
-    top.ends_with(".dist-info") || top.ends_with(".data")
 }
 
 #[cfg(test)]
