@@ -13,7 +13,7 @@ use remint_model::{
 
 use self::claims::texts;
 use self::places::{Index, Place, is_command};
-use self::records::{no_record, spoilt_lists};
+use self::records::no_record;
 use self::registry_files::{closest, is_of_wheel, standing};
 use super::packing::Packing;
 
@@ -94,9 +94,9 @@ pub struct Attribution {
     pub packages: Vec<AttributedPackage>,
     /// Files that no registry accounts for.
     pub unattributed: Vec<UnattributedFile>,
-    /// Files that only record what a package manager installed.
+    /// Files that a package manager made of what it installed: its notes, and commands.
     pub records: usize,
-    /// Which files these are.
+    /// Which of these are notes.
     pub recorded: BTreeSet<EntryPath>,
     /// The files that are a registry's, each with the place of its package among those that were asked for.
     pub held: BTreeMap<EntryPath, usize>,
@@ -121,18 +121,24 @@ impl Bundled {
             .map(|(package, answer)| closest(package, answer, &digests))
             .collect();
         let index = Index::of(self);
-        let spoilt_lists = spoilt_lists(survey);
         let texts = texts(survey);
         let mut counts = vec![0_usize; self.packages.len()];
         let mut commands = Vec::new();
-        let mut executables: BTreeSet<&Sha256> = BTreeSet::new();
+        let mut executables: BTreeMap<&Sha256, usize> = BTreeMap::new();
         for entry in &survey.entries {
             let candidates = match index.place(&entry.path) {
                 Place::Own => {
                     attribution.own.insert(entry.path.clone());
                     continue;
                 }
-                Place::Record if let Some(why) = no_record(survey, &spoilt_lists, &entry.path) => {
+                Place::Record
+                    if let Some(why) = no_record(
+                        entry,
+                        survey.native.contains_key(&entry.path),
+                        texts.get(entry.path.as_str()).copied(),
+                    ) =>
+                {
+                    let why = why.to_owned();
                     let file =
                         unattributed(survey, &entry.path, None, Unattributed::UnknownPackage, why);
                     attribution.unattributed.push(file);
@@ -181,7 +187,7 @@ impl Bundled {
             }
             match (found, refused) {
                 (Some(at), _) => {
-                    executables.insert(&entry.sha256);
+                    executables.insert(&entry.sha256, at);
                     attribution.held.insert(entry.path.clone(), at);
                     if let Some(count) = counts.get_mut(at) {
                         *count += 1;
@@ -201,9 +207,9 @@ impl Bundled {
         }
         for (sha256, file) in commands {
             // Links in `.bin` are packed as what they lead to.
-            if executables.contains(sha256) {
+            if let Some(at) = executables.get(sha256) {
                 attribution.records += 1;
-                attribution.recorded.insert(file.path);
+                attribution.held.insert(file.path, *at);
             } else {
                 attribution.unattributed.push(file);
             }

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use remint_model::{Ecosystem, EntryPath, Survey};
 
 use super::places::{innermost, is_package_name};
+use super::records::listed;
 use super::{Bundled, BundledPackage};
 use crate::npm::manifest::Manifest;
 use crate::pypi::metadata::Metadata;
@@ -113,12 +114,8 @@ fn add_python(
         let text = *texts.get(&*format!("{information}/{name}"))?;
         std::str::from_utf8(text).ok()
     };
-    let recorded: BTreeSet<String> = beside("RECORD")
-        .unwrap_or_default()
-        .lines()
+    let recorded: BTreeSet<String> = listed(beside("RECORD").unwrap_or_default())
         .take(MOST_RECORDED.min(*room))
-        .filter_map(|line| line.split(',').next())
-        .map(|name| name.trim_matches('"').to_owned())
         .collect();
     *room -= recorded.len();
     let tops = bundled.sites.entry(site.clone()).or_default();

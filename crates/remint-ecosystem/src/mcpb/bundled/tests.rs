@@ -219,6 +219,35 @@ fn python_packages_are_known_by_their_record() {
 }
 
 #[test]
+fn notes_of_installers_are_looked_into() {
+    let folder = "lib/site-packages/x-1.0.dist-info";
+    let with = |installer: &str, expect: &[&str]| {
+        let files = [
+            (format!("{folder}/INSTALLER"), installer),
+            (
+                format!("{folder}/METADATA"),
+                "Metadata-Version: 2.1\nName: x\nVersion: 1.0\n",
+            ),
+            (
+                format!("{folder}/RECORD"),
+                "\"x/a, b.py\",,\nx-1.0.dist-info/METADATA,,\n",
+            ),
+            ("lib/site-packages/x/a, b.py".to_owned(), "x"),
+        ];
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, content)| (&**path, *content))
+            .collect();
+        let metadata = files[1].1;
+        let answer = registry(&[("x/a, b.py", "x"), ("x-1.0.dist-info/METADATA", metadata)]);
+        check(&files, &[answer], expect);
+    };
+    with("pip\n", &[]);
+    let refused = format!("{folder}/INSTALLER UnknownPackage");
+    with("#!/bin/sh\n", &[&refused]);
+}
+
+#[test]
 fn many_packages_take_time_by_their_number_and_not_its_square() {
     let mut survey = Survey::default();
     for number in 0..40_000 {
