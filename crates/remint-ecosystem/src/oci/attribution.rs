@@ -16,6 +16,7 @@ use crate::mcpb::bundled::{Answer, Bundled, BundledPackage, bundled};
 /// Bytes of all notes about packages that are read.
 const ALL_TEXTS: usize = 64 << 20;
 const BYTE_CODE: &str = "byte code, which an installer makes and no registry has";
+const CODE_AS_RECORD: &str = "it is code under the name of a package manager's record";
 
 /// What is installed above the base image.
 pub struct Installed {
@@ -105,6 +106,8 @@ impl Installed {
                 }
                 return file;
             };
+            // Nothing else looks into records, so that no code is one.
+            let is_record = |file: &ImageFile| attribution.recorded.contains(&*file.path);
             let of_source = source.is_some_and(|blobs| blobs.contains(&content.blob));
             let (origin, package, detail) = if node.layer < self.base_layers {
                 (FileOrigin::Base, None, None)
@@ -137,16 +140,17 @@ impl Installed {
                         package,
                         Some(BYTE_CODE.to_owned()),
                     ),
-                    Unattributed::UnknownPackage if self.cut => (
-                        FileOrigin::Unknown,
-                        None,
-                        Some("more is installed than is looked at".to_owned()),
-                    ),
                     Unattributed::UnknownPackage => {
+                        // Whoever makes the image chooses how much is installed: that excuses nothing.
+                        let detail = if self.cut {
+                            format!("{detail}; more is installed than is looked at")
+                        } else {
+                            detail
+                        };
                         (FileOrigin::Unattributed, package, Some(detail))
                     }
                 }
-            } else if attribution.recorded.contains(&*file.path) {
+            } else if is_record(&file) && !file.executable {
                 (FileOrigin::Record, None, None)
             } else if let Some(at) = attribution.held.get(&*file.path) {
                 let package = self.bundled.packages.get(*at).map(BundledPackage::label);
@@ -154,7 +158,8 @@ impl Installed {
             } else if of_source {
                 (FileOrigin::Source, None, None)
             } else {
-                (FileOrigin::Unattributed, None, None)
+                let detail = is_record(&file).then(|| CODE_AS_RECORD.to_owned());
+                (FileOrigin::Unattributed, None, detail)
             };
             file.origin = origin;
             file.package = package;

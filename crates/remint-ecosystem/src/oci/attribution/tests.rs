@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use remint_model::{Sha1, Sha256};
+use remint_model::{ImageConfig, Sha1, Sha256};
 
 use super::*;
 use crate::mcpb::bundled::RegistryFile;
@@ -19,6 +19,10 @@ fn blob(text: &str) -> CommitId {
 }
 
 fn add(filesystem: &mut Filesystem, path: &str, text: &str) {
+    add_with(filesystem, path, text, 0o644);
+}
+
+fn add_with(filesystem: &mut Filesystem, path: &str, text: &str, mode: u32) {
     let content = Content {
         size: text.len() as u64,
         sha256: Sha256::of(text.as_bytes()),
@@ -31,7 +35,7 @@ fn add(filesystem: &mut Filesystem, path: &str, text: &str) {
     filesystem
         .apply(Entry {
             name: path.as_bytes(),
-            mode: 0o644,
+            mode,
             makes: Makes::File(content),
         })
         .unwrap();
@@ -170,6 +174,67 @@ fn the_source_does_not_excuse_what_the_registry_contradicts() {
 }
 
 #[test]
+fn no_code_is_a_record() {
+    let site = "srv/site-packages";
+    let dist_info = format!("{site}/left_pad-1.3.0.dist-info");
+    let check = |name: &str, text: &str, mode: u32, started: bool, expect: FileOrigin| {
+        let mut filesystem = Filesystem::new(ImageLimits::default());
+        let metadata = "Metadata-Version: 2.1\nName: left-pad\nVersion: 1.3.0\n";
+        add(&mut filesystem, &format!("{dist_info}/METADATA"), metadata);
+        let path = if name.starts_with('.') {
+            format!("srv/node_modules/{name}")
+        } else {
+            format!("{dist_info}/{name}")
+        };
+        add_with(&mut filesystem, &path, text, mode);
+        let mut config = ImageConfig::default();
+        if started {
+            config.entrypoint = vec!["sh".to_owned(), format!("/{path}")];
+        }
+        let started = Started::of(&config, &filesystem);
+        let installed = Installed::of(&filesystem, 0);
+        let answers = vec![Answer::Unknown(String::new()); installed.packages().len()];
+        let found = installed.attribute(&filesystem, &answers, None, &started);
+        let file = found.files.iter().find(|file| file.path == path).unwrap();
+        assert_eq!(file.origin, expect, "{path} {text}");
+        assert_eq!(file.detail.is_none(), expect == Record, "{path} {text}");
+    };
+    check("INSTALLER", "pip\n", 0o644, false, Record);
+    check("RECORD", "left_pad.py,,\n", 0o644, false, Record);
+    check("REQUESTED", "", 0o644, false, Record);
+    check("direct_url.json", "{}", 0o644, false, Record);
+    check(".package-lock.json", "{}", 0o644, false, Record);
+    for name in [
+        "INSTALLER",
+        "RECORD",
+        "direct_url.json",
+        ".package-lock.json",
+    ] {
+        check(name, "#!/bin/sh\n", 0o644, false, Nobody);
+        check(name, "evil", 0o755, false, Nobody);
+        check(name, "evil", 0o644, true, Nobody);
+    }
+}
+
+#[test]
+fn a_command_that_is_a_copy_is_of_its_package() {
+    let mut filesystem = image();
+    let path = "app/node_modules/.bin/pad";
+    add_with(&mut filesystem, path, "pad", 0o755);
+    let other = "app/node_modules/.bin/other";
+    add_with(&mut filesystem, other, "evil", 0o755);
+    let installed = Installed::of(&filesystem, 1);
+    let answers = [registry("pad")];
+    let found = installed.attribute(&filesystem, &answers, None, &Started::default());
+    let origin = |path: &str| {
+        let file = found.files.iter().find(|file| file.path == path).unwrap();
+        (file.origin, file.package.as_deref())
+    };
+    assert_eq!(origin(path), (Package, Some("left-pad@1.3.0")));
+    assert_eq!(origin(other).0, Nobody);
+}
+
+#[test]
 fn what_there_was_no_room_for_is_not_accounted_for() {
     let mut filesystem = Filesystem::new(ImageLimits {
         texts: 10,
@@ -181,7 +246,11 @@ fn what_there_was_no_room_for_is_not_accounted_for() {
     let installed = Installed::of(&filesystem, 0);
     assert!(installed.packages().is_empty());
     let found = installed.attribute(&filesystem, &[], None, &Started::default());
-    assert!(found.files.iter().all(|file| file.origin == Unknown));
+    for file in found.files {
+        assert_eq!(file.origin, Nobody, "{}", file.path);
+        let detail = file.detail.unwrap();
+        assert!(detail.contains("more is installed"), "{detail}");
+    }
 }
 
 proptest! {
