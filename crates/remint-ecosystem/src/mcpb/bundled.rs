@@ -4,6 +4,7 @@
 //! What a bundle says of itself only decides which package is asked for. A folder that bears another name than the
 //! package in it is no package: code asks for it by the folder's name.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
@@ -14,8 +15,7 @@ use remint_model::{
 use self::claims::texts;
 use self::places::{Index, Place, is_command};
 use self::records::no_record;
-use self::registry_files::{closest, is_of_wheel, standing};
-use super::packing::Packing;
+use self::registry_files::{Digests, Limits, Refusal, attributed, choose, standing};
 
 pub use self::claims::bundled;
 
@@ -24,8 +24,12 @@ mod places;
 mod records;
 mod registry_files;
 
-/// Packages that are looked up at most.
-pub const MOST_PACKAGES: usize = 2000;
+/// Releases that are looked up at most.
+pub const MOST_RELEASES: usize = 2000;
+/// Packages that are looked up at most; one release may lie in many folders.
+pub const MOST_PACKAGES: usize = 20_000;
+/// Files of registries that are looked for at most.
+const MOST_WORK: u64 = 10_000_000;
 
 /// A package that a bundle says it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,18 +111,34 @@ pub struct Attribution {
 impl Bundled {
     /// Says for every file of the bundle where it comes from. There is one answer for each package, in their order.
     #[must_use]
-    pub fn attribute(&self, survey: &Survey, answers: &[Answer]) -> Attribution {
+    pub fn attribute<A: Borrow<Answer>>(&self, survey: &Survey, answers: &[A]) -> Attribution {
+        let limits = Limits {
+            packages: MOST_PACKAGES,
+            work: MOST_WORK,
+        };
+        self.attribute_within(survey, answers, limits)
+    }
+
+    fn attribute_within<A: Borrow<Answer>>(
+        &self,
+        survey: &Survey,
+        answers: &[A],
+        limits: Limits,
+    ) -> Attribution {
         let mut attribution = Attribution::default();
-        let digests: BTreeMap<&EntryPath, &Sha256> = survey
-            .entries
-            .iter()
-            .map(|entry| (&entry.path, &entry.sha256))
+        let entries = survey.entries.iter();
+        let digests: Digests<'_> = entries
+            .map(|entry| (entry.path.as_str(), &entry.sha256))
             .collect();
-        let chosen: Vec<Option<&RegistryFile>> = self
+        let mut work = limits.work;
+        let chosen: Vec<Result<&RegistryFile, Refusal>> = self
             .packages
             .iter()
-            .zip(answers)
-            .map(|(package, answer)| closest(package, answer, &digests))
+            .enumerate()
+            .map(|(at, package)| {
+                let answer = answers.get(at).filter(|_| at < limits.packages);
+                choose(package, answer.map(Borrow::borrow), &digests, &mut work)
+            })
             .collect();
         let index = Index::of(self);
         let texts = texts(survey);
@@ -165,19 +185,12 @@ impl Bundled {
             let mut refused = None;
             let mut found = None;
             for (at, inside) in &candidates {
-                let (Some(package), Some(answer)) = (self.packages.get(*at), answers.get(*at))
-                else {
+                let (Some(package), Some(file)) = (self.packages.get(*at), chosen.get(*at)) else {
                     continue;
                 };
-                let file = chosen.get(*at).copied().flatten();
-                match standing(
-                    package,
-                    answer,
-                    file,
-                    texts.get(entry.path.as_str()).copied(),
-                    inside,
-                    &entry.sha256,
-                ) {
+                let text = texts.get(entry.path.as_str()).copied();
+                let stands = file.as_ref().map_err(Clone::clone);
+                match stands.and_then(|file| standing(package, file, text, inside, &entry.sha256)) {
                     Ok(()) => {
                         found = Some(*at);
                         break;
@@ -215,47 +228,8 @@ impl Bundled {
             }
         }
         attribution.unattributed.sort();
-        attribution.packages = self.attributed(&counts, &chosen, &digests);
+        attribution.packages = attributed(&self.packages, &counts, &chosen, &digests);
         attribution
-    }
-
-    fn attributed(
-        &self,
-        counts: &[usize],
-        chosen: &[Option<&RegistryFile>],
-        digests: &BTreeMap<&EntryPath, &Sha256>,
-    ) -> Vec<AttributedPackage> {
-        let usual = Packing::usual();
-        self.packages
-            .iter()
-            .zip(counts)
-            .zip(chosen)
-            .filter(|((_, files), _)| **files > 0)
-            .filter_map(|((package, files), file)| {
-                let file = (*file)?;
-                let left_out = file
-                    .contents
-                    .keys()
-                    .filter(|inside| usual.takes(inside))
-                    .filter(|inside| !is_of_wheel(inside))
-                    .filter(|inside| {
-                        package
-                            .folder
-                            .join(inside.as_str())
-                            .is_ok_and(|path| !digests.contains_key(&path))
-                    })
-                    .count();
-                Some(AttributedPackage {
-                    ecosystem: package.ecosystem,
-                    name: package.name.clone(),
-                    version: package.version.clone(),
-                    folder: package.folder.clone(),
-                    integrity: file.integrity.clone(),
-                    files: *files,
-                    left_out,
-                })
-            })
-            .collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the files of an image come from: a layer of the base image, a package of a registry, or the source. What
 //! nothing accounts for is told, never guessed.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
@@ -85,10 +86,10 @@ impl Installed {
     /// Says where every file comes from. There is one answer for each package, in their order; `source` is what the
     /// source's files are, where it is known, and `started` what the image starts.
     #[must_use]
-    pub fn attribute(
+    pub fn attribute<A: Borrow<Answer>>(
         &self,
         filesystem: &Filesystem,
-        answers: &[Answer],
+        answers: &[A],
         source: Option<&BTreeSet<CommitId>>,
         started: &Started,
     ) -> Attributed {

@@ -1,57 +1,90 @@
 //! A package's files in a bundle against those of the registry's file of it.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use remint_model::{EntryPath, Sha256, Unattributed};
+use remint_model::{AttributedPackage, EntryPath, Sha256, Unattributed};
 use serde_json::Value;
 
 use super::{Answer, BundledPackage, RegistryFile};
+use crate::mcpb::packing::Packing;
 use crate::npm::manifest::parse_json;
 
-/// Of several files that a registry has, the one that the bundle has most of.
-pub(super) fn closest<'a>(
+/// Bytes of a `package.json` that are read in the time that looking for one file takes.
+const READ_AT_ONCE: usize = 128;
+
+/// The contents of a bundle, by path.
+pub(super) type Digests<'s> = HashMap<&'s str, &'s Sha256>;
+
+/// Why a file is not the registry's.
+pub(super) type Refusal = (Unattributed, String);
+
+/// How much is held against what registries have. A release may lie in any number of folders, and each is looked through.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Packages, also of one release.
+    pub(super) packages: usize,
+    /// Files of registries that are looked for in the bundle.
+    pub(super) work: u64,
+}
+
+/// The registry's file that a package is held against, or why there is none. Of several that a registry has it is the one
+/// that the bundle has most of.
+pub(super) fn choose<'a>(
     package: &BundledPackage,
-    answer: &'a Answer,
-    digests: &BTreeMap<&EntryPath, &Sha256>,
-) -> Option<&'a RegistryFile> {
-    let Answer::Files(files) = answer else {
-        return None;
+    answer: Option<&'a Answer>,
+    digests: &Digests<'_>,
+    work: &mut u64,
+) -> Result<&'a RegistryFile, Refusal> {
+    let beyond = || {
+        let why = "there are more packages, bytes or files of packages than are looked up";
+        (Unattributed::BeyondLimits, why.to_owned())
     };
-    files.iter().max_by_key(|file| {
-        file.contents
+    let files = match answer {
+        Some(Answer::Files(files)) => files,
+        Some(Answer::Unknown(why)) => return Err((Unattributed::UnknownPackage, why.clone())),
+        Some(Answer::Unreachable(why)) => return Err((Unattributed::Unreachable, why.clone())),
+        Some(Answer::BeyondLimits) | None => return Err(beyond()),
+    };
+    *work = work.checked_sub(cost(files)).ok_or_else(beyond)?;
+    let found = match &**files {
+        [only] => Some(only),
+        files => files
             .iter()
-            .filter(|(inside, sha256)| {
-                package
-                    .folder
-                    .join(inside.as_str())
-                    .is_ok_and(|path| digests.get(&path) == Some(sha256))
-            })
-            .count()
+            .max_by_key(|file| common(package, file, digests)),
+    };
+    found.ok_or_else(|| {
+        let why = format!("{} has no file", package.label());
+        (Unattributed::UnknownPackage, why)
     })
+}
+
+/// What all that is done for one package takes, in files that are looked for.
+fn cost(files: &[RegistryFile]) -> u64 {
+    // One look for choosing, and one for what is left out.
+    let costs = files.iter().map(|file| {
+        let manifest = file.manifest.as_ref().map_or(0, Vec::len) / READ_AT_ONCE;
+        (2 * file.contents.len() + manifest) as u64
+    });
+    costs.fold(1, u64::saturating_add)
+}
+
+fn common(package: &BundledPackage, file: &RegistryFile, digests: &Digests<'_>) -> usize {
+    let same = file.contents.iter().filter(|(inside, sha256)| {
+        let path = format!("{}/{inside}", package.folder);
+        digests.get(&*path) == Some(sha256)
+    });
+    same.count()
 }
 
 /// Whether the registry's file has this very file; else why not.
 pub(super) fn standing(
     package: &BundledPackage,
-    answer: &Answer,
-    file: Option<&RegistryFile>,
+    file: &RegistryFile,
     text: Option<&[u8]>,
     inside: &EntryPath,
     sha256: &Sha256,
-) -> Result<(), (Unattributed, String)> {
+) -> Result<(), Refusal> {
     let label = package.label();
-    let file = match (answer, file) {
-        (Answer::Files(_), Some(file)) => file,
-        (Answer::Files(_), None) => {
-            return Err((Unattributed::UnknownPackage, format!("{label} has no file")));
-        }
-        (Answer::Unknown(why), _) => return Err((Unattributed::UnknownPackage, why.clone())),
-        (Answer::Unreachable(why), _) => return Err((Unattributed::Unreachable, why.clone())),
-        (Answer::BeyondLimits, _) => {
-            let why = "the bundle holds more packages or bytes than are looked up";
-            return Err((Unattributed::BeyondLimits, why.to_owned()));
-        }
-    };
     match file.contents.get(inside) {
         Some(registry) if registry == sha256 => Ok(()),
         Some(_) if inside.as_str() == "package.json" && is_annotated(text, file) => Ok(()),
@@ -90,8 +123,48 @@ fn is_annotated(bundled: Option<&[u8]>, file: &RegistryFile) -> bool {
     }
 }
 
+/// The packages with at least one file that is the registry's. There is a count and a file of the registry for each.
+pub(super) fn attributed(
+    packages: &[BundledPackage],
+    counts: &[usize],
+    chosen: &[Result<&RegistryFile, Refusal>],
+    digests: &Digests<'_>,
+) -> Vec<AttributedPackage> {
+    let usual = Packing::usual();
+    // Many packages may share one file of a registry.
+    let mut packed: HashMap<*const RegistryFile, Vec<&EntryPath>> = HashMap::new();
+    packages
+        .iter()
+        .zip(counts)
+        .zip(chosen)
+        .filter(|((_, files), _)| **files > 0)
+        .filter_map(|((package, files), file)| {
+            let file = *file.as_ref().ok()?;
+            let packed = packed.entry(std::ptr::from_ref(file)).or_insert_with(|| {
+                let contents = file.contents.keys();
+                contents
+                    .filter(|inside| usual.takes(inside) && !is_of_wheel(inside))
+                    .collect()
+            });
+            let left_out = packed
+                .iter()
+                .filter(|inside| !digests.contains_key(&*format!("{}/{inside}", package.folder)))
+                .count();
+            Some(AttributedPackage {
+                ecosystem: package.ecosystem,
+                name: package.name.clone(),
+                version: package.version.clone(),
+                folder: package.folder.clone(),
+                integrity: file.integrity.clone(),
+                files: *files,
+                left_out,
+            })
+        })
+        .collect()
+}
+
 /// What a wheel holds and installing puts elsewhere.
-pub(super) fn is_of_wheel(inside: &EntryPath) -> bool {
+fn is_of_wheel(inside: &EntryPath) -> bool {
     let top = inside.as_str().split('/').next().unwrap_or_default();
     top.ends_with(".dist-info") || top.ends_with(".data")
 }

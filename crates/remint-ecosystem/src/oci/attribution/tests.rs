@@ -245,7 +245,7 @@ fn what_there_was_no_room_for_is_not_accounted_for() {
     add(&mut filesystem, &format!("{folder}/index.js"), "pad");
     let installed = Installed::of(&filesystem, 0);
     assert!(installed.packages().is_empty());
-    let found = installed.attribute(&filesystem, &[], None, &Started::default());
+    let found = installed.attribute::<Answer>(&filesystem, &[], None, &Started::default());
     for file in found.files {
         assert_eq!(file.origin, Nobody, "{}", file.path);
         let detail = file.detail.unwrap();
