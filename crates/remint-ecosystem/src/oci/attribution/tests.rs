@@ -90,7 +90,13 @@ fn origins(answer: Answer, base: usize, source: &[&str]) -> Vec<(String, FileOri
     assert_eq!(labels, ["left-pad@1.3.0"]);
     let source = source.iter().map(|text| blob(text)).collect();
     installed
-        .attribute(&filesystem, &[answer], Some(&source), &Started::default())
+        .attribute(
+            &filesystem,
+            &[answer],
+            BaseLayers::Vouched(base),
+            Some(&source),
+            &Started::default(),
+        )
         .files
         .into_iter()
         .map(|file| {
@@ -194,7 +200,13 @@ fn no_code_is_a_record() {
         let started = Started::of(&config, &filesystem);
         let installed = Installed::of(&filesystem, 0);
         let answers = vec![Answer::Unknown(String::new()); installed.packages().len()];
-        let found = installed.attribute(&filesystem, &answers, None, &started);
+        let found = installed.attribute(
+            &filesystem,
+            &answers,
+            BaseLayers::Vouched(0),
+            None,
+            &started,
+        );
         let file = found.files.iter().find(|file| file.path == path).unwrap();
         assert_eq!(file.origin, expect, "{path} {text}");
         assert_eq!(file.detail.is_none(), expect == Record, "{path} {text}");
@@ -217,6 +229,50 @@ fn no_code_is_a_record() {
 }
 
 #[test]
+fn a_base_that_nobody_vouches_for_excuses_no_start_and_no_rights_of_others() {
+    let mut filesystem = Filesystem::new(ImageLimits::default());
+    add(&mut filesystem, "bin/sh", "shell");
+    add(&mut filesystem, "entry", "start");
+    add_with(&mut filesystem, "su", "su", 0o4755);
+    add_with(&mut filesystem, "wall", "wall", 0o2755);
+    filesystem.end_layer();
+    add(&mut filesystem, "etc/tiny", "");
+    let config = ImageConfig {
+        entrypoint: vec!["/entry".to_owned()],
+        ..ImageConfig::default()
+    };
+    let started = Started::of(&config, &filesystem);
+    let check = |base: BaseLayers<'_>, source: &[&str], expect: [FileOrigin; 5]| {
+        let installed = Installed::of(&filesystem, 1);
+        let source = source.iter().map(|text| blob(text)).collect();
+        let found = installed.attribute::<Answer>(&filesystem, &[], base, Some(&source), &started);
+        let origins: Vec<FileOrigin> = found.files.iter().map(|file| file.origin).collect();
+        assert_eq!(origins, expect);
+        for file in found.files.iter().filter(|file| file.layer == 0) {
+            let why = file.detail.as_deref().unwrap_or_default();
+            assert_eq!(
+                why.contains("`some/base`"),
+                file.origin == Nobody,
+                "{file:?}"
+            );
+        }
+    };
+    check(
+        BaseLayers::Vouched(1),
+        &[],
+        [Base, Base, Nobody, Base, Base],
+    );
+    let unvouched = BaseLayers::Unvouched(1, "some/base");
+    check(unvouched, &[], [Base, Nobody, Nobody, Nobody, Nobody]);
+    // The source still does.
+    check(
+        unvouched,
+        &["start"],
+        [Base, Source, Nobody, Nobody, Nobody],
+    );
+}
+
+#[test]
 fn a_command_that_is_a_copy_is_of_its_package() {
     let mut filesystem = image();
     let path = "app/node_modules/.bin/pad";
@@ -225,7 +281,13 @@ fn a_command_that_is_a_copy_is_of_its_package() {
     add_with(&mut filesystem, other, "evil", 0o755);
     let installed = Installed::of(&filesystem, 1);
     let answers = [registry("pad")];
-    let found = installed.attribute(&filesystem, &answers, None, &Started::default());
+    let found = installed.attribute(
+        &filesystem,
+        &answers,
+        BaseLayers::Vouched(1),
+        None,
+        &Started::default(),
+    );
     let origin = |path: &str| {
         let file = found.files.iter().find(|file| file.path == path).unwrap();
         (file.origin, file.package.as_deref())
@@ -245,7 +307,13 @@ fn what_there_was_no_room_for_is_not_accounted_for() {
     add(&mut filesystem, &format!("{folder}/index.js"), "pad");
     let installed = Installed::of(&filesystem, 0);
     assert!(installed.packages().is_empty());
-    let found = installed.attribute::<Answer>(&filesystem, &[], None, &Started::default());
+    let found = installed.attribute::<Answer>(
+        &filesystem,
+        &[],
+        BaseLayers::Vouched(0),
+        None,
+        &Started::default(),
+    );
     for file in found.files {
         assert_eq!(file.origin, Nobody, "{}", file.path);
         let detail = file.detail.unwrap();
@@ -268,7 +336,7 @@ proptest! {
         }
         let installed = Installed::of(&filesystem, base);
         let answers = vec![Answer::BeyondLimits; installed.packages().len()];
-        let found = installed.attribute(&filesystem, &answers, None, &Started::default());
+        let found = installed.attribute(&filesystem, &answers, BaseLayers::Vouched(base), None, &Started::default());
         prop_assert_eq!(found.files.len(), filesystem.nodes().count());
         let origin = |origin| found.files.iter().any(|file| file.origin == origin);
         prop_assert!(!origin(Package) && !origin(Source));
