@@ -4,7 +4,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use remint_compare::{LayerKind, Limits, layer};
 use remint_ecosystem::mcpb::bundled::Answer;
-use remint_ecosystem::oci::attribution::Installed;
+use remint_ecosystem::oci::attribution::{BaseLayers, Installed};
 use remint_ecosystem::oci::code::Started;
 use remint_ecosystem::oci::documents::{Document, choose, configuration, document};
 use remint_ecosystem::oci::filesystem::{Entry, Filesystem, ImageLimits, Makes};
@@ -102,7 +102,8 @@ fuzz_target!(|input: Input| match input {
         stays_inside(&filesystem);
         let installed = Installed::of(&filesystem, 1);
         let answers = vec![Answer::BeyondLimits; installed.packages().len()];
-        let found = installed.attribute(&filesystem, &answers, None, &Started::default());
+        let base = BaseLayers::Vouched(1);
+        let found = installed.attribute(&filesystem, &answers, base, None, &Started::default());
         assert_eq!(found.files.len(), filesystem.nodes().count());
     }
 });

@@ -776,3 +776,71 @@ fn an_archive_is_the_same_image_to_docker_load() {
     assert_eq!(reason, "malformed");
     assert!(detail.contains("is there twice"), "{detail}");
 }
+
+#[test]
+fn a_base_that_nobody_else_vouches_for_excuses_nothing_that_the_image_starts() {
+    let home = tempfile::tempdir().unwrap();
+    let world = World::with_cache(&home.path().join("cache"));
+    let below = layers();
+    let tiny = tar(&[("etc/tiny", "")]);
+    let base = Image::of(&below, &json!({}));
+    let (address, listener) = listen();
+    let mut config = config();
+    config["Labels"] = json!({
+        "org.opencontainers.image.base.name": format!("{address}/fixture/server"),
+        "org.opencontainers.image.base.digest": base.manifest,
+    });
+    let mut image = Image::of(&[&below[..], &[tiny]].concat(), &config);
+    image.blobs.extend(base.blobs);
+    serve_at(listener, address.clone(), image);
+    log_in(&world, &address);
+    let spec = format!("oci:{address}/fixture/server:v1");
+    let check = |more: &[&str], by: &str, server: &str| {
+        let answer = world.verify(&[&[&*spec], more].concat());
+        let told = &answer.target()["image"];
+        assert_eq!(told["base"]["state"], "found", "{answer:#?}");
+        assert_eq!(told["base"]["named_by"], by, "{answer:#?}");
+        let found = files(&answer);
+        for (path, origin) in [("app/server.js", server), ("bin/sh", "base")] {
+            let file = (path.to_owned(), origin.to_owned());
+            assert!(found.contains(&file), "{answer:#?}");
+        }
+        answer
+    };
+    let answer = check(&[], "label", "unattributed");
+    assert_eq!(answer.findings()["image-file-unattributed"], "medium");
+    let notes = answer.target()["notes"].to_string();
+    assert!(notes.contains("nobody else vouches"), "{notes}");
+    let named = format!("{address}/fixture/server@{}", base.manifest);
+    let answer = check(&["--base", &named], "user", "base");
+    assert!(answer.findings().is_empty(), "{answer:#?}");
+}
+
+#[test]
+fn an_image_that_a_configuration_names_has_to_be_public() {
+    let world = World::new();
+    // Whoever asks here at all is told.
+    let (address, listener) = listen();
+    listener.set_nonblocking(true).unwrap();
+    log_in(&world, &address);
+    let path = world.path().join("mcp.json");
+    let server =
+        json!({"command": "docker", "args": ["run", format!("{address}/fixture/server:v1")]});
+    fs_err::write(&path, json!({"mcpServers": {"box": server}}).to_string()).unwrap();
+    let configuration = ["--config", path.to_str().unwrap()];
+    let answer = world.verify(&configuration);
+    let target = answer.target();
+    assert_eq!(target["reason"], "unavailable", "{answer:#?}");
+    let detail = target["detail"].as_str().unwrap();
+    assert!(detail.contains("no public address"), "{detail}");
+    assert!(listener.accept().is_err());
+
+    // What the user names himself is his will, whoever else names it.
+    listener.set_nonblocking(false).unwrap();
+    let config = config();
+    serve_at(listener, address.clone(), Image::of(&layers(), &config));
+    let spec = format!("oci:{address}/fixture/server:v1");
+    let answer = world.verify(&[&configuration[..], &[&*spec]].concat());
+    assert_eq!(answer.target()["reason"], "unsupported", "{answer:#?}");
+    assert_eq!(answer.target()["image"]["base"]["state"], "unnamed");
+}

@@ -206,7 +206,15 @@ fn is_manifest(format: ArtifactFormat, path: &EntryPath) -> bool {
                 )
                 || path.parent().is_some_and(|directory| {
                     directory.file_name().ends_with(".dist-info")
-                        && matches!(path.file_name(), "METADATA" | "WHEEL" | "RECORD")
+                        && matches!(
+                            path.file_name(),
+                            "METADATA"
+                                | "WHEEL"
+                                | "RECORD"
+                                | "INSTALLER"
+                                | "direct_url.json"
+                                | "uv_cache.json"
+                        )
                 })
         }
     }

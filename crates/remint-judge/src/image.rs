@@ -164,33 +164,36 @@ fn base_mismatch(image: &Image) -> Vec<Finding> {
 
 /// Code that is neither the base image's, nor a registry's, nor the source's. Without a base all of it is unknown, and
 /// that says nothing about any single file. Byte code is apart: installers write it to nearly every image with Python.
+///
+/// What could not be found out is no better than what is known to be nobody's: whoever makes an image can make it so.
 fn unattributed(image: &Image) -> Vec<Finding> {
-    let of = |origin: FileOrigin, byte_code: bool| -> Vec<&ImageFile> {
-        let files = image.files.iter();
-        files
-            .filter(|file| file.executable && file.origin == origin)
-            .filter(|file| file.is_byte_code() == byte_code)
-            .collect()
-    };
     let nobody = if image.base.is_found() {
         Severity::Medium
     } else {
         Severity::Low
     };
     [
-        (of(FileOrigin::PackageDiffers, false), Severity::Medium),
-        (of(FileOrigin::PackageDiffers, true), Severity::Medium),
-        (of(FileOrigin::Unattributed, false), nobody),
-        (of(FileOrigin::Unattributed, true), Severity::Low),
+        (FileOrigin::PackageDiffers, false, Severity::Medium),
+        (FileOrigin::PackageDiffers, true, Severity::Medium),
+        (FileOrigin::Unattributed, false, nobody),
+        (FileOrigin::Unattributed, true, Severity::Low),
+        (FileOrigin::Unknown, false, nobody),
+        (FileOrigin::Unknown, true, Severity::Low),
     ]
     .into_iter()
-    .filter_map(|(files, severity)| {
+    .filter_map(|(origin, byte_code, severity)| {
+        let files = image.files.iter();
+        let files: Vec<&ImageFile> = files
+            .filter(|file| file.executable && file.origin == origin)
+            .filter(|file| file.is_byte_code() == byte_code)
+            .collect();
         let first = files.first()?;
         let why = first.detail.as_deref().unwrap_or(
             "it is of no package of a registry, of no file of the source, and of no known base image",
         );
         let package = first.package.as_ref();
         let of = package.map_or_else(String::new, |name| format!(" of {name}"));
+        let more = and_more(files.len());
         let shown: Vec<Value> = files
             .iter()
             .take(SHOWN)
@@ -200,12 +203,18 @@ fn unattributed(image: &Image) -> Vec<Finding> {
             "image-file-unattributed",
             Axis::Dependencies,
             severity,
-            format!(
-                "nothing accounts for the code in `{}`{of}{}: {why}",
-                first.path,
-                and_more(files.len())
-            ),
-            json!({ "count": files.len(), "files": shown }),
+            if origin == FileOrigin::Unknown {
+                format!(
+                    "it could not be found out where the code in `{}`{of}{more} comes from: {why}",
+                    first.path
+                )
+            } else {
+                format!(
+                    "nothing accounts for the code in `{}`{of}{more}: {why}",
+                    first.path
+                )
+            },
+            json!({ "count": files.len(), "origin": origin, "files": shown }),
         ))
     })
     .collect()

@@ -153,6 +153,32 @@ fn code_that_nothing_accounts_for_is_told() {
 }
 
 #[test]
+fn what_could_not_be_found_out_is_no_better_than_what_is_nobodys() {
+    for base in [honest().base, BaseImage::Unnamed] {
+        for path in ["app/a.js", "a/__pycache__/b.cpython-312.pyc"] {
+            let [unknown, nobody] = [FileOrigin::Unknown, FileOrigin::Unattributed].map(|origin| {
+                let mut image = honest();
+                image.base = base.clone();
+                image.files.push(file(path, origin));
+                judge_image(&image)
+            });
+            assert_eq!(unknown.outcome, nobody.outcome);
+            let [found] = &*unknown.findings else {
+                panic!("{path}: {:?}", unknown.findings);
+            };
+            assert_eq!(found.severity, nobody.findings[0].severity);
+            assert!(found.message.contains("could not be found out"));
+        }
+    }
+    // What is no code is only counted.
+    let mut image = honest();
+    let mut data = file("app/a.json", FileOrigin::Unknown);
+    data.executable = false;
+    image.files.push(data);
+    check(&image, Inconclusive, &[]);
+}
+
+#[test]
 fn byte_code_that_stands_for_a_module_is_code() {
     let mut image = honest();
     image.files.push(file("a/b.pyc", FileOrigin::Unattributed));

@@ -165,14 +165,33 @@ impl BaseImage {
     pub const fn is_found(&self) -> bool {
         matches!(self, Self::Found { .. })
     }
+
+    /// The base that nobody vouches for but whoever made the image.
+    #[must_use]
+    pub fn unvouched(&self) -> Option<&str> {
+        match self {
+            Self::Found {
+                reference,
+                named_by: NamedBy::Label,
+                ..
+            } => Some(reference),
+            Self::Unnamed
+            | Self::Found { .. }
+            | Self::Whole { .. }
+            | Self::Other { .. }
+            | Self::Unread { .. } => None,
+        }
+    }
 }
 
 /// Who says what an image was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NamedBy {
-    /// The image's own labels, with a digest.
+    /// The image's own labels, with a digest: whoever made the image may have made that one, too.
     Label,
+    /// The image's own labels, with the digest of an image where nobody but a known maker of base images writes.
+    LabelOfKnownMaker,
     /// The user.
     User,
 }

@@ -1,5 +1,7 @@
 //! What a run is asked about: specs, and the servers of clients' configurations.
 //!
+//! A configuration is written by others: what it names is not the user's own will.
+//!
 //! Nothing of a configuration is shown but its path, the names of its servers, and packages with their versions.
 
 use std::io::Read as _;
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use remint_ecosystem::client_config::{self, Server};
 use remint_ecosystem::command_line::{Beyond, Part, Wanted, WantedImage};
+use remint_fetch::Will;
 use remint_model::{ImagePlace, InconclusiveReason, Spec};
 
 use crate::failure::Usage;
@@ -16,8 +19,8 @@ use crate::resolve::Unresolved;
 /// One thing that is to be reported on.
 #[derive(Debug, Clone)]
 pub(crate) enum Asked {
-    /// To be judged, with what is to be told beside the judgement.
-    Spec(Spec, Vec<String>),
+    /// To be judged, with who named it and what is to be told beside the judgement.
+    Spec(Spec, Will, Vec<String>),
     /// A server that leads to nothing that could be judged: its report stands already.
     Answered(Box<TargetReport>),
 }
@@ -30,7 +33,7 @@ pub(crate) enum Asked {
 pub(crate) fn all(specs: &[Spec], configurations: &[PathBuf]) -> anyhow::Result<Vec<Asked>> {
     let mut asked = Vec::new();
     for spec in specs {
-        add(&mut asked, spec.clone(), None);
+        add(&mut asked, spec.clone(), Will::User, None);
     }
     for path in configurations {
         let servers = read(path)?;
@@ -57,12 +60,12 @@ fn add_server(asked: &mut Vec<Asked>, server: Server, path: &Path) {
         match part {
             Part::Release(wanted) => {
                 let note = started_by(&server.name, &place, &wanted);
-                add(asked, wanted.spec(), Some(note));
+                add(asked, wanted.spec(), Will::Metadata, Some(note));
             }
             Part::Image(wanted) => {
                 let note = run_from(&server.name, &place, &wanted);
                 let image = ImagePlace::Registry(wanted.image);
-                add(asked, Spec::Image(image), Some(note));
+                add(asked, Spec::Image(image), Will::Metadata, Some(note));
             }
             Part::Beyond(beyond) => {
                 let report = answered(&server.name, &place, &beyond);
@@ -72,14 +75,15 @@ fn add_server(asked: &mut Vec<Asked>, server: Server, path: &Path) {
     }
 }
 
-fn add(asked: &mut Vec<Asked>, spec: Spec, note: Option<String>) {
+/// What the user names himself stays his will, whoever else names it: the command line comes first.
+fn add(asked: &mut Vec<Asked>, spec: Spec, will: Will, note: Option<String>) {
     let known = asked.iter_mut().find_map(|one| match one {
-        Asked::Spec(known, notes) if *known == spec => Some(notes),
+        Asked::Spec(known, _, notes) if *known == spec => Some(notes),
         Asked::Spec(..) | Asked::Answered(_) => None,
     });
     match known {
         Some(notes) => notes.extend(note),
-        None => asked.push(Asked::Spec(spec, note.into_iter().collect())),
+        None => asked.push(Asked::Spec(spec, will, note.into_iter().collect())),
     }
 }
 
@@ -146,7 +150,7 @@ mod tests {
             .unwrap()
             .iter()
             .map(|asked| match asked {
-                Asked::Spec(spec, notes) => {
+                Asked::Spec(spec, _, notes) => {
                     let notes: Vec<String> = notes.iter().map(|note| shown(note)).collect();
                     [&[spec.to_string()], &*notes].concat().join(" | ")
                 }

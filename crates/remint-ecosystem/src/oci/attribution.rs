@@ -1,6 +1,7 @@
 //! Where the files of an image come from: a layer of the base image, a package of a registry, or the source. What
 //! nothing accounts for is told, never guessed.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
@@ -16,6 +17,39 @@ use crate::mcpb::bundled::{Answer, Bundled, BundledPackage, bundled};
 /// Bytes of all notes about packages that are read.
 const ALL_TEXTS: usize = 64 << 20;
 const BYTE_CODE: &str = "byte code, which an installer makes and no registry has";
+const CODE_AS_RECORD: &str = "it is code under the name of a package manager's record";
+
+/// The layers that are the base image's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaseLayers<'b> {
+    /// This many, and whose they are is known.
+    Vouched(usize),
+    /// This many of this image, which nobody names but whoever made the image on it. That may be the same person, so that
+    /// what the image starts and what gives the rights of others is still to be accounted for.
+    Unvouched(usize, &'b str),
+}
+
+impl BaseLayers<'_> {
+    const fn count(&self) -> usize {
+        match self {
+            Self::Vouched(count) | Self::Unvouched(count, _) => *count,
+        }
+    }
+
+    /// Why the base does not account for something in its layers.
+    fn excuses_not(&self, path: &[u8], node: &Node, started: &Started) -> Option<String> {
+        let Self::Unvouched(_, reference) = self else {
+            return None;
+        };
+        let is_file = match node.kind {
+            NodeKind::File(_) | NodeKind::Unreadable(_) => true,
+            NodeKind::Link(_) | NodeKind::Special => false,
+        };
+        (is_file && (node.mode & 0o6000 != 0 || started.contains(path))).then(|| {
+            format!("it is of `{reference}`, and nothing but the image's own label says that this is its base")
+        })
+    }
+}
 
 /// What is installed above the base image.
 pub struct Installed {
@@ -23,7 +57,6 @@ pub struct Installed {
     bundled: Bundled,
     /// Whether there is more than is read.
     cut: bool,
-    base_layers: usize,
 }
 
 /// Where each file comes from.
@@ -71,7 +104,6 @@ impl Installed {
             bundled: bundled(&survey),
             survey,
             cut,
-            base_layers,
         }
     }
 
@@ -81,13 +113,14 @@ impl Installed {
         &self.bundled.packages
     }
 
-    /// Says where every file comes from. There is one answer for each package, in their order; `source` is what the
-    /// source's files are, where it is known, and `started` what the image starts.
+    /// Says where every file comes from. There is one answer for each package, in their order; `base` are the layers that
+    /// were left out, `source` is what the source's files are, where it is known, and `started` what the image starts.
     #[must_use]
-    pub fn attribute(
+    pub fn attribute<A: Borrow<Answer>>(
         &self,
         filesystem: &Filesystem,
-        answers: &[Answer],
+        answers: &[A],
+        base: BaseLayers<'_>,
         source: Option<&BTreeSet<CommitId>>,
         started: &Started,
     ) -> Attributed {
@@ -99,14 +132,21 @@ impl Installed {
             .collect();
         let files = filesystem.nodes().map(|(path, node)| {
             let mut file = begin(path, node, started);
+            let is_of_base = node.layer < base.count();
+            let unexcused = is_of_base
+                .then(|| base.excuses_not(path, node, started))
+                .flatten();
             let NodeKind::File(content) = &node.kind else {
-                if node.layer < self.base_layers {
+                if is_of_base && unexcused.is_none() {
                     file.origin = FileOrigin::Base;
                 }
+                file.detail = unexcused;
                 return file;
             };
+            // Nothing else looks into records, so that no code is one.
+            let is_record = |file: &ImageFile| attribution.recorded.contains(&*file.path);
             let of_source = source.is_some_and(|blobs| blobs.contains(&content.blob));
-            let (origin, package, detail) = if node.layer < self.base_layers {
+            let (origin, package, detail) = if is_of_base && unexcused.is_none() {
                 (FileOrigin::Base, None, None)
             } else if let Some(found) = refused.get(&*file.path) {
                 let (package, detail) = (found.package.clone(), found.detail.clone());
@@ -137,16 +177,17 @@ impl Installed {
                         package,
                         Some(BYTE_CODE.to_owned()),
                     ),
-                    Unattributed::UnknownPackage if self.cut => (
-                        FileOrigin::Unknown,
-                        None,
-                        Some("more is installed than is looked at".to_owned()),
-                    ),
                     Unattributed::UnknownPackage => {
+                        // Whoever makes the image chooses how much is installed: that excuses nothing.
+                        let detail = if self.cut {
+                            format!("{detail}; more is installed than is looked at")
+                        } else {
+                            detail
+                        };
                         (FileOrigin::Unattributed, package, Some(detail))
                     }
                 }
-            } else if attribution.recorded.contains(&*file.path) {
+            } else if is_record(&file) && !file.executable {
                 (FileOrigin::Record, None, None)
             } else if let Some(at) = attribution.held.get(&*file.path) {
                 let package = self.bundled.packages.get(*at).map(BundledPackage::label);
@@ -154,7 +195,9 @@ impl Installed {
             } else if of_source {
                 (FileOrigin::Source, None, None)
             } else {
-                (FileOrigin::Unattributed, None, None)
+                let is_record = is_record(&file).then(|| CODE_AS_RECORD.to_owned());
+                let detail = unexcused.or(is_record);
+                (FileOrigin::Unattributed, None, detail)
             };
             file.origin = origin;
             file.package = package;

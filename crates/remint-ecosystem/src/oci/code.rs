@@ -120,6 +120,13 @@ impl Looking<'_> {
     }
 }
 
+impl Started {
+    /// Whether the image starts this file.
+    pub(super) fn contains(&self, path: &[u8]) -> bool {
+        self.0.contains(path)
+    }
+}
+
 /// Whether a file is code, or may be.
 pub(super) fn is_code(path: &[u8], node: &Node, started: &Started) -> bool {
     let content = match &node.kind {

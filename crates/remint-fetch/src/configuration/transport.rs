@@ -137,6 +137,24 @@ impl Transport {
         proxies
     }
 
+    /// Whether this URL goes through a forward proxy that resolves names itself. Where that is in doubt, it does not.
+    pub(crate) fn has_proxy_for(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str() else {
+            return false;
+        };
+        let proxies = self.proxies.iter();
+        let mut proxies = proxies.filter(|(scheme, _)| match scheme {
+            ProxiedScheme::Https => url.scheme() == "https",
+            ProxiedScheme::Http => url.scheme() == "http",
+        });
+        proxies.any(|(_, address)| {
+            // SOCKS 4 and 5 without these letters are given addresses.
+            ["http://", "https://", "socks4a://", "socks5h://"]
+                .iter()
+                .any(|known| address.to_ascii_lowercase().starts_with(known))
+        }) && !is_listed(self.direct.as_deref().unwrap_or_default(), host)
+    }
+
     /// A client that follows no redirects by itself and adds nothing to requests.
     ///
     /// `compressed` answers are inflated; files must not be, whatever their server says about them.
@@ -183,6 +201,21 @@ impl Transport {
         }
         Ok(builder)
     }
+}
+
+/// Whether `NO_PROXY` lists a host, or may: `example.com` and `.example.com` stand for both, and an address is never sure.
+fn is_listed(direct: &str, host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+        return !direct.is_empty();
+    }
+    direct.split(',').map(str::trim).any(|entry| {
+        let entry = entry.trim_matches('.').to_ascii_lowercase();
+        entry == "*"
+            || host.strip_suffix(&*entry).is_some_and(|before| {
+                !entry.is_empty() && (before.is_empty() || before.ends_with('.'))
+            })
+    })
 }
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, FetchError> {
@@ -325,5 +358,48 @@ impl ServerCertVerifier for Unchecked {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_really_goes_through_a_proxy_does() {
+        let check = |https: Option<&str>, http: Option<&str>, direct: &str, url: &str| {
+            let https = https.map(|address| (ProxiedScheme::Https, address.to_owned()));
+            let http = http.map(|address| (ProxiedScheme::Http, address.to_owned()));
+            let transport = Transport {
+                tls: client_tls(Certificates::Checked(Vec::new())).unwrap(),
+                proxies: https.into_iter().chain(http).collect(),
+                direct: Some(direct.to_owned()),
+            };
+            transport.has_proxy_for(&url.parse().unwrap())
+        };
+        let proxy = Some("http://proxy:3128");
+        let url = "https://a.example.com/";
+        assert!(check(proxy, None, "", url));
+        assert!(check(
+            proxy,
+            None,
+            "other.com, b.example.com,ample.com",
+            url
+        ));
+        assert!(check(Some("socks5h://proxy"), None, "", url));
+        assert!(check(None, proxy, "", "http://a.example.com/"));
+        assert!(!check(None, proxy, "", url));
+        assert!(!check(proxy, None, "", "http://a.example.com/"));
+        assert!(!check(Some("socks5://proxy"), None, "", url));
+        for direct in [
+            "*",
+            "example.com",
+            ".Example.com",
+            "x, a.example.com",
+            "COM",
+        ] {
+            assert!(!check(proxy, None, direct, url), "{direct}");
+        }
+        assert!(!check(proxy, None, "10.0.0.0/8", "https://10.0.0.1/"));
     }
 }

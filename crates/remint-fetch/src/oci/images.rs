@@ -72,32 +72,41 @@ impl ImageRepository {
         }
         let bytes = self.document(&url, limit).await?;
         let sha256 = Sha256::of(&bytes);
-        self.cache.keep_bytes(&bytes, &sha256)?;
-        self.cache.remember(&Location {
-            key,
-            sha256,
-            media_type: None,
-            etag: None,
-        })?;
+        self.keep(key, &bytes, sha256)?;
+        let named = self.repository.at(&format!("manifests/sha256:{sha256}"))?;
+        self.keep(served(&named), &bytes, sha256)?;
         Ok(bytes)
     }
 
-    /// The manifest or index of this digest.
+    /// The manifest or index of this digest. That one of this digest is known from elsewhere does not count: whose repository has
+    /// it says whose it is.
     ///
     /// # Errors
     /// It is not there, there is no answer, it is too large, or it has another digest.
     pub async fn manifest(&self, digest: Sha256, limit: u64) -> Result<Vec<u8>, FetchError> {
-        if let Some(bytes) = self.cache.content_bytes(&digest, limit)? {
+        let url = self.repository.at(&format!("manifests/sha256:{digest}"))?;
+        if self.cache.location(&served(&url)).is_some()
+            && let Some(bytes) = self.cache.content_bytes(&digest, limit)?
+        {
             return Ok(bytes);
         }
-        let url = self.repository.at(&format!("manifests/sha256:{digest}"))?;
         if self.offline {
             return Err(FetchError::Offline(url.to_string()));
         }
         let bytes = self.document(&url, limit).await?;
         check(&url, digest, Sha256::of(&bytes))?;
-        self.cache.keep_bytes(&bytes, &digest)?;
+        self.keep(served(&url), &bytes, digest)?;
         Ok(bytes)
+    }
+
+    fn keep(&self, key: String, bytes: &[u8], sha256: Sha256) -> Result<(), FetchError> {
+        self.cache.keep_bytes(bytes, &sha256)?;
+        self.cache.remember(&Location {
+            key,
+            sha256,
+            media_type: None,
+            etag: None,
+        })
     }
 
     /// The file of a blob, in the cache.
@@ -143,6 +152,11 @@ impl ImageRepository {
             .document(url, MANIFESTS, limit, DOCUMENT_DEADLINE)
             .await
     }
+}
+
+/// What is kept about a repository having a manifest.
+fn served(url: &Url) -> String {
+    format!("image manifest {url}")
 }
 
 fn check(url: &Url, expected: Sha256, found: Sha256) -> Result<(), FetchError> {

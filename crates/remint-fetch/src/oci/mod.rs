@@ -1,6 +1,7 @@
 //! Registries of the OCI distribution specification: images, and files that refer to others by their digest.
 
 mod images;
+mod reach;
 mod referrers;
 mod registry;
 

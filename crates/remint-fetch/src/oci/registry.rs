@@ -1,6 +1,6 @@
 //! One repository of a container registry, and the only place that sends requests to such: it shows what the registry wants
-//! to see (distribution registry, "Token Authentication Specification"), follows where it leads, keeps what is secret to the
-//! registry itself, and goes to public places alone where a stranger named the registry.
+//! to see (distribution registry, "Token Authentication Specification"), follows where it leads, and keeps what is secret to the
+//! registry itself.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION, WWW_AUTHENTICA
 use serde_json::Value;
 use url::Url;
 
-use crate::address::{Unfit, Will, public_addresses};
+use super::reach::Reach;
+use crate::address::Will;
 use crate::client::{cause, unsent};
 use crate::configuration::UserConfiguration;
 use crate::configuration::credentials::Credential;
-use crate::configuration::transport::Transport;
 use crate::error::FetchError;
 
 const LARGEST_TOKEN: u64 = 1 << 20;
@@ -24,14 +24,11 @@ const PAUSE: Duration = Duration::from_millis(400);
 /// One repository, and what was learnt about how to ask for it.
 #[derive(Debug)]
 pub(super) struct Repository {
-    transport: Transport,
-    http: reqwest::Client,
-    proxies: Vec<String>,
+    reach: Reach,
     /// `https://HOST/v2/NAME/`
     base: Url,
     name: String,
     credential: Option<Credential>,
-    will: Will,
     /// What the registry gave, once it asked for something.
     authorization: tokio::sync::Mutex<Option<String>>,
 }
@@ -74,15 +71,11 @@ impl Repository {
         if base.username() != "" || base.password().is_some() {
             return Err(malformed(&"it holds credentials"));
         }
-        let transport = Transport::web(user)?;
         Ok(Self {
-            http: transport.client(false)?,
-            proxies: transport.proxies(),
-            transport,
+            reach: Reach::of(base.clone(), will, user)?,
             base,
             name: name.to_owned(),
             credential,
-            will,
             authorization: tokio::sync::Mutex::default(),
         })
     }
@@ -152,7 +145,7 @@ impl Repository {
         let mut asked = false;
         for _ in 0..=MOST_REDIRECTS {
             let at_home = url.origin() == self.base.origin();
-            let mut builder = self.client_for(&url).await?.get(url.clone());
+            let mut builder = self.reach.client_for(&url).await?.get(url.clone());
             builder = builder.header(ACCEPT, accept);
             // What is elsewhere is shown nothing.
             if let Some(shown) = &authorization
@@ -162,7 +155,7 @@ impl Repository {
             }
             let response = builder.send().await.map_err(|error| {
                 // Where it leads to may hold a signature that opens it.
-                Failure::Passing(unavailable(wanted, unsent(&error, &self.proxies)))
+                Failure::Passing(unavailable(wanted, unsent(&error, &self.reach.proxies)))
             })?;
             let status = response.status().as_u16();
             match status {
@@ -176,7 +169,7 @@ impl Repository {
                 301 | 302 | 303 | 307 | 308 => {
                     url = text(response.headers(), &LOCATION)
                         .and_then(|location| url.join(location).ok())
-                        .filter(|to| self.is_unheard(to))
+                        .filter(|to| self.reach.is_unheard(to))
                         .ok_or_else(|| unavailable(wanted, "it redirects to nowhere".to_owned()))?;
                 }
                 404 | 410 => return Err(FetchError::NotFound(wanted.to_string()).into()),
@@ -194,44 +187,6 @@ impl Repository {
             }
         }
         Err(unavailable(wanted, "too many redirects".to_owned()).into())
-    }
-
-    /// Whether nobody can listen in: over TLS, or on this machine where the registry itself is there.
-    fn is_unheard(&self, url: &Url) -> bool {
-        url.scheme() == "https"
-            || url.scheme() == self.base.scheme() && url.host() == self.base.host()
-    }
-
-    /// The client that may ask for this. Where a stranger named the registry, everything that it leads to has to be public,
-    /// and what was looked at is what is connected to.
-    async fn client_for(&self, url: &Url) -> Result<reqwest::Client, FetchError> {
-        if self.will == Will::User {
-            return Ok(self.http.clone());
-        }
-        // Where it leads to may hold a signature that opens it.
-        let place = url.origin().ascii_serialization();
-        let refused = |reason: String| FetchError::Unavailable {
-            url: place.clone(),
-            reason,
-        };
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            return Err(refused("it has no host".to_owned()));
-        };
-        let asked = host.to_owned();
-        let found = tokio::task::spawn_blocking(move || public_addresses(&asked, port))
-            .await
-            .map_err(std::io::Error::other)?;
-        match found {
-            Ok(addresses) => self.transport.client_to(host, &addresses),
-            Err(Unfit::Private(address)) => Err(refused(format!(
-                "`{host}` is {address}, which is no public address"
-            ))),
-            // Behind a proxy names need not resolve here.
-            Err(Unfit::Unresolved(_)) if !self.proxies.is_empty() => Ok(self.http.clone()),
-            Err(Unfit::Unresolved(reason)) => {
-                Err(refused(format!("`{host}` does not resolve: {reason}")))
-            }
-        }
     }
 
     /// What the registry wants to be shown: a token of the place that it names, or the user's own password.
@@ -253,7 +208,7 @@ impl Repository {
         }
         let realm = parameter(challenge, "realm").ok_or_else(denied)?;
         let mut url: Url = realm.parse().map_err(|_| denied())?;
-        if !self.is_unheard(&url) {
+        if !self.reach.is_unheard(&url) {
             return Err(denied());
         }
         if let Some(service) = parameter(challenge, "service") {
@@ -261,14 +216,17 @@ impl Repository {
         }
         url.query_pairs_mut()
             .append_pair("scope", &format!("repository:{}:pull", self.name));
-        let mut builder = self.client_for(&url).await?.get(url.clone());
-        if let Some(credential) = &self.credential {
+        let mut builder = self.reach.client_for(&url).await?.get(url.clone());
+        // Elsewhere there may be a token that everybody gets.
+        if let Some(credential) = &self.credential
+            && self.reach.may_see_password(&url)
+        {
             builder = builder.header(AUTHORIZATION, secret(&credential.header())?);
         }
         let mut response = builder
             .send()
             .await
-            .map_err(|error| unavailable(&url, unsent(&error, &self.proxies)))?;
+            .map_err(|error| unavailable(&url, unsent(&error, &self.reach.proxies)))?;
         let status = response.status().as_u16();
         if status != 200 {
             let url = format!("{}{}", url.origin().ascii_serialization(), url.path());
@@ -390,10 +348,17 @@ mod tests {
     }
 
     fn repository(host: &str, will: Will) -> Repository {
+        repository_with(host, will, &[])
+    }
+
+    fn repository_with(host: &str, will: Will, variables: &[(&str, &str)]) -> Repository {
         let user = UserConfiguration {
             home: None,
             directory: std::path::PathBuf::new(),
-            variables: std::collections::BTreeMap::new(),
+            variables: variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             cache: std::path::PathBuf::new(),
             offline: false,
         };
@@ -423,7 +388,7 @@ mod tests {
             };
             assert!(error.to_string().contains("no public address"), "{error}");
             let own = repository(host, Will::User);
-            assert!(own.client_for(&url).await.is_ok(), "{host}");
+            assert!(own.reach.client_for(&url).await.is_ok(), "{host}");
         }
         assert_eq!(repository("LOCALHOST:1", Will::User).base.scheme(), "http");
         // Wherever a public one leads to: redirects and realms come by the same way.
@@ -434,12 +399,47 @@ mod tests {
             ("https://1.0.0.1/", true),
         ] {
             let url: Url = to.parse().unwrap();
-            assert_eq!(strange.client_for(&url).await.is_ok(), is_fit, "{to}");
+            assert_eq!(strange.reach.client_for(&url).await.is_ok(), is_fit, "{to}");
         }
         let mut headers = HeaderMap::new();
         let realm = "Bearer realm=\"https://127.0.0.1:1/token\"";
         headers.insert(WWW_AUTHENTICATE, realm.parse().unwrap());
         let error = strange.answer(&headers).await.unwrap_err();
         assert!(error.to_string().contains("no public address"), "{error}");
+    }
+    #[tokio::test]
+    async fn what_the_user_names_leads_to_private_places_from_private_ones_only() {
+        let public = repository("1.1.1.1", Will::User);
+        let private = repository("127.0.0.1:1", Will::User);
+        for (to, from_public) in [
+            ("https://127.0.0.1/", false),
+            ("https://10.0.0.1/", false),
+            ("https://1.0.0.1/", true),
+        ] {
+            let url: Url = to.parse().unwrap();
+            let found = public.reach.client_for(&url).await;
+            assert_eq!(found.is_ok(), from_public, "{to}");
+            assert!(private.reach.client_for(&url).await.is_ok(), "{to}");
+        }
+        let mut headers = HeaderMap::new();
+        let realm = "Bearer realm=\"https://10.0.0.1/token\"";
+        headers.insert(WWW_AUTHENTICATE, realm.parse().unwrap());
+        let error = public.answer(&headers).await.unwrap_err();
+        assert!(error.to_string().contains("no public address"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_is_left_to_the_proxy_that_is_asked_alone() {
+        let check = async |variables: &[(&str, &str)], is_fit: bool| {
+            let strange = repository_with("registry.invalid", Will::Metadata, variables);
+            let url = strange.at("manifests/latest").unwrap();
+            let found = strange.reach.client_for(&url).await;
+            assert_eq!(found.is_ok(), is_fit, "{variables:?}");
+        };
+        let proxy = "http://proxy.example:3128";
+        check(&[("HTTPS_PROXY", proxy)], true).await;
+        check(&[], false).await;
+        check(&[("http_proxy", proxy)], false).await;
+        check(&[("HTTPS_PROXY", proxy), ("NO_PROXY", ".invalid")], false).await;
     }
 }

@@ -1,11 +1,14 @@
 //! Asks the registries for the packages that a bundle says it holds: each release once, some at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
 use remint_ecosystem::ReleaseFile;
-use remint_ecosystem::mcpb::bundled::{Answer, BundledPackage, MOST_PACKAGES, RegistryFile};
+use remint_ecosystem::mcpb::bundled::{
+    Answer, BundledPackage, MOST_PACKAGES, MOST_RELEASES, RegistryFile,
+};
 use remint_fetch::FetchError;
 use remint_model::{ArtifactFormat, Ecosystem, InconclusiveReason, PackageName, Version};
 
@@ -43,7 +46,7 @@ impl<'b> Asked<'b> {
     }
 }
 
-/// One answer for each package, in their order.
+/// One answer for each package, in their order. Packages of one release share theirs.
 ///
 /// # Errors
 /// This machine could not do its part.
@@ -51,13 +54,14 @@ pub(crate) async fn answers(
     packages: &[BundledPackage],
     builder: &Builder,
     stage: &Stage<'_>,
-) -> anyhow::Result<Vec<Answer>> {
-    let releases: BTreeSet<Asked<'_>> = packages.iter().map(Asked::of).collect();
+) -> anyhow::Result<Vec<Arc<Answer>>> {
+    let asked = packages.iter().take(MOST_PACKAGES).map(Asked::of);
+    let releases: BTreeSet<Asked<'_>> = asked.collect();
     let scratch = builder.scratch()?;
     let room = AtomicU64::new(MOST_BYTES);
     let asking = releases
         .iter()
-        .take(MOST_PACKAGES)
+        .take(MOST_RELEASES)
         .enumerate()
         .map(|(at, asked)| {
             let (room, scratch) = (&room, &scratch);
@@ -71,15 +75,14 @@ pub(crate) async fn answers(
     let mut answers = BTreeMap::new();
     while let Some(answer) = asking.next().await {
         let (asked, answer) = answer?;
-        answers.insert(asked, answer);
+        answers.insert(asked, Arc::new(answer));
     }
+    let beyond = Arc::new(Answer::BeyondLimits);
     Ok(packages
         .iter()
         .map(|package| {
-            answers
-                .get(&Asked::of(package))
-                .cloned()
-                .unwrap_or(Answer::BeyondLimits)
+            let answer = answers.get(&Asked::of(package));
+            Arc::clone(answer.unwrap_or(&beyond))
         })
         .collect())
 }

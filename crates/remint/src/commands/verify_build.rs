@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
+use remint_fetch::Will;
 use remint_fetch::source::{Overrides, SourceError, check_chosen};
 use remint_model::Spec;
 
@@ -70,7 +71,7 @@ pub(crate) async fn run(arguments: &VerifyBuild, settings: Settings) -> anyhow::
     };
     let images = asked
         .iter()
-        .any(|asked| matches!(asked, Asked::Spec(Spec::Image(_), _)));
+        .any(|asked| matches!(asked, Asked::Spec(Spec::Image(_), ..)));
     anyhow::ensure!(
         images || arguments.image.base.is_none() && arguments.image.platform.is_none(),
         failure::Usage("`--base` and `--platform` go with an image (`oci:…`)".to_owned())
@@ -190,12 +191,12 @@ pub(crate) async fn judge_all(
     let judging = asked.iter().enumerate().map(|(position, asked)| {
         let finished = &finished;
         async move {
-            let (spec, notes) = match asked {
+            let (spec, will, notes) = match asked {
                 Asked::Answered(report) => {
                     finished.add(position, TargetReport::clone(report));
                     return Ok(());
                 }
-                Asked::Spec(spec, notes) => (spec, notes),
+                Asked::Spec(spec, will, notes) => (spec, *will, notes),
             };
             let progress = progress.another();
             let add = |mut target: TargetReport| {
@@ -203,7 +204,7 @@ pub(crate) async fn judge_all(
                 on_verdict(&target);
                 finished.add(position, target);
             };
-            let judged = judge_spec(spec, wish, request, builder, &progress, add).await;
+            let judged = judge_spec((spec, will), wish, request, builder, &progress, add).await;
             progress.clear();
             judged.map_err(|fault| (position, spec, fault))
         }
@@ -294,7 +295,7 @@ impl<Error: Into<anyhow::Error>> From<Error> for Fault {
 /// Judges every file of a spec; each verdict is handed to `add` as soon as it stands. A fault ends the spec, but takes
 /// no verdict back.
 async fn judge_spec(
-    spec: &Spec,
+    (spec, will): (&Spec, Will),
     wish: &Wish,
     request: &Request,
     builder: &Builder,
@@ -302,7 +303,7 @@ async fn judge_spec(
     add: impl Fn(TargetReport),
 ) -> Result<(), Fault> {
     if let Spec::Image(place) = spec {
-        add(image::judge(place, request, builder, progress).await?);
+        add(image::judge(place, will, request, builder, progress).await?);
         return Ok(());
     }
     let downloads = builder.scratch()?;

@@ -10,10 +10,23 @@ use crate::build::Builder;
 
 const NAME: &str = "org.opencontainers.image.base.name";
 const DIGEST: &str = "org.opencontainers.image.base.digest";
+/// Where nobody but a maker of base images writes, as its own documentation says: what a label names there, by digest, is not
+/// of whoever made the image. Docker's Official Images and Amazon's copy of them, Google's Distroless, Chainguard, Microsoft,
+/// and Red Hat's universal base images.
+const KNOWN_MAKERS: &[(&str, &str)] = &[
+    ("docker.io", "library/"),
+    ("public.ecr.aws", "docker/library/"),
+    ("gcr.io", "distroless/"),
+    ("cgr.dev", "chainguard/"),
+    ("mcr.microsoft.com", ""),
+    ("registry.access.redhat.com", "ubi8/"),
+    ("registry.access.redhat.com", "ubi9/"),
+    ("registry.access.redhat.com", "ubi10/"),
+];
 
 /// Looks for the base image, whose layers are then marked.
 pub(super) async fn find(
-    asked: &ImagePlace,
+    (asked, asked_by): (&ImagePlace, Will),
     config: &ImageConfig,
     named: Option<&ImagePlace>,
     platform: &str,
@@ -24,6 +37,9 @@ pub(super) async fn find(
         Some(place) => (place.clone(), NamedBy::User),
         None => match labelled(config) {
             None => return Ok(BaseImage::Unnamed),
+            Some(Ok(reference)) if is_of_known_maker(&reference) => {
+                (ImagePlace::Registry(reference), NamedBy::LabelOfKnownMaker)
+            }
             Some(Ok(reference)) => (ImagePlace::Registry(reference), NamedBy::Label),
             Some(Err((reference, detail))) => {
                 return Ok(BaseImage::Unread {
@@ -42,8 +58,8 @@ pub(super) async fn find(
     };
     let will = match named_by {
         NamedBy::User => Will::User,
-        NamedBy::Label if is_beside(&place, asked) => Will::User,
-        NamedBy::Label => Will::Metadata,
+        NamedBy::Label | NamedBy::LabelOfKnownMaker if is_beside(&place, asked) => asked_by,
+        NamedBy::Label | NamedBy::LabelOfKnownMaker => Will::Metadata,
     };
     let read = async {
         let opened = Place::open(&place, will, builder).await?;
@@ -75,7 +91,7 @@ pub(super) async fn find(
         });
     }
     // Else any image could excuse all of itself, under another name.
-    if equal == layers.len() && named_by == NamedBy::Label {
+    if equal == layers.len() && named_by != NamedBy::User {
         return Ok(BaseImage::Whole {
             reference,
             manifest: base.digest,
@@ -107,12 +123,43 @@ fn labelled(config: &ImageConfig) -> Option<Result<ImageReference, (String, Stri
     Some(read().map_err(|detail| (name.clone(), detail)))
 }
 
-/// Whether a base image is in the registry that the user names anyway.
+/// Whether nobody but a known maker of base images can have put it there.
+fn is_of_known_maker(reference: &ImageReference) -> bool {
+    KNOWN_MAKERS.iter().any(|(registry, repositories)| {
+        reference.registry() == *registry && reference.repository().starts_with(repositories)
+    })
+}
+
+/// Whether a base image is in the registry that is asked for the image anyway.
 fn is_beside(place: &ImagePlace, asked: &ImagePlace) -> bool {
     match (place, asked) {
         (ImagePlace::Registry(place), ImagePlace::Registry(asked)) => {
             place.registry().eq_ignore_ascii_case(asked.registry())
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_makers_are_known_by_the_whole_name() {
+        let check = |reference: &str, is_known: bool| {
+            let reference = reference.parse().unwrap();
+            assert_eq!(is_of_known_maker(&reference), is_known, "{reference}");
+        };
+        check("node:22", true);
+        check("docker.io/library/python:3", true);
+        check("gcr.io/distroless/static", true);
+        check("mcr.microsoft.com/dotnet/runtime:8.0", true);
+        check("registry.access.redhat.com/ubi9/ubi-minimal", true);
+        check("evil/node:22", false);
+        check("docker.io/libraryevil/node", false);
+        check("docker.io.evil.example/library/node", false);
+        check("evil.example/docker.io/library/node", false);
+        check("ghcr.io/library/node", false);
+        check("docker.io:444/library/node", false);
     }
 }

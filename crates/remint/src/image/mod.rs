@@ -11,7 +11,7 @@ mod words;
 
 use std::sync::Arc;
 
-use remint_ecosystem::oci::attribution::Installed;
+use remint_ecosystem::oci::attribution::{BaseLayers, Installed};
 use remint_ecosystem::oci::code::Started;
 use remint_fetch::Will;
 use remint_judge::{judge_image, judge_mismatch};
@@ -37,18 +37,19 @@ pub(crate) struct ImageWish {
     pub(crate) platform: Option<String>,
 }
 
-/// Reports on one image.
+/// Reports on one image, which the user names or somebody else does.
 ///
 /// # Errors
 /// This machine could not do its part.
 pub(crate) async fn judge(
     asked: &ImagePlace,
+    will: Will,
     request: &Request,
     builder: &Builder,
     progress: &Progress,
 ) -> anyhow::Result<TargetReport> {
     let mut seconds = Vec::new();
-    match look(asked, request, builder, progress, &mut seconds).await {
+    match look(asked, will, request, builder, progress, &mut seconds).await {
         Ok(image) => {
             let purl = match asked {
                 ImagePlace::Registry(reference) => Some(reference.purl(image.manifest)),
@@ -71,11 +72,12 @@ pub(crate) async fn judge(
                 detail,
                 integrity: None,
             };
-            Ok(TargetReport::unresolved(
-                asked.to_string(),
-                unresolved,
-                request.offline,
-            ))
+            let mut report =
+                TargetReport::unresolved(asked.to_string(), unresolved, request.offline);
+            if will == Will::Metadata && reason == InconclusiveReason::Unavailable {
+                report.next.push(words::in_your_name(asked));
+            }
+            Ok(report)
         }
         Err(Unread::Mismatch(mismatch)) => {
             let judgement = judge_mismatch(&mismatch);
@@ -88,6 +90,7 @@ pub(crate) async fn judge(
 
 async fn look(
     asked: &ImagePlace,
+    will: Will,
     request: &Request,
     builder: &Builder,
     progress: &Progress,
@@ -99,7 +102,7 @@ async fn look(
         .as_deref()
         .unwrap_or(documents::USUAL_PLATFORM);
     let stage = progress.begin("resolve", &asked.to_string());
-    let opened = Place::open(asked, Will::User, builder).await?;
+    let opened = Place::open(asked, will, builder).await?;
     let found = documents::read(&opened, asked, platform).await?;
     let bytes = found
         .manifest
@@ -144,7 +147,7 @@ async fn look(
 
     let stage = progress.begin("base", "finding the image that it was made from");
     let base = base::find(
-        asked,
+        (asked, will),
         &config,
         request.image.base.as_ref(),
         platform,
@@ -176,9 +179,14 @@ async fn look(
     let answers = bundle::answers(installed.packages(), builder, &stage).await?;
     let looked_at = Arc::clone(&filesystem);
     let starts = config.clone();
+    let unvouched = base.unvouched().map(str::to_owned);
     let attributed = tokio::task::spawn_blocking(move || {
         let started = Started::of(&starts, &looked_at);
-        installed.attribute(&looked_at, &answers, blobs.as_ref(), &started)
+        let base = match &unvouched {
+            Some(reference) => BaseLayers::Unvouched(base_layers, reference),
+            None => BaseLayers::Vouched(base_layers),
+        };
+        installed.attribute(&looked_at, &answers, base, blobs.as_ref(), &started)
     })
     .await
     .map_err(anyhow::Error::from)?;

@@ -108,7 +108,7 @@ const fn origin_words(origin: FileOrigin) -> &'static str {
 /// The base image in one line.
 pub(super) fn base(base: &BaseImage) -> String {
     let by = |named_by: &NamedBy| match named_by {
-        NamedBy::Label => "its labels name",
+        NamedBy::Label | NamedBy::LabelOfKnownMaker => "its labels name",
         NamedBy::User => "you name",
     };
     match base {
@@ -121,9 +121,14 @@ pub(super) fn base(base: &BaseImage) -> String {
             named_by,
             ..
         } => format!(
-            "made from `{reference}`, which {} as its base: the first {}",
+            "made from `{reference}`, which {} as its base: the first {}{}",
             by(named_by),
-            count_words(*layers, "layer")
+            count_words(*layers, "layer"),
+            match named_by {
+                NamedBy::Label =>
+                    "; nobody else vouches for that image, which may be of whoever made this one",
+                NamedBy::LabelOfKnownMaker | NamedBy::User => "",
+            }
         ),
         BaseImage::Whole { reference, .. } => format!(
             "`{reference}`, which its labels name as its base, has all of its layers: nothing would be its own, so that this counts as no base"
@@ -163,6 +168,14 @@ pub(super) fn source(source: &ImageSource) -> String {
     }
 }
 
+/// What to do where an image that others name is in no public place.
+pub(super) fn in_your_name(asked: &ImagePlace) -> String {
+    format!(
+        "If you trust its registry, name the image yourself:  remint verify-build {}",
+        quoted(&asked.to_string())
+    )
+}
+
 /// What no look into an image tells.
 pub(super) fn limits() -> Vec<String> {
     vec![
@@ -188,6 +201,12 @@ pub(super) fn next(
         next.push(format!(
             "If you know its base image:  {}",
             command(" --base IMAGE@sha256:…")
+        ));
+    }
+    if let Some(reference) = image.base.unvouched() {
+        next.push(format!(
+            "If you trust its base image:  {}",
+            command(&format!(" --base {}", quoted(reference)))
         ));
     }
     if matches!(image.source, ImageSource::Unnamed { .. }) {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use remint_model::{CommitId, SurveyEntry};
 
@@ -216,6 +218,101 @@ fn python_packages_are_known_by_their_record() {
         &[answer],
         &[unlisted, "server/lib/some_name/evil.py UnknownPackage"],
     );
+}
+
+#[test]
+fn notes_of_installers_are_looked_into() {
+    let folder = "lib/site-packages/x-1.0.dist-info";
+    let with = |installer: &str, expect: &[&str]| {
+        let files = [
+            (format!("{folder}/INSTALLER"), installer),
+            (
+                format!("{folder}/METADATA"),
+                "Metadata-Version: 2.1\nName: x\nVersion: 1.0\n",
+            ),
+            (
+                format!("{folder}/RECORD"),
+                "\"x/a, b.py\",,\nx-1.0.dist-info/METADATA,,\n",
+            ),
+            ("lib/site-packages/x/a, b.py".to_owned(), "x"),
+        ];
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, content)| (&**path, *content))
+            .collect();
+        let metadata = files[1].1;
+        let answer = registry(&[("x/a, b.py", "x"), ("x-1.0.dist-info/METADATA", metadata)]);
+        check(&files, &[answer], expect);
+    };
+    with("pip\n", &[]);
+    let refused = format!("{folder}/INSTALLER UnknownPackage");
+    with("#!/bin/sh\n", &[&refused]);
+}
+
+#[test]
+fn one_release_in_many_folders_is_looked_for_within_limits() {
+    let folders: Vec<String> = (0..4)
+        .map(|number| format!("d{number}/node_modules/a"))
+        .collect();
+    let paths: Vec<(String, &str)> = folders
+        .iter()
+        .flat_map(|folder| {
+            [
+                (format!("{folder}/index.js"), "a"),
+                (format!("{folder}/package.json"), A),
+            ]
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = paths
+        .iter()
+        .map(|(path, content)| (&**path, *content))
+        .collect();
+    let survey = survey(&files);
+    let answer = Arc::new(registry(&[("package.json", A), ("index.js", "a")]));
+    let answers = vec![answer; folders.len()];
+    let check = |packages: usize, work: u64, accounted: usize| {
+        let limits = Limits { packages, work };
+        let found = bundled(&survey).attribute_within(&survey, &answers, limits);
+        assert_eq!(found.packages.len(), accounted, "{packages} {work}");
+        assert_eq!(found.held.len(), 2 * accounted);
+        // What there was no room for is told file by file.
+        assert_eq!(found.unattributed.len(), files.len() - 2 * accounted);
+        for file in found.unattributed {
+            assert_eq!(file.reason, Unattributed::BeyondLimits);
+        }
+    };
+    check(4, 1000, 4);
+    check(3, 1000, 3);
+    // Each takes five: two files twice, and one for itself.
+    check(4, 20, 4);
+    check(4, 19, 3);
+    check(4, 0, 0);
+}
+
+#[test]
+fn many_copies_of_a_large_release_take_little_time() {
+    let contents: Vec<(String, &str)> = (0..5000)
+        .map(|number| (format!("lib/some/path/module{number}.js"), "x"))
+        .collect();
+    let mut contents: Vec<(&str, &str)> = contents
+        .iter()
+        .map(|(path, content)| (&**path, *content))
+        .collect();
+    contents.push(("package.json", A));
+    let answer = Arc::new(registry(&contents));
+    let paths: Vec<String> = (0..200)
+        .map(|number| format!("d{number}/node_modules/a/package.json"))
+        .collect();
+    let files: Vec<(&str, &str)> = paths.iter().map(|path| (&**path, A)).collect();
+    let survey = survey(&files);
+    let begun = std::time::Instant::now();
+    let found = bundled(&survey).attribute(&survey, &vec![answer; files.len()]);
+    assert_eq!(
+        (found.packages.len(), found.packages[0].left_out),
+        (200, 5000)
+    );
+    // Going by the rules of the packer for each copy takes minutes.
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod server;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use remint_fetch::Will;
 use remint_fetch::source::Overrides;
 use remint_model::Outcome;
 
@@ -54,7 +55,7 @@ pub(crate) async fn run(mut settings: Settings) -> anyhow::Result<Exit> {
     let specs: Vec<Asked> = ["1.0.0", "1.0.1"]
         .iter()
         .map(|version| format!("npm:{}@{version}", server::NAME).parse())
-        .map(|spec| spec.map(|spec| Asked::Spec(spec, Vec::new())))
+        .map(|spec| spec.map(|spec| Asked::Spec(spec, Will::User, Vec::new())))
         .collect::<Result<_, _>>()?;
     let request = Request {
         overrides: Overrides {
