@@ -57,6 +57,14 @@ impl Publisher {
         head.id().to_string()
     }
 
+    /// Commits what lies in the work tree, and moves the tag there.
+    fn release_again(&self) {
+        let repository = git2::Repository::open(&self.repository).unwrap();
+        let id = commit(&repository, "Release again");
+        let object = repository.find_object(id, None).unwrap();
+        repository.tag_lightweight(TAG, &object, true).unwrap();
+    }
+
     /// Runs go as somebody would who has it.
     fn go(&self, arguments: &[&str], variables: &[(&str, &str)]) {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -236,6 +244,22 @@ fn a_program_is_what_its_tag_builds_and_one_byte_more_is_not() {
 }
 
 #[test]
+fn a_patched_program_is_not_excused_by_flags_that_it_was_not_linked_with() {
+    let publisher = Publisher::new();
+    // Not the first that are tried.
+    let program = publisher.build(&["-ldflags=-w -s"]);
+    let answer = publisher.verify(&program);
+    assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
+    let mut bytes = fs_err::read(&program).unwrap();
+    let at = bytes.len() / 4;
+    bytes[at] ^= 1;
+    fs_err::write(&program, bytes).unwrap();
+    let answer = publisher.verify(&program);
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
+    assert_eq!(answer.target()["program"]["linked_otherwise"], false);
+}
+
+#[test]
 fn a_program_of_another_commit_says_so_and_differs() {
     let publisher = Publisher::new();
     let clock = publisher.repository.join("internal/clock/clock.go");
@@ -252,6 +276,9 @@ fn a_program_of_another_commit_says_so_and_differs() {
 #[test]
 fn what_was_not_committed_is_no_part_of_a_program_that_is_the_same() {
     let publisher = Publisher::new();
+    // Nothing of the source is in the way of saying so again.
+    fs_err::write(publisher.repository.join(".remint"), "a file\n").unwrap();
+    publisher.release_again();
     fs_err::write(publisher.repository.join("notes.txt"), "not committed\n").unwrap();
     let answer = publisher.verify(&publisher.build(&[]));
     assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
@@ -261,6 +288,35 @@ fn what_was_not_committed_is_no_part_of_a_program_that_is_the_same() {
     assert_eq!(kinds, ["linker-flags", "uncommitted-file"]);
     let notes = answer.target()["notes"].to_string();
     assert!(notes.contains("was not committed"), "{notes}");
+}
+
+#[test]
+fn a_program_that_takes_machine_code_from_its_source_is_not_verified() {
+    let publisher = Publisher::new();
+    let place = |name: &str| publisher.repository.join("cmd/hours").join(name);
+    let mut code = elf(&[0; 16]);
+    // An object, for this processor.
+    code[16] = 1;
+    if std::env::consts::ARCH == "aarch64" {
+        code[18] = 183;
+    }
+    // Go takes it for another system.
+    fs_err::write(place("code_windows.syso"), &code).unwrap();
+    publisher.release_again();
+    let answer = publisher.verify(&publisher.build(&[]));
+    assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
+
+    fs_err::write(place("code.syso"), &code).unwrap();
+    publisher.release_again();
+    let answer = publisher.verify(&publisher.build(&[]));
+    assert_eq!(
+        answer.outcome(),
+        ("inconclusive", "identical"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.findings()["opaque-native-code"], "medium");
+    let detail = answer.target()["detail"].as_str().unwrap();
+    assert!(detail.contains("`cmd/hours/code.syso`"), "{detail}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Reads what `go build` writes into a program about itself, from ELF, Mach-O and PE files (`debug/buildinfo` of Go's
 //! standard library; `cmd/link/internal/ld`, `buildinfo`).
 //!
-//! 1. The blob lies in a section of its own, or near the beginning of a section with data; it begins with a magic
+//! 1. The blob lies in a section of its own, or in the first section with data; it begins with a magic
 //!    number at a multiple of 16 bytes.
 //! 2. Behind a header of 32 bytes there are two strings, each with its length before it: the toolchain's version, and
 //!    lines that begin with `path`, `mod`, `dep`, `=>` or `build`. Before Go 1.18 there were pointers instead: such
@@ -15,6 +15,9 @@ use remint_model::{Debugging, GoBuildInfo, GoDependency, GoModuleVersion};
 
 mod build_id;
 mod moments;
+mod signature;
+
+pub use signature::is_signed_copy;
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 const ALIGNMENT: usize = 16;
@@ -62,7 +65,8 @@ pub fn go_build_info(program: &[u8]) -> Result<GoBuildInfo, NoBuildInfo> {
     }
     let file = object::File::parse(program).map_err(|_| NoBuildInfo::Format)?;
     let mut own = None;
-    let mut data = Vec::new();
+    // As go does: the first section with data and no other. Sections can overlap, each as large as the file.
+    let mut data = None;
     let mut debugging = Debugging {
         symbols: file.symbols().next().is_some(),
         dwarf: false,
@@ -77,16 +81,12 @@ pub fn go_build_info(program: &[u8]) -> Result<GoBuildInfo, NoBuildInfo> {
             continue;
         };
         if matches!(name, b".go.buildinfo" | b"__go_buildinfo") {
-            own = Some(content);
-        } else if section.kind() == SectionKind::Data {
-            data.push(content);
+            own = own.or(Some(content));
+        } else if section.kind() == SectionKind::Data && !content.is_empty() {
+            data = data.or(Some(content));
         }
     }
-    let blob = match own {
-        Some(content) => find(content),
-        None => data.into_iter().find_map(find),
-    }
-    .ok_or(NoBuildInfo::NotGo)?;
+    let blob = own.or(data).and_then(find).ok_or(NoBuildInfo::NotGo)?;
     let mut info = decode(blob)?;
     info.debugging = debugging;
     info.build_id = build_id::of(program);

@@ -61,6 +61,8 @@ pub struct Programs {
     pub published: GoBuildInfo,
     /// The one that was built here, where one was.
     pub rebuilt: Option<GoBuildInfo>,
+    /// Whether the published one is the other with a signature behind it.
+    pub is_signed_copy: bool,
 }
 
 /// What somebody trusted found wrong.

@@ -57,6 +57,20 @@ pub(crate) fn opaque(evidence: &Evidence) -> Vec<Opaque<'_>> {
         .collect()
 }
 
+/// What was linked into a rebuilt program without being compiled.
+pub(crate) fn linked_as_is(evidence: &Evidence) -> &[String] {
+    match (&evidence.result, &evidence.build) {
+        (
+            ResultEvidence::Compared {
+                basis: Basis::Rebuild,
+                ..
+            },
+            Some(build),
+        ) => &build.linked_as_is,
+        _ => &[],
+    }
+}
+
 fn origin(evidence: &Evidence, file: &NativeFile, change: Option<Change>) -> Option<Origin> {
     match &evidence.result {
         ResultEvidence::Compared {
@@ -80,16 +94,24 @@ fn origin(evidence: &Evidence, file: &NativeFile, change: Option<Change>) -> Opt
 /// Why machine code keeps a release from being verified although it is what its source has: that source cannot be
 /// read either.
 pub(crate) fn unreadable(evidence: &Evidence) -> Option<(InconclusiveReason, String)> {
-    let opaque = opaque(evidence);
-    let first = opaque.first()?;
-    let more = match opaque.len() {
-        1 => String::new(),
+    let more = |count: usize| match count {
+        0 | 1 => String::new(),
         n => format!(" and {} more", n - 1),
     };
+    let committed = "machine code that is committed as it is: nothing says what it was made from";
+    let opaque = opaque(evidence);
+    let Some(first) = opaque.first() else {
+        let linked = linked_as_is(evidence);
+        let path = linked.first()?;
+        let more = more(linked.len());
+        return Some((
+            InconclusiveReason::Unsupported,
+            format!("linked in as it is, `{path}`{more}: {committed}"),
+        ));
+    };
+    let more = more(opaque.len());
     let why = match first.origin {
-        Origin::Committed => {
-            "machine code that is committed as it is: nothing says what it was made from"
-        }
+        Origin::Committed => committed,
         Origin::RebuiltOtherwise | Origin::NotInSource | Origin::NotBuilt | Origin::NoSource => {
             "machine code that no rebuild made"
         }
@@ -181,21 +203,34 @@ pub(crate) fn only_linked_otherwise(
         .iter()
         .find(|made| made.kind == AssumptionKind::LinkerFlags)?;
     let programs = evidence.programs.as_ref()?;
-    let is_code = |difference: &Difference| {
+    let said = programs
+        .published
+        .says_it_was_linked_otherwise(programs.rebuilt.as_ref()?);
+    (said && are_programs(evidence, differences)).then(|| {
+        format!(
+            "linker flags unknown: by its build id it was compiled from the same and linked with other flags than those that were tried, such as: {}; {}",
+            flags.value, flags.from
+        )
+    })
+}
+
+/// What is said where a program differs by a signature alone, which was put behind it when it was built.
+pub(crate) fn only_signed(evidence: &Evidence, differences: &[Difference]) -> Option<String> {
+    let is_signed = evidence.programs.as_ref()?.is_signed_copy;
+    (is_signed && are_programs(evidence, differences)).then(|| {
+        "it was signed after it was built: but for the signature (Authenticode) it is what the source builds"
+            .to_owned()
+    })
+}
+
+/// Whether all that differs is machine code that the rebuild has in the same format.
+fn are_programs(evidence: &Evidence, differences: &[Difference]) -> bool {
+    differences.iter().all(|difference| {
         difference.change == Change::Changed
             && evidence.native.iter().any(|file| {
                 file.path == difference.path
                     && evidence.rebuilt_native.get(&file.path) == Some(&file.format)
             })
-    };
-    let said = programs
-        .published
-        .says_it_was_linked_otherwise(programs.rebuilt.as_ref()?);
-    (said && differences.iter().all(is_code)).then(|| {
-        format!(
-            "linker flags unknown: by its build id it was compiled from the same and linked with other flags than those that were tried, such as: {}; {}",
-            flags.value, flags.from
-        )
     })
 }
 

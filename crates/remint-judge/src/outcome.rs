@@ -17,7 +17,7 @@ use crate::native;
 /// 1. Content is what the comparison says; without one it is inconclusive. So it is where all that differs belongs
 ///    to parts of the source that could not be had, where a build that was not the project's differs, and where only
 ///    machine code differs that was compiled with this machine's compiler, that the source says is made elsewhere, or
-///    that says itself that it was linked with flags which nobody states.
+///    that says itself that it was linked with flags which nobody states, and where a program only was signed.
 /// 2. The outcome is failed when content is different or a finding is high or critical.
 /// 3. Else it is inconclusive when content is, when only the sdist stood in for the source, or when it could not be
 ///    found out whether the repository is still the one of earlier releases.
@@ -56,6 +56,15 @@ pub fn judge(evidence: &Evidence) -> Judgement {
                 "interpreter unavailable: {}; built with {}, it differs",
                 substitute.from, substitute.value
             )),
+        ),
+        ResultEvidence::Compared {
+            basis,
+            comparison: Comparison::Different { differences, .. },
+        } if let Some(detail) = native::only_signed(evidence, differences) => (
+            Content::Inconclusive,
+            Some(*basis),
+            Some(InconclusiveReason::Unsupported),
+            Some(detail),
         ),
         ResultEvidence::Compared {
             basis,

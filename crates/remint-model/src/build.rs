@@ -94,6 +94,8 @@ pub struct BuildRecord {
     /// Files that were laid out for the build and that the source's tree does not list: those of submodules, and those
     /// whose names are no text.
     pub unlisted: Vec<UnlistedFile>,
+    /// Machine code that was linked in as it was found, in the tree or in module zips: some of it, in order.
+    pub linked_as_is: Vec<String>,
     /// SHA-256 of the complete build log as kept.
     pub log: Option<Sha256>,
     /// The conditions that were others in a second build, which made the same file.

@@ -47,6 +47,13 @@ impl GoBuildInfo {
         own.0 != other.0 && own.1 == other.1 && own.2 == other.2
     }
 
+    /// Whether another program was compiled from the same inputs and linked from the same with the same flags, as far as
+    /// the two build ids say: then nothing honest is left that could make them differ.
+    #[must_use]
+    pub fn says_it_was_built_alike(&self, other: &Self) -> bool {
+        self.hashes().is_some_and(|own| Some(own) == other.hashes())
+    }
+
     /// The inputs of the link, those of the main package, and the compiled main package.
     fn hashes(&self) -> Option<(&str, &str, &str)> {
         let mut parts = self.build_id.as_deref()?.split('/');
@@ -97,6 +104,8 @@ mod tests {
         let own = of(Some("link/main/compiled/program"));
         let check = |id: Option<&str>, expect: bool| {
             assert_eq!(of(id).says_it_was_linked_otherwise(&own), expect, "{id:?}");
+            let alike = id.is_some_and(|id| id.starts_with("link/main/compiled/"));
+            assert_eq!(of(id).says_it_was_built_alike(&own), alike, "{id:?}");
         };
         check(Some("flags/main/compiled/other"), true);
         check(Some("link/main/compiled/other"), false);

@@ -75,6 +75,9 @@ impl Attempted {
 /// A result, with how close it came: smaller is closer.
 struct Candidate {
     distance: usize,
+    /// Whether the published program says that it was made of the same, with the same flags: where it differs
+    /// nevertheless, no other flags are an excuse.
+    is_alike: bool,
     plan: BuildPlan,
     executed: Executed,
     /// What it came to, or why it says nothing.
@@ -189,16 +192,22 @@ pub(crate) async fn attempt(
                 queue.push_front(again);
             }
         }
+        let is_alike = match (&survey.program, &executed.program) {
+            (Some(published), Some(rebuilt)) => published.says_it_was_built_alike(rebuilt),
+            _ => false,
+        };
         let stop = distance <= 1 || is_hopeless(&executed.outcome);
         let unasked = unavailable(&executed.outcome);
         let takes = best.as_ref().is_none_or(|best| {
             // What leaves out steps may come closer without being nearer to the truth.
             let strays = plan.worth == Worth::Shortcut && distance > 1 && best.compared.is_ok();
-            distance < best.distance && !strays
+            let is_closer = (distance, !is_alike) < (best.distance, !best.is_alike);
+            is_closer && !strays
         });
         if takes {
             best = Some(Candidate {
                 distance,
+                is_alike,
                 plan: plan.clone(),
                 executed,
                 compared,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use remint_compare::ArchiveError;
+use remint_compare::{ArchiveError, is_signed_copy};
 use remint_ecosystem::{
     PlanError, StatedVersion, is_for_one_platform, published_claims, published_facts,
     published_identity, registry_disagreements, same_version, source_facts,
@@ -55,6 +55,7 @@ pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Surve
     evidence.programs = survey.program.clone().map(|published| Programs {
         published,
         rebuilt: None,
+        is_signed_copy: false,
     });
     evidence.manifests.published =
         Some(published_facts(ecosystem, survey).map_err(|error| chain(&error)));
@@ -182,6 +183,15 @@ pub(crate) fn add_rebuilt(evidence: &mut Evidence, case: &Case, artifact: &Artif
     if let Ok(survey) = &survey {
         if let Some(programs) = &mut evidence.programs {
             programs.rebuilt.clone_from(&survey.program);
+            // What cannot be read is no copy.
+            let read = (
+                fs_err::read(&case.artifact.path),
+                fs_err::read(&artifact.path),
+            );
+            programs.is_signed_copy = matches!(
+                read,
+                (Ok(published), Ok(rebuilt)) if is_signed_copy(&published, &rebuilt)
+            );
         }
         let formats = survey.native.iter();
         evidence.rebuilt_native = formats

@@ -82,6 +82,25 @@ fn the_blob_stands_at_a_multiple_of_sixteen_bytes() {
 }
 
 #[test]
+fn only_the_first_section_with_data_is_searched() {
+    let content = blob("go1.26.8", &framed(LINES));
+    let check = |sections: &[(&[u8], &[u8])], expect: bool| {
+        let mut object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        for (name, content) in sections {
+            let id = object.add_section(Vec::new(), name.to_vec(), SectionKind::Data);
+            object.append_section_data(id, content, 16);
+        }
+        let found = go_build_info(&object.write().unwrap());
+        assert_eq!(found.is_ok(), expect, "{found:?}");
+    };
+    let other = [0; 64];
+    check(&[(b".data", &content), (b".more", &other)], true);
+    check(&[(b".data", &other), (b".more", &content)], false);
+    check(&[(b".data", &other), (b".go.buildinfo", &content)], true);
+    check(&[(b".go.buildinfo", &other), (b".data", &content)], false);
+}
+
+#[test]
 fn what_cannot_be_read_is_told() {
     let read = |content: &[u8]| go_build_info(&program(BinaryFormat::Elf, b".data", content));
     let whole = blob("go1.26.8", &framed(LINES));

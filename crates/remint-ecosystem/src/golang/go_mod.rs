@@ -116,6 +116,25 @@ impl GoMod {
     }
 }
 
+/// The folders that a `go.work` uses, whose syntax is the same; `None` where it cannot be read.
+pub(super) fn uses(content: &[u8]) -> Option<Vec<String>> {
+    let text = text("go.work", content, LARGEST).ok()?;
+    let mut found = Vec::new();
+    let mut in_block = false;
+    for line in text.lines().take(MOST_LINES) {
+        let (words, _) = words(line)?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [")"] => in_block = false,
+            ["use", "("] => in_block = true,
+            ["use", folder] => found.push((*folder).to_owned()),
+            [folder] if in_block => found.push((*folder).to_owned()),
+            _ => {}
+        }
+    }
+    Some(found)
+}
+
 /// The words of a line, quotes resolved, and its comment; `None` where a string does not end.
 fn words(line: &str) -> Option<(Vec<String>, &str)> {
     let mut words = Vec::new();

@@ -22,6 +22,8 @@ pub(super) const FILES: [&str; 6] = [
 const USUAL: &str = "-s -w -X main.version={{.Version}} -X main.commit={{.Commit}} -X main.date={{.Date}} -X main.builtBy=goreleaser";
 /// Nobody releases more programs of one repository.
 const MOST_BUILDS: usize = 64;
+/// Nor sets more variables.
+const MOST_VARIABLES: usize = 64;
 const LONGEST: usize = 8 << 10;
 
 /// What templates are filled in with.
@@ -121,7 +123,8 @@ fn template(build: &Value) -> String {
 fn variables(document: &Value, fields: &Fields) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let lines = document.get("env").and_then(Value::as_array);
-    for line in lines.into_iter().flatten().filter_map(Value::as_str) {
+    let lines = lines.into_iter().flatten().filter_map(Value::as_str);
+    for line in lines.take(MOST_VARIABLES) {
         if let Some((name, value)) = line.split_once('=')
             && let Ok((value, false)) = fill_once(value, fields, None, &found)
         {
@@ -136,9 +139,6 @@ fn fill(
     fields: &Fields,
     variables: &BTreeMap<String, String>,
 ) -> Result<Vec<Filled>, String> {
-    if template.len() > LONGEST {
-        return Err("flags that are longer than any".to_owned());
-    }
     let (text, needs_date) = fill_once(template, fields, Some(""), variables)?;
     if !needs_date {
         return Ok(vec![Filled { text, date: None }]);
@@ -166,6 +166,12 @@ fn fill_once(
     date: Option<&str>,
     variables: &BTreeMap<String, String>,
 ) -> Result<(String, bool), String> {
+    // What is filled in can hold what was filled in before: each text is bounded, not only the templates.
+    let bounded = |text: &str| match text.len() {
+        0..=LONGEST => Ok(()),
+        _ => Err("flags that are longer than any".to_owned()),
+    };
+    bounded(template)?;
     let mut text = String::new();
     let mut needs_date = false;
     let mut rest = template;
@@ -186,7 +192,10 @@ fn fill_once(
             None => None,
         };
         match known {
-            Some(value) => text.push_str(&value),
+            Some(value) => {
+                text.push_str(&value);
+                bounded(&text)?;
+            }
             None => {
                 return Err(format!(
                     "{{{{{}}}}}",
@@ -196,6 +205,7 @@ fn fill_once(
         }
     }
     text.push_str(rest);
+    bounded(&text)?;
     Ok((text, needs_date))
 }
 
@@ -283,6 +293,27 @@ mod tests {
         check(text, "cmd/two", &[Ok("-w")]);
         check(text, "cmd/three", &[Ok("-s -w")]);
         check(text, "cmd/four", &[Ok("-s"), Ok("-w"), Ok("-s -w")]);
+    }
+
+    #[test]
+    fn what_refers_to_what_was_filled_in_does_not_grow_without_a_bound() {
+        let doubled = |times: usize| {
+            let mut text = "env:\n- V0=0123456789abcdef\n".to_owned();
+            for n in 1..=times {
+                let before = n - 1;
+                text.push_str(&format!(
+                    "- V{n}={{{{.Env.V{before}}}}}{{{{.Env.V{before}}}}}\n"
+                ));
+            }
+            text.push_str(&format!(
+                "builds:\n- ldflags: -X main.v={{{{.Env.V{times}}}}}\n"
+            ));
+            text
+        };
+        let four = format!("-X main.v={}", "0123456789abcdef".repeat(4));
+        check(&doubled(2), "", &[Ok(&four)]);
+        check(&doubled(60), "", &[Err("{{.Env.V60}}")]);
+        check(&doubled(2000), "", &[Err("{{.Env.V2000}}")]);
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub mod plan;
 mod private;
 mod program;
 mod settings;
+mod taken_code;
 mod version;
+mod workspace;
 
 pub use discovery::{Discovered, discovered};
 pub use go_mod::{GoMod, Required};
@@ -28,5 +30,6 @@ pub use linker_flags::{LinkerFlags, RefusedFlag};
 pub use module::{escaped_path, escaped_version};
 pub use private::matches_any;
 pub use program::MODULES;
+pub use taken_code::TakenCode;
 pub(crate) use version::is_canonical;
 pub use version::{Pseudo, tags};

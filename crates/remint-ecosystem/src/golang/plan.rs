@@ -14,9 +14,10 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
     ))
 }
 
-/// Release configurations say what the linker is given, `go.sum` which modules a build reads.
+/// Release configurations say what the linker is given, `go.sum` which modules a build reads, `go.work`
+/// which of them are in the repository.
 pub(crate) fn is_of_interest(path: &EntryPath) -> bool {
     path.file_name().eq_ignore_ascii_case("go.mod")
-        || matches!(path.file_name(), "go.sum" | "go.work.sum")
+        || matches!(path.file_name(), "go.sum" | "go.work" | "go.work.sum")
         || goreleaser::FILES.contains(&path.as_str())
 }

@@ -4,18 +4,19 @@
 //! repository, which go then asks for commit and tag, or from a module zip (`go install module@version`), whose
 //! `h1:` digest the program bears.
 
-use std::collections::BTreeMap;
+mod commands;
+mod uncommitted;
 
 use remint_model::{
-    Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, EntryPath, GoBuildInfo,
-    GoModuleVersion, Lock, ManifestFacts, ModuleLock, OnFailure, Output, Phase, SourceTree, Step,
-    Survey, Tool, ToolOrigin, Worth,
+    Assumption, AssumptionKind, BuildPlan, CloneShape, EntryPath, GoBuildInfo, GoModuleVersion,
+    Lock, ManifestFacts, ModuleLock, Output, SourceTree, Survey, Tool, ToolOrigin, Worth,
 };
 
 use crate::golang::go_sum;
 use crate::golang::linking::{self, Linking};
 use crate::golang::settings::{self, Settings};
 use crate::golang::version::{self, Pseudo};
+use crate::golang::workspace;
 use crate::release::{Identity, MetadataError, RepositoryClaim, StatedVersion};
 use crate::request::{PlanError, PlanRequest};
 
@@ -24,8 +25,6 @@ const TREE: &str = "/remint";
 const OUT: &str = "/out";
 /// Where the modules lie that the build may read.
 pub const MODULES: &str = "/opt/go-modules";
-/// Makes a work tree one with something that is not committed; go takes files of such folders into no program.
-const UNTRACKED: &str = ".remint/untracked";
 /// What stands behind the version of a work tree with something that is not committed.
 const DIRTY: [&str; 2] = ["+dirty", ".dirty"];
 /// The version of a program whose work tree tells none.
@@ -132,6 +131,8 @@ struct Program<'a> {
     package: Option<EntryPath>,
     /// Whether the copies of other modules in the tree were used.
     vendored: bool,
+    /// Whether the repository's workspace had no part in it.
+    outside_workspace: bool,
 }
 
 impl<'a> Program<'a> {
@@ -171,6 +172,14 @@ impl<'a> Program<'a> {
                 main.version.chars().take(80).collect::<String>()
             ));
         }
+        if settings.stamp.as_ref().is_some_and(|stamp| stamp.modified)
+            && main.sum.is_none()
+            && let Some(path) = uncommitted::in_the_way(request.tree)
+        {
+            return Err(format!(
+                "its work tree was not as committed, and to say so again here a name is needed that the source has (`{path}`)"
+            ));
+        }
         // Go writes no digests of modules whose copies it took.
         let stated_sums = info
             .dependencies
@@ -186,6 +195,7 @@ impl<'a> Program<'a> {
             package_in_module,
             package,
             vendored: has_copies && !stated_sums && main.sum.is_none(),
+            outside_workspace: workspace::was_left_out(request.tree, info),
         })
     }
 
@@ -202,6 +212,7 @@ impl<'a> Program<'a> {
         let subdirectory = request.pin.subdirectory.as_ref();
         let own = SourceTree::path_in(subdirectory, "go.sum");
         let in_workspace = !self.is_installed()
+            && !self.outside_workspace
             && request
                 .tree
                 .entries
@@ -223,7 +234,6 @@ impl<'a> Program<'a> {
 
     fn plan(&self, request: &PlanRequest<'_>, lock: &Lock, linking: &Linking) -> BuildPlan {
         let mut assumptions = vec![linking.assumption.clone()];
-        let mut edits = Vec::new();
         let mut tools = vec![Tool {
             name: "go".to_owned(),
             version: Some(self.settings.toolchain.clone()),
@@ -239,20 +249,8 @@ impl<'a> Program<'a> {
                 origin: ToolOrigin::System,
                 because: "go asks it for the commit that it writes into the program".to_owned(),
             });
-            if stamp.modified
-                && let Ok(path) = UNTRACKED.parse()
-            {
-                let because = "the program says that something in its work tree was not committed (`vcs.modified=true`)";
-                edits.push(Edit {
-                    path,
-                    content: Vec::new(),
-                    because: because.to_owned(),
-                });
-                assumptions.push(Assumption {
-                    kind: AssumptionKind::UncommittedFile,
-                    value: format!("an empty `{UNTRACKED}`"),
-                    from: because.to_owned(),
-                });
+            if stamp.modified {
+                assumptions.push(uncommitted::assumption());
             }
         }
         let chosen = self.settings.chosen();
@@ -267,8 +265,9 @@ impl<'a> Program<'a> {
             assumptions.push(Assumption {
                 kind: AssumptionKind::NativeToolchain,
                 value: "this machine's compiler for C".to_owned(),
-                from: "the program was built with cgo and does not say which compiler it had"
-                    .to_owned(),
+                from: format!(
+                    "the program was built with cgo and does not say which compiler it had; what is compiled with it can tell this build from others by its paths, such as `{TREE}`"
+                ),
             });
         }
         let way = if self.is_installed() {
@@ -285,7 +284,7 @@ impl<'a> Program<'a> {
             tools,
             build_path: TREE.to_owned(),
             clone_shape: self.clone_shape(),
-            edits,
+            edits: Vec::new(),
             crlf: Vec::new(),
             steps: self.steps(request, linking),
             environment: self.environment(lock),
@@ -309,110 +308,6 @@ impl<'a> Program<'a> {
         } else {
             CloneShape::Tip
         }
-    }
-
-    fn environment(&self, lock: &Lock) -> BTreeMap<String, String> {
-        let mut all = self.settings.environment.clone();
-        let proxy = match lock {
-            Lock::Modules(_) => format!("file://{MODULES}"),
-            Lock::Nothing | Lock::Locked { .. } | Lock::Opaque { .. } | Lock::AsOf { .. } => {
-                "off".to_owned()
-            }
-        };
-        for (name, value) in [
-            ("GOENV", "off"),
-            ("GOTOOLCHAIN", "local"),
-            ("GOPROXY", proxy.as_str()),
-            // Each digest was checked when the modules were fetched, and go checks them against `go.sum` again.
-            ("GOSUMDB", "off"),
-            // The machine's own settings are not there, or cannot be read, which git takes for an error.
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-            // Elsewhere temporary files are kept in memory.
-            ("GOTMPDIR", OUT),
-            (
-                "GOFLAGS",
-                if self.vendored {
-                    "-mod=vendor"
-                } else {
-                    "-mod=readonly"
-                },
-            ),
-        ] {
-            all.insert(name.to_owned(), value.to_owned());
-        }
-        if self.is_installed() {
-            // There is no main module to which the flag could refer.
-            all.insert("GOFLAGS".to_owned(), String::new());
-            all.insert("GOPATH".to_owned(), format!("{OUT}/go"));
-        }
-        all
-    }
-
-    fn steps(&self, request: &PlanRequest<'_>, linking: &Linking) -> Vec<Step> {
-        let mut flags = self.settings.flags.clone();
-        // A profile beside the main package is taken without being asked for.
-        let profile = SourceTree::path_in(self.package.as_ref(), "default.pgo");
-        if !self.settings.profile && request.tree.has(&profile) {
-            flags.push("-pgo=off".to_owned());
-        }
-        if !linking.flags.is_empty() {
-            flags.push(format!("-ldflags={}", linking.flags));
-        }
-        let step = |directory: Option<EntryPath>, argv: Vec<String>| Step {
-            phase: Phase::Build,
-            directory,
-            action: Action::Run { argv },
-            environment: BTreeMap::new(),
-            on_failure: OnFailure::Ends,
-        };
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        let result = format!("{OUT}/{}", request.file_name);
-        if self.is_installed() {
-            let package = format!("{}@{}", self.info.package, self.main.version);
-            let mut install: Vec<String> = words(&["go", "install"]);
-            install.extend(flags);
-            install.push(package);
-            // `go install` takes no place for a program of another system.
-            let copy = words(&["cp", &self.installed(request), &result]);
-            return vec![step(None, install), step(None, copy)];
-        }
-        let mut build: Vec<String> = words(&["go", "build"]);
-        build.extend(flags);
-        build.push(format!("-buildvcs={}", self.settings.stamp.is_some()));
-        build.extend(["-o".to_owned(), result]);
-        build.push(match &self.package_in_module {
-            Some(package) => format!("./{package}"),
-            None => ".".to_owned(),
-        });
-        vec![step(request.pin.subdirectory.clone(), build)]
-    }
-
-    /// Where `go install` leaves the program (`go help install`).
-    fn installed(&self, request: &PlanRequest<'_>) -> String {
-        let mut parts = self.info.package.rsplit('/');
-        let last = parts.next().unwrap_or_default();
-        let is_major = last
-            .strip_prefix('v')
-            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-        let name = if is_major {
-            parts.next().unwrap_or(last)
-        } else {
-            last
-        };
-        let of = |key: &str| {
-            self.settings
-                .environment
-                .get(key)
-                .map_or("", String::as_str)
-        };
-        let (system, processor) = (of("GOOS"), of("GOARCH"));
-        let folder = if is_for_this_machine(request, &self.settings) {
-            String::new()
-        } else {
-            format!("{system}_{processor}/")
-        };
-        let ending = if system == "windows" { ".exe" } else { "" };
-        format!("{OUT}/go/bin/{folder}{name}{ending}")
     }
 }
 

@@ -226,13 +226,52 @@ fn the_version_tells_what_of_git_go_saw() {
 }
 
 #[test]
-fn an_uncommitted_file_is_there_where_the_program_says_so() {
-    let mut release = Release::new(&[]);
+fn something_is_uncommitted_where_the_program_says_so_and_no_file_is_there() {
+    let mut release = Release::new(&[(".remint", "a file"), ("x/.remint-uncommitted", "")]);
     release.set("vcs.modified", "true");
     let plan = release.plan();
-    assert_eq!(plan.edits.len(), 1);
-    assert!(plan.edits[0].path.as_str().starts_with('.'));
+    assert!(plan.edits.is_empty());
+    let commands = commands(&plan);
+    assert!(commands[0].starts_with("git update-index --add --cacheinfo 100644,"));
+    assert!(commands[1].starts_with("go build "));
     assert_eq!(plan.assumptions[1].kind, AssumptionKind::UncommittedFile);
+    for path in [
+        ".remint-uncommitted",
+        ".remint-uncommitted/x",
+        ".Remint-Uncommitted",
+    ] {
+        let mut release = Release::new(&[(path, "")]);
+        assert_eq!(release.plan().steps.len(), 1);
+        release.set("vcs.modified", "true");
+        assert!(release.refusal().contains(path));
+    }
+}
+
+#[test]
+fn a_workspace_that_had_no_part_in_a_program_is_left_out() {
+    let work = "go 1.22\n\nuse (\n\t.\n\t./lib // beside it\n)\n";
+    let files = [
+        ("go.work", work),
+        ("lib/go.mod", "module github.com/o/n/lib\n"),
+    ];
+    let mut release = Release::new(&files);
+    let linked = |sum| GoDependency {
+        required: module("github.com/o/n/lib", "v0.3.0", sum),
+        replaced_by: None,
+    };
+    // In a workspace go writes no digest.
+    for (dependency, expect) in [(linked(None), None), (linked(Some("h1:x")), Some("off"))] {
+        release.info.dependencies = vec![dependency];
+        let plan = release.plan();
+        assert_eq!(plan.environment.get("GOWORK").map(String::as_str), expect);
+    }
+    let other = [
+        ("go.work", "use ./other\n"),
+        ("lib/go.mod", "module github.com/o/n/lib\n"),
+    ];
+    let mut release = Release::new(&other);
+    release.info.dependencies = vec![linked(Some("h1:x"))];
+    assert_eq!(release.plan().environment.get("GOWORK"), None);
 }
 
 #[test]

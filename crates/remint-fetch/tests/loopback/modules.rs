@@ -81,6 +81,81 @@ async fn a_module_is_taken_only_with_its_digest() {
 }
 
 #[tokio::test]
+async fn what_is_laid_out_holds_the_entries_that_have_the_digest_and_nothing_else() {
+    let names = [
+        "example.org/Dep@v1.0.0/go.mod",
+        "example.org/Dep@v1.0.0/x.go",
+    ];
+    // Behind the honest zip there is another, whose end only some readers take for one.
+    let mut other = zip(&[names[0], "example.org/Dep@v1.0.0/evil.go"]);
+    let end = other.len() - 22;
+    other[end + 4] = 1;
+    let both = [zip(&names), other].concat();
+    for served in [zip(&names), both] {
+        let place = tempfile::tempdir().unwrap();
+        let server = Server::start();
+        let registries = Registries::new(&configured(place.path(), &[&server])).unwrap();
+        server.set(&format!("{BELOW}.zip"), Reply::file(&served));
+        let laid_out = place.path().join("v1.0.0.zip");
+        let fetched = registries
+            .lay_out_module_file(
+                &name(),
+                "v1.0.0",
+                ModuleFile::Zip,
+                &digest(&names),
+                1 << 20,
+                &laid_out,
+            )
+            .await
+            .unwrap();
+        assert_eq!(fetched.path, laid_out);
+        assert_eq!(fetched.size, served.len() as u64);
+        let bytes = fs_err::read(&laid_out).unwrap();
+        let ends = bytes.windows(4).filter(|bytes| bytes == b"PK\x05\x06");
+        assert_eq!(ends.count(), 1);
+        let reader = std::io::Cursor::new(bytes);
+        let written = zip::ZipArchive::new(reader).unwrap();
+        let found: Vec<_> = written.file_names().map(Result::unwrap).collect();
+        assert_eq!(found, names);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_answer_is_not_kept() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let registries = Registries::new(&configured(place.path(), &[&server])).unwrap();
+    let path = format!("{BELOW}.mod");
+    let laid_out = place.path().join("v1.0.0.mod");
+    let fetch = || {
+        let (registries, laid_out) = (&registries, &laid_out);
+        async move {
+            let digest = h1::of_go_mod(GO_MOD);
+            registries
+                .lay_out_module_file(
+                    &name(),
+                    "v1.0.0",
+                    ModuleFile::GoMod,
+                    &digest,
+                    1 << 20,
+                    laid_out,
+                )
+                .await
+        }
+    };
+    server.set(&path, Reply::file(b"module example.org/other\n"));
+    assert!(fetch().await.is_err());
+    assert!(!laid_out.exists());
+    assert_eq!(server.count(&path), 2);
+    server.set(&path, Reply::file(GO_MOD));
+    fetch().await.unwrap();
+    assert_eq!(fs_err::read(&laid_out).unwrap(), GO_MOD);
+    let asked = server.count(&path);
+    fetch().await.unwrap();
+    assert_eq!(server.count(&path), asked);
+}
+
+#[tokio::test]
 async fn a_zip_with_files_of_another_module_is_none() {
     for names in [
         &["example.org/Dep@v1.0.1/go.mod"][..],

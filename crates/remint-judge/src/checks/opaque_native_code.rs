@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Check;
 use crate::evidence::Evidence;
-use crate::native::{Opaque, Origin, opaque};
+use crate::native::{Opaque, Origin, linked_as_is, opaque};
 
 pub(super) const CHECK: Check = Check {
     ids: &["opaque-native-code"],
@@ -22,6 +22,17 @@ fn opaque_native_code(evidence: &Evidence) -> Vec<Finding> {
     let (committed, others): (Vec<Opaque<'_>>, Vec<_>) = opaque(evidence)
         .into_iter()
         .partition(|opaque| opaque.origin == Origin::Committed);
+    let linked = linked_as_is(evidence);
+    let linked = (!linked.is_empty()).then(|| Finding {
+        id: "opaque-native-code",
+        axis: Axis::Content,
+        severity: Severity::Medium,
+        message: format!(
+            "machine code that is linked in as it is committed, where nobody can read it: {}",
+            paths(linked)
+        ),
+        evidence: json!({ "count": linked.len(), "linked": linked }),
+    });
     [
         (others, "that no rebuild made"),
         (
@@ -41,7 +52,20 @@ fn opaque_native_code(evidence: &Evidence) -> Vec<Finding> {
             "files": files.iter().take(SHOWN).map(described).collect::<Vec<_>>(),
         }),
     })
+    .chain(linked)
     .collect()
+}
+
+fn paths(linked: &[String]) -> String {
+    let mut said: Vec<String> = linked
+        .iter()
+        .take(NAMED)
+        .map(|path| format!("`{path}`"))
+        .collect();
+    if linked.len() > NAMED {
+        said.push(format!("and {} more", linked.len() - NAMED));
+    }
+    said.join(", ")
 }
 
 fn names(files: &[Opaque<'_>]) -> String {

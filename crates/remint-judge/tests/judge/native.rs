@@ -213,6 +213,25 @@ fn packages_for_single_platforms_are_named_beside_the_one_that_lists_them() {
 }
 
 #[test]
+fn what_a_program_took_as_it_was_committed_keeps_it_from_being_verified() {
+    let mut evidence = sound();
+    assert_eq!(judge(&evidence).outcome, Outcome::Verified);
+    let build = evidence.build.as_mut().unwrap();
+    build.linked_as_is = vec!["cmd/x/evil_amd64.syso".to_owned()];
+    let judgement = judge(&evidence);
+    assert_eq!(judgement.outcome, Outcome::Inconclusive);
+    assert_eq!(judgement.content, Content::Identical);
+    assert_eq!(judgement.reason, Some(InconclusiveReason::Unsupported));
+    assert!(
+        judgement
+            .detail
+            .unwrap()
+            .contains("`cmd/x/evil_amd64.syso`")
+    );
+    assert_eq!(judgement.findings[0].id, "opaque-native-code");
+}
+
+#[test]
 fn a_program_that_was_only_linked_otherwise_is_neither_verified_nor_accused() {
     let said = |id: &str| GoBuildInfo {
         build_id: Some(id.to_owned()),
@@ -230,6 +249,7 @@ fn a_program_that_was_only_linked_otherwise_is_neither_verified_nor_accused() {
         evidence.programs = Some(Programs {
             published: said(published),
             rebuilt: Some(said("link/main/compiled/program")),
+            is_signed_copy: false,
         });
         evidence
     };
@@ -266,4 +286,9 @@ fn a_program_that_was_only_linked_otherwise_is_neither_verified_nor_accused() {
     let mut unsaid = differing(flags, Change::Changed, "x.node");
     unsaid.programs.as_mut().unwrap().rebuilt = None;
     assert_eq!(outcome(&unsaid), failed);
+    for (path, expect) in [("x.node", open), ("other", failed)] {
+        let mut signed = differing("link/main/compiled/program", Change::Changed, path);
+        signed.programs.as_mut().unwrap().is_signed_copy = true;
+        assert_eq!(outcome(&signed), expect);
+    }
 }

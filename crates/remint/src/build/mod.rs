@@ -6,6 +6,7 @@
 mod artifact;
 mod conditions;
 mod environment;
+mod go_program;
 mod go_toolchain;
 mod modules;
 mod snapshot;
@@ -24,8 +25,8 @@ use remint_fetch::{
     FetchError, ProvidedTool, Proxy, ProxyRules, Registries, Tokens, ToolStore, Withheld,
 };
 use remint_model::{
-    Assumption, BuildOutcome, BuildPlan, BuildRecord, Failure, FailureReason, InconclusiveReason,
-    Lock, NetworkAttempt, Phase, Tool, ToolOrigin,
+    Assumption, BuildOutcome, BuildPlan, BuildRecord, Failure, FailureReason, GoBuildInfo,
+    InconclusiveReason, Lock, NetworkAttempt, Phase, Tool, ToolOrigin,
 };
 
 use crate::cli::BuildNetwork;
@@ -60,6 +61,8 @@ pub(crate) struct Executed {
     pub(crate) outcome: BuildOutcome,
     pub(crate) record: BuildRecord,
     pub(crate) consumed_published: bool,
+    /// What a program of Go that was built says of itself.
+    pub(crate) program: Option<GoBuildInfo>,
     /// Holds the rebuilt file and the log; both are gone when it is dropped.
     pub(crate) workspace: Workspace,
 }
@@ -71,6 +74,7 @@ impl Executed {
             outcome: BuildOutcome::Failed(failure),
             record,
             consumed_published: false,
+            program: None,
             workspace,
         }
     }
@@ -231,7 +235,9 @@ impl Builder {
                 return Ok(Executed::unbuilt(failure, record, workspace));
             }
         }
-        workspace.apply_edits(&plan.edits)?;
+        if let Err(failure) = workspace.apply_edits(&plan.edits)? {
+            return Ok(Executed::unbuilt(failure, record, workspace));
+        }
         workspace.end_lines_with_crlf(&plan.crlf)?;
         workspace.hand_over()?;
 
@@ -279,7 +285,7 @@ impl Builder {
             record.refused.clone_from(&served.refused);
         }
         record.log = workspace.log_digest()?;
-        let outcome = match ended {
+        let mut outcome = match ended {
             Ok(()) => artifact::collect(&workspace, &plan.output)?,
             Err(mut failure) => {
                 if let Some(served) = &served {
@@ -291,10 +297,19 @@ impl Builder {
                 BuildOutcome::Failed(failure)
             }
         };
+        let mut program = None;
+        if let BuildOutcome::Built(artifact) = &outcome {
+            let modules = workspace.modules();
+            match go_program::examine(plan, source, &modules, artifact, &mut record)? {
+                Ok(said) => program = said,
+                Err(failure) => outcome = BuildOutcome::Failed(failure),
+            }
+        }
         Ok(Executed {
             outcome,
             record,
             consumed_published: served.is_some_and(|served| served.consumed_published),
+            program,
             workspace,
         })
     }

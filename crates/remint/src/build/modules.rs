@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::join_all;
 use remint_ecosystem::golang::{escaped_path, escaped_version, packing};
 use remint_fetch::source::FoundSource;
-use remint_fetch::{FetchError, FetchedModuleFile, ModuleFile};
+use remint_fetch::{FetchError, ModuleFile};
 use remint_model::{
     Failure, FailureReason, Fetched, LockedModule, ModuleLock, PackageName, Target, Version,
 };
@@ -19,6 +19,9 @@ use crate::unfetched::{self, Unfetched};
 
 /// So many are asked for at once.
 const AT_ONCE: usize = 16;
+
+/// So many modules that no proxy has are passed over; a file that names more is no list of what a project needs.
+const MOST_ABSENT: usize = 200;
 
 /// What was laid out.
 #[derive(Debug, Default)]
@@ -76,20 +79,51 @@ pub(super) async fn lay_out(
             "fetching {}",
             count_words(lock.modules.len(), "module")
         ));
-        let left = budget.saturating_sub(spent);
-        let fetching = some.iter().map(|one| {
-            builder.registries.module_file(
-                &one.module.path,
-                one.module.version.as_str(),
-                one.file,
-                one.digest,
-                left,
-            )
-        });
-        for (one, fetched) in some.iter().zip(join_all(fetching).await) {
+        // They are fetched at once, so each has its share; what is larger is fetched alone.
+        let share = budget.saturating_sub(spent) / AT_ONCE as u64;
+        let places: Vec<PathBuf> = some
+            .iter()
+            .map(|one| place(into, &one.module.path, &one.module.version, one.file))
+            .collect();
+        for folder in places.iter().filter_map(|place| place.parent()) {
+            fs_err::create_dir_all(folder)?;
+        }
+        let fetch = |one: &Wanted<'_>, place: &Path, limit: u64| {
+            let (module, file) = (one.module.clone(), one.file);
+            let (digest, place) = (one.digest.to_owned(), place.to_owned());
+            async move {
+                builder
+                    .registries
+                    .lay_out_module_file(
+                        &module.path,
+                        module.version.as_str(),
+                        file,
+                        &digest,
+                        limit,
+                        &place,
+                    )
+                    .await
+            }
+        };
+        let fetching = some
+            .iter()
+            .zip(&places)
+            .map(|(one, place)| fetch(one, place, share));
+        let fetched = join_all(fetching).await;
+        for ((one, place), fetched) in some.iter().zip(&places).zip(fetched) {
+            let left = budget.saturating_sub(spent);
+            let fetched = match fetched {
+                Err(FetchError::TooLarge { limit, .. }) if limit == share => {
+                    fetch(one, place, left).await
+                }
+                fetched => fetched,
+            };
             let file = match fetched {
                 Ok(file) => file,
                 Err(FetchError::NotFound(url)) => {
+                    if laid_out.absent.len() >= MOST_ABSENT {
+                        return Ok(Err(failed(FailureReason::DependencyGone(url))));
+                    }
                     laid_out.absent.push(url);
                     continue;
                 }
@@ -107,8 +141,6 @@ pub(super) async fn lay_out(
             if spent > budget {
                 return Ok(Err(failed(FailureReason::Downloads(budget))));
             }
-            let place = place(into, &one.module.path, &one.module.version, one.file);
-            put(&place, &file)?;
             laid_out.fetched.push(Fetched {
                 url: file.url,
                 sha256: file.sha256,
@@ -171,14 +203,6 @@ fn place(into: &Path, module: &PackageName, version: &Version, file: ModuleFile)
     into.join(escaped_path(module.as_str()))
         .join("@v")
         .join(format!("{}.{ending}", escaped_version(version.as_str())))
-}
-
-fn put(place: &Path, file: &FetchedModuleFile) -> anyhow::Result<()> {
-    if let Some(folder) = place.parent() {
-        fs_err::create_dir_all(folder)?;
-    }
-    fs_err::copy(&file.path, place)?;
-    Ok(())
 }
 
 /// Says that there is such a version; go needs no more.

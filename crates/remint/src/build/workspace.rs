@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
-use remint_model::{Edit, EntryPath, Sha256, line_ends};
+use anyhow::Context as _;
+use remint_model::{Edit, EntryPath, Failure, FailureReason, Sha256, line_ends};
 use remint_sandbox::Owner;
 use sha2::{Digest as _, Sha256 as Hasher};
 
@@ -168,17 +168,28 @@ impl Workspace {
         Ok(())
     }
 
-    /// Writes the plan's edits into the tree. Nothing has run yet, so what is checked here stays true.
-    pub(crate) fn apply_edits(&self, edits: &[Edit]) -> anyhow::Result<()> {
+    /// Writes the plan's edits into the tree. Nothing has run yet, so what is checked here stays true. That the source
+    /// has something else in the way is the inner error.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub(crate) fn apply_edits(&self, edits: &[Edit]) -> anyhow::Result<Result<(), Failure>> {
         for edit in edits {
+            if let Some(why) = self.in_the_way(&edit.path)? {
+                return Ok(Err(Failure {
+                    step: format!("write `{}`", edit.path),
+                    phase: None,
+                    reason: FailureReason::Refused(why),
+                    log_tail: String::new(),
+                }));
+            }
             let path = self.tree().join(edit.path.as_str());
-            self.refuse_links(&edit.path)?;
             if let Some(parent) = path.parent() {
                 fs_err::create_dir_all(parent)?;
             }
             fs_err::write(&path, &edit.content)?;
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Ends the lines of these files of the tree with CRLF, as git does on Windows. Nothing has run yet.
@@ -208,7 +219,9 @@ impl Workspace {
     /// A regular file of the tree as it was committed: reached through no symbolic link, not larger than `limit`.
     pub(crate) fn read_committed(&self, path: &EntryPath, limit: u64) -> Option<Vec<u8>> {
         let file = self.tree().join(path.as_str());
-        self.refuse_links(path).ok()?;
+        if self.in_the_way(path).ok()?.is_some() {
+            return None;
+        }
         let metadata = fs_err::symlink_metadata(&file).ok()?;
         if !metadata.is_file() || metadata.len() > limit {
             return None;
@@ -222,21 +235,29 @@ impl Workspace {
         Some(content)
     }
 
-    /// No part of the path may be a symbolic link: the repository could point it anywhere.
-    fn refuse_links(&self, path: &EntryPath) -> anyhow::Result<()> {
+    /// Why no file can be at this path. No part of it may be a symbolic link: the repository could point it anywhere.
+    fn in_the_way(&self, path: &EntryPath) -> anyhow::Result<Option<String>> {
         let mut at = self.tree();
-        for part in path.as_str().split('/') {
+        let mut parts = path.as_str().split('/').peekable();
+        while let Some(part) = parts.next() {
             at.push(part);
             match fs_err::symlink_metadata(&at) {
                 Ok(metadata) if metadata.is_symlink() => {
-                    bail!("`{path}` of the source is a symbolic link; it is not written through");
+                    return Ok(Some(format!(
+                        "`{path}` of the source is a symbolic link; it is not written through"
+                    )));
+                }
+                Ok(metadata) if metadata.is_dir() != parts.peek().is_some() => {
+                    return Ok(Some(format!(
+                        "the source has something else where `{path}` is to be"
+                    )));
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// SHA-256 of the log as kept, if anything was logged.

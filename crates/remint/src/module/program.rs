@@ -4,10 +4,12 @@ use remint_model::{AssumptionKind, BuildRecord, GoBuildInfo};
 
 /// A commit is shown so far.
 const SHORT: usize = 12;
+/// And any other text so far.
+const LONGEST: usize = 120;
 
 /// What the program says of itself, for people.
 pub(crate) fn stated(info: &GoBuildInfo) -> Vec<String> {
-    let setting = |key| info.setting(key).unwrap_or("an unknown place");
+    let setting = |key| beginning(info.setting(key).unwrap_or("an unknown place"));
     let from = match (&info.main, info.setting("vcs.revision")) {
         (Some(main), _) if main.sum.is_some() => format!(", from the zip of {}", main.version),
         (_, Some(commit)) => {
@@ -18,7 +20,7 @@ pub(crate) fn stated(info: &GoBuildInfo) -> Vec<String> {
     };
     let mut said = vec![format!(
         "the program says that {} built it for {}/{}{from}",
-        info.go_version,
+        beginning(&info.go_version),
         setting("GOOS"),
         setting("GOARCH")
     )];
@@ -31,11 +33,18 @@ pub(crate) fn stated(info: &GoBuildInfo) -> Vec<String> {
     said
 }
 
+/// The beginning of a stranger's text.
+pub(crate) fn beginning(text: &str) -> &str {
+    let end = text.char_indices().nth(LONGEST).map(|(at, _)| at);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
 /// What had to be assumed to make the same program, for people.
 pub(crate) fn assumed(record: &BuildRecord) -> Vec<String> {
     [
         (AssumptionKind::LinkerFlags, "linker flags"),
         (AssumptionKind::BuildSettings, "settings"),
+        (AssumptionKind::NativeToolchain, "compiler"),
     ]
     .into_iter()
     .flat_map(|(kind, what)| {
@@ -46,4 +55,25 @@ pub(crate) fn assumed(record: &BuildRecord) -> Vec<String> {
         made.map(move |made| format!("{what}: {}; {}", made.value, made.from))
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_strangers_text_the_beginning_is_told() {
+        let long = "é".repeat(5000);
+        let info = GoBuildInfo {
+            go_version: "go1.26.8".to_owned(),
+            settings: [("GOOS", "linux"), ("GOARCH", &long)]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .to_vec(),
+            ..GoBuildInfo::default()
+        };
+        let said = stated(&info).remove(0);
+        assert!(said.starts_with("the program says that go1.26.8 built it for linux/é"));
+        assert!(said.chars().count() < 2 * LONGEST + 60, "{said}");
+        assert_eq!(beginning("é"), "é");
+    }
 }

@@ -240,6 +240,7 @@ fn checksums(report: &TargetReport) -> Option<ChecksumsV1<'_>> {
 }
 
 fn program(report: &TargetReport) -> Option<ProgramV1<'_>> {
+    use crate::module::program::beginning;
     let evidence = report.evidence.as_ref()?;
     let programs = evidence.programs.as_ref()?;
     let differs = matches!(
@@ -252,15 +253,15 @@ fn program(report: &TargetReport) -> Option<ProgramV1<'_>> {
     let said = &programs.published;
     let main = said.main.as_ref();
     Some(ProgramV1 {
-        go: &said.go_version,
-        package: &said.package,
-        module: main.map(|main| main.path.as_str()),
-        version: main.map(|main| main.version.as_str()),
-        sum: main.and_then(|main| main.sum.as_deref()),
+        go: beginning(&said.go_version),
+        package: beginning(&said.package),
+        module: main.map(|main| beginning(&main.path)),
+        version: main.map(|main| beginning(&main.version)),
+        sum: main.and_then(|main| main.sum.as_deref()).map(beginning),
         settings: said
             .settings
             .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .map(|(key, value)| (beginning(key), beginning(value)))
             .collect(),
         dependencies: said.dependencies.len(),
         linked_otherwise: programs
