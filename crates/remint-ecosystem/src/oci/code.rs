@@ -42,7 +42,8 @@ impl Started {
         };
         let directory = config.working_directory.as_deref().unwrap_or_default();
         looking.path(directory);
-        for word in config.entrypoint.iter().chain(&config.command) {
+        let words = config.entrypoint.iter().chain(&config.command);
+        for word in words.chain(&config.healthcheck) {
             looking.words(directory, word);
         }
         for folder in looking.started.paths.clone() {
