@@ -8,8 +8,8 @@ use std::path::Path;
 use remint_ecosystem::golang::{TakenCode, escaped_path, escaped_version};
 use remint_fetch::source::FoundSource;
 use remint_model::{
-    Artifact, AssumptionKind, BuildPlan, BuildRecord, EntryPath, Failure, FailureReason,
-    GoBuildInfo, GoModuleVersion, Lock, Rebuilt, SourceTree, ToolOrigin,
+    Artifact, AssumptionKind, BuildPlan, BuildRecord, Ecosystem, EntryPath, Failure, FailureReason,
+    GoBuildInfo, GoModuleVersion, Lock, PackageName, Rebuilt, SourceTree, ToolOrigin, Version,
 };
 
 use crate::open;
@@ -48,12 +48,7 @@ pub(super) fn examine(
         return Ok(Ok(None));
     };
     if let Some(why) = linked_with_others(&info, &plan.lock) {
-        return Ok(Err(Failure {
-            step: "look at the modules that were linked".to_owned(),
-            phase: None,
-            reason: FailureReason::NoArtifact(why),
-            log_tail: String::new(),
-        }));
+        return Ok(Err(failed(why)));
     }
     let taken = TakenCode::new(&plan.environment);
     let mut found = Vec::new();
@@ -62,7 +57,15 @@ pub(super) fn examine(
         found.extend(of_tree(plan, source, &info, record, &taken));
     }
     for module in own.chain(linked(&info)) {
-        found.extend(of_zip(modules, module, &taken)?);
+        match of_zip(modules, module, &taken)? {
+            Some(some) => found.extend(some),
+            None => {
+                return Ok(Err(failed(format!(
+                    "it names {} {}, which was not laid out for it",
+                    module.path, module.version
+                ))));
+            }
+        }
     }
     found.sort();
     found.truncate(SHOWN);
@@ -73,6 +76,15 @@ pub(super) fn examine(
         });
     }
     Ok(Ok(Some(info)))
+}
+
+fn failed(why: String) -> Failure {
+    Failure {
+        step: "look at the modules that were linked".to_owned(),
+        phase: None,
+        reason: FailureReason::NoArtifact(why),
+        log_tail: String::new(),
+    }
 }
 
 /// What the packages were taken from that are not the main module's.
@@ -158,21 +170,26 @@ fn of_tree<'a>(
     listed.chain(unlisted).collect()
 }
 
-/// The same of a module zip, which was written here.
+/// The same of a module zip, which was written here; `None` where there is none. The program names it, so that neither
+/// path nor version is believed to be one.
 fn of_zip(
     modules: &Path,
     module: &GoModuleVersion,
     taken: &TakenCode,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Option<Vec<String>>> {
     let mut found = Vec::new();
     if module.sum.is_none() {
-        return Ok(found);
+        return Ok(Some(found));
     }
-    // Only what was laid out is read: both names were checked, and the digest has been found to be a locked one.
+    let is_module = PackageName::parse(Ecosystem::Golang, &module.path).is_ok()
+        && module.version.parse::<Version>().is_ok();
     let zip = modules
         .join(escaped_path(&module.path))
         .join("@v")
         .join(format!("{}.zip", escaped_version(&module.version)));
+    if !is_module || !zip.is_file() {
+        return Ok(None);
+    }
     let mut zip = zip::ZipArchive::new(BufReader::new(fs_err::File::open(zip)?))?;
     let top = format!("{}@{}/", module.path, module.version);
     for index in 0..zip.len() {
@@ -182,7 +199,7 @@ fn of_zip(
             found.push(name.into_owned());
         }
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// Whether a file holds these bytes.
@@ -208,7 +225,7 @@ fn holds(path: &Path, wanted: &[u8]) -> std::io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use remint_model::{Ecosystem, GoDependency, LockedModule, ModuleLock, PackageName};
+    use remint_model::{GoDependency, LockedModule, ModuleLock};
 
     use super::*;
 
