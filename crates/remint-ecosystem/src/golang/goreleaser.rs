@@ -298,17 +298,15 @@ mod tests {
     #[test]
     fn what_refers_to_what_was_filled_in_does_not_grow_without_a_bound() {
         let doubled = |times: usize| {
-            let mut text = "env:\n- V0=0123456789abcdef\n".to_owned();
-            for n in 1..=times {
-                let before = n - 1;
-                text.push_str(&format!(
-                    "- V{n}={{{{.Env.V{before}}}}}{{{{.Env.V{before}}}}}\n"
-                ));
-            }
-            text.push_str(&format!(
-                "builds:\n- ldflags: -X main.v={{{{.Env.V{times}}}}}\n"
-            ));
-            text
+            let lines: Vec<String> = (1..=times)
+                .map(|n| format!("- V{n}={0}{0}\n", format_args!("{{{{.Env.V{}}}}}", n - 1)))
+                .collect();
+            [
+                "env:\n- V0=0123456789abcdef\n",
+                &lines.concat(),
+                &format!("builds:\n- ldflags: -X main.v={{{{.Env.V{times}}}}}\n"),
+            ]
+            .concat()
         };
         let four = format!("-X main.v={}", "0123456789abcdef".repeat(4));
         check(&doubled(2), "", &[Ok(&four)]);

@@ -122,9 +122,9 @@ impl Looking<'_> {
 }
 
 impl Started {
-    /// Whether the image starts this file.
+    /// Whether the image starts this file, or may.
     pub(super) fn contains(&self, path: &[u8]) -> bool {
-        self.0.contains(path)
+        self.anything || self.paths.contains(path)
     }
 }
 
