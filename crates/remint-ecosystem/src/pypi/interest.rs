@@ -60,6 +60,7 @@ pub(crate) fn is_of_interest(path: &EntryPath) -> bool {
                 | "pnpm-workspace.yaml"
                 | "yarn.lock"
                 | "bun.lock"
+                | "uv.lock"
                 | "rust-toolchain"
                 | "rust-toolchain.toml"
         )

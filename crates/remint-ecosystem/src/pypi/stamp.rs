@@ -33,6 +33,7 @@ pub(crate) fn edits(request: &PlanRequest<'_>, manifest: &Pyproject) -> Stamping
     stamper.manifests(manifest);
     stamper.version_files();
     stamper.confirmed();
+    stamper.lockfile();
     stamper.finish()
 }
 
@@ -167,6 +168,28 @@ impl Stamper<'_> {
         }
     }
 
+    /// The project's own entry in `uv.lock`, if the published file holds exactly what stamping makes of it: uv writes the
+    /// version there whenever it locks, and what writes it into the manifest may do so, too.
+    fn lockfile(&mut self) {
+        let path = self.path("uv.lock");
+        let Ok(entry) = path.parse::<EntryPath>() else {
+            return;
+        };
+        let Some(text) = self.request.tree.text(&path) else {
+            return;
+        };
+        let Some(changed) = in_uv_lock(text, self.request.target.name.as_str(), &self.wanted)
+        else {
+            return;
+        };
+        let digest = Sha256::of(changed.as_bytes());
+        let mut published = self.request.survey.entries.iter();
+        if published.any(|held| held.sha256 == digest && held.path.as_str() == "uv.lock") {
+            let because = "the published file holds it with that version";
+            self.insert(entry, text, changed, because);
+        }
+    }
+
     fn change(&mut self, name: &str, found: &str, change: impl Fn(&str) -> Option<String>) {
         let path = self.path(name);
         let Ok(entry) = path.parse::<EntryPath>() else {
@@ -239,6 +262,41 @@ fn in_toml(text: &str, table: &str, key: &str, value: &str) -> Option<String> {
         changed.push_str(line);
     }
     done.then_some(changed)
+}
+
+/// Replaces the version of the project itself, which uv knows by its source.
+fn in_uv_lock(text: &str, name: &str, value: &str) -> Option<String> {
+    const HEADER: &str = "[[package]]\n";
+    let named = format!("name = \"{name}\"");
+    let mut at = 0;
+    while let Some(found) = text.get(at..)?.find(HEADER) {
+        let start = at.checked_add(found)?.checked_add(HEADER.len())?;
+        let block = text.get(start..)?;
+        let block = block.get(..block.find("\n[").unwrap_or(block.len()))?;
+        let is_own = block.lines().any(|line| {
+            matches!(
+                line,
+                "source = { editable = \".\" }" | "source = { virtual = \".\" }"
+            )
+        });
+        if is_own && block.lines().any(|line| line == named) {
+            let changed: String = block
+                .split_inclusive('\n')
+                .map(|line| match line.strip_prefix("version = ") {
+                    Some(_) => in_quotes(line, value).unwrap_or_else(|| line.to_owned()),
+                    None => line.to_owned(),
+                })
+                .collect();
+            let end = start.checked_add(block.len())?;
+            return Some(format!(
+                "{}{changed}{}",
+                text.get(..start)?,
+                text.get(end..)?
+            ));
+        }
+        at = start;
+    }
+    None
 }
 
 /// Replaces what stands between the first pair of quotes.
@@ -341,6 +399,23 @@ mod tests {
             text.replace("0.0.0", "1.2.3")
         );
         assert_eq!(in_setup_cfg("[metadata]\nversion = attr: x\n", "1"), None);
+    }
+
+    #[test]
+    fn a_lockfile_is_stamped_where_it_speaks_of_the_project_itself() {
+        let lock = "version = 1\n\n[[package]]\nname = \"other\"\nversion = \"0.0.1\"\nsource = { editable = \"../other\" }\n\n[[package]]\nname = \"server\"\nversion = \"0.0.1\"\nsource = { editable = \".\" }\ndependencies = [\n    { name = \"other\", version = \"0.0.1\" },\n]\n\n[package.metadata]\nversion = \"0.0.1\"\n";
+        let own = "name = \"server\"\nversion = ";
+        let wanted = lock.replace(&format!("{own}\"0.0.1\""), &format!("{own}\"1.2.3\""));
+        assert_ne!(wanted, lock);
+        assert_eq!(in_uv_lock(lock, "server", "1.2.3"), Some(wanted));
+        for text in [
+            lock.replace("editable = \".\"", "registry = \".\""),
+            lock.replace("\"server\"", "\"Server\""),
+            "[[package]]\n".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(in_uv_lock(&text, "server", "1.2.3"), None, "{text}");
+        }
     }
 
     #[test]

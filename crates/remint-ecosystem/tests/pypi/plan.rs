@@ -260,6 +260,36 @@ fn another_file_is_stamped_only_if_the_published_one_is_exactly_that() {
 }
 
 #[test]
+fn the_lockfile_is_stamped_only_if_the_published_one_is_exactly_that() {
+    let old = HATCHLING.replace("1.2.3", "0.0.0");
+    let lock = |version: &str| {
+        format!(
+            "version = 1\n\n[[package]]\nname = \"w\"\nversion = \"0.0.0\"\n\n[[package]]\nname = \"x\"\nversion = \"{version}\"\nsource = {{ editable = \".\" }}\n"
+        )
+    };
+    let committed = lock("0.0.0");
+    let files = [("pyproject.toml", old.as_str()), ("uv.lock", &committed)];
+    let edited = |path: &str, published: &str| {
+        let plan = Project::new(&files)
+            .stamped(Some("0.0.0"))
+            .with_entry(path, published)
+            .first_plan();
+        plan.edits
+            .iter()
+            .map(|edit| edit.path.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        edited("uv.lock", &lock("1.2.3")),
+        ["pyproject.toml", "uv.lock"]
+    );
+    assert_eq!(edited("uv.lock", &committed), ["pyproject.toml"]);
+    let more = format!("{}\n[[package]]\nname = \"y\"\n", lock("1.2.3"));
+    assert_eq!(edited("uv.lock", &more), ["pyproject.toml"]);
+    assert_eq!(edited("x/uv.lock", &lock("1.2.3")), ["pyproject.toml"]);
+}
+
+#[test]
 fn without_a_stamp_nothing_is_edited() {
     let old = HATCHLING.replace("1.2.3", "0.0.0");
     assert_eq!(
