@@ -19,13 +19,13 @@ pub fn release(packument: &[u8], version: Option<&Version>) -> Result<Release, M
     packument::release(packument, version)
 }
 
-/// When each version was published, in seconds since 1970, where the registry's times can be true.
+/// When each version was out at the latest, in seconds since 1970; nothing of a document that cannot be read.
 ///
-/// Mirrors write down when they first saw a version; such times come out of order and in bursts, and are
-/// answered with `None` rather than used.
+/// Those are the registry's times where they can be true. Mirrors write down when they first saw a version; such times
+/// come out of order and in bursts, and then a version counts as out when it or a later patch of its line was seen.
 #[must_use]
-pub fn publish_times(packument: &[u8]) -> Option<std::collections::BTreeMap<String, i64>> {
-    packument::publish_times(packument)
+pub fn out_by(packument: &[u8]) -> std::collections::BTreeMap<String, i64> {
+    packument::out_by(packument)
 }
 
 pub(crate) fn published_facts(survey: &Survey) -> Result<ManifestFacts, MetadataError> {

@@ -96,9 +96,9 @@ pub(crate) fn release(
     })
 }
 
-/// When each version was published, unless the times cannot be the registry's.
-pub(crate) fn publish_times(packument: &[u8]) -> Option<BTreeMap<String, i64>> {
-    Index::read(packument).ok()?.plausible_times()
+/// When each version was out at the latest; none of a document that cannot be read.
+pub(crate) fn out_by(packument: &[u8]) -> BTreeMap<String, i64> {
+    Index::read(packument).map_or_else(|_| BTreeMap::new(), |index| index.out_by())
 }
 
 /// The one file of an npm release.
@@ -363,6 +363,39 @@ impl Index {
                 .collect()
         })
     }
+
+    /// When each version was out at the latest: the publish times, or what the times of a mirror say of them.
+    ///
+    /// A mirror cannot see a version before it is published, and within one line (`1.2`) the patches come in order: none
+    /// is younger than those after it, however late the mirror saw it.
+    fn out_by(&self) -> BTreeMap<String, i64> {
+        if let Some(times) = self.plausible_times() {
+            return times;
+        }
+        let mut seen: Vec<(Semver, &String, i64)> = self
+            .versions
+            .iter()
+            .filter_map(|text| Some((versions::parse(text)?, text, *self.times.get(text)?)))
+            .collect();
+        seen.sort();
+        let mut line = None;
+        let mut soonest = i64::MAX;
+        let mut bounds = BTreeMap::new();
+        for (version, text, time) in seen.into_iter().rev() {
+            let bound = if version.is_prerelease() {
+                time
+            } else {
+                let its_line = (version.major(), version.minor());
+                if line != Some(its_line) {
+                    (line, soonest) = (Some(its_line), i64::MAX);
+                }
+                soonest = soonest.min(time);
+                soonest
+            };
+            bounds.insert(text.clone(), bound);
+        }
+        bounds
+    }
 }
 
 /// The contents of a few versions.
@@ -506,6 +539,3 @@ impl<'de> Visitor<'de> for Versions<'_> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -68,7 +68,7 @@ fn shape(
     part: &Part,
 ) -> Result<Option<(Vec<u8>, &'static str)>, serde_json::Error> {
     let times = rules.as_of().and_then(|moment| {
-        let times = locate::publish_times(bytes)?;
+        let times = locate::out_by(bytes);
         // A package without any version in time was built against something else than this registry's times.
         let told = times.values().any(|time| *time <= moment);
         told.then_some((moment, times))

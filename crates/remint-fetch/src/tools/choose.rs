@@ -120,10 +120,10 @@ async fn choose_npm(
         None => {
             let latest = npm::locate::release(&packument.bytes, None).map_err(malformed)?;
             let wanted = tool.version.as_deref().map_or("latest", str::trim);
-            let times = npm::locate::publish_times(&packument.bytes);
+            let times = npm::locate::out_by(&packument.bytes);
             let versions = latest.versions.iter().map(Version::as_str);
             let newest = latest.version.as_str();
-            best_npm(versions, wanted, tool.as_of, times.as_ref(), newest)
+            best_npm(versions, wanted, tool.as_of, &times, newest)
                 .ok_or_else(|| refuse(tool, &format!("no version of `{package}` fits")))?
         }
     };
@@ -151,14 +151,14 @@ fn best_npm<'a>(
     versions: impl Iterator<Item = &'a str>,
     wanted: &str,
     as_of: Option<i64>,
-    times: Option<&BTreeMap<String, i64>>,
+    times: &BTreeMap<String, i64>,
     latest: &str,
 ) -> Option<String> {
     let any = matches!(
         wanted,
         "" | "*" | "x" | "latest" | "lts" | "lts/*" | "node" | "current"
     );
-    let moment = as_of.zip(times);
+    let moment = as_of.filter(|_| !times.is_empty());
     if any && moment.is_none() {
         return Some(latest.to_owned());
     }
@@ -176,7 +176,7 @@ fn best_npm<'a>(
         fitting.retain(|(version, _)| !version.is_prerelease());
     }
     let out = |text: &str| match moment {
-        Some((moment, times)) => times.get(text).is_some_and(|time| *time <= moment),
+        Some(moment) => times.get(text).is_some_and(|time| *time <= moment),
         None => true,
     };
     fitting
@@ -295,19 +295,20 @@ mod tests {
                 .iter()
                 .map(|(version, time)| ((*version).to_owned(), *time))
                 .collect();
-        let check = |wanted: &str, as_of: Option<i64>, times: Option<&_>, expect: Option<&str>| {
+        let none = BTreeMap::new();
+        let check = |wanted: &str, as_of: Option<i64>, times: &_, expect: Option<&str>| {
             let found = best_npm(versions.into_iter(), wanted, as_of, times, "2.0.0");
             assert_eq!(found.as_deref(), expect, "{wanted} {as_of:?}");
         };
-        check("^1.0.0", Some(25), Some(&times), Some("1.1.0"));
-        check("^1.0.0", None, Some(&times), Some("1.2.0"));
-        check("^1.0.0", Some(25), None, Some("1.2.0"));
-        check("latest", Some(35), Some(&times), Some("1.2.0"));
-        check("latest", Some(35), None, Some("2.0.0"));
-        check(">=2", Some(5), Some(&times), Some("2.0.0"));
-        check("1", Some(1), Some(&times), Some("1.0.0"));
-        check("^3", None, None, None);
-        check("not a range", None, None, None);
+        check("^1.0.0", Some(25), &times, Some("1.1.0"));
+        check("^1.0.0", None, &times, Some("1.2.0"));
+        check("^1.0.0", Some(25), &none, Some("1.2.0"));
+        check("latest", Some(35), &times, Some("1.2.0"));
+        check("latest", Some(35), &none, Some("2.0.0"));
+        check(">=2", Some(5), &times, Some("2.0.0"));
+        check("1", Some(1), &times, Some("1.0.0"));
+        check("^3", None, &none, None);
+        check("not a range", None, &none, None);
     }
 
     #[test]

@@ -245,7 +245,7 @@ fn many_new_releases_do_not_hide_the_old_ones() {
 }
 
 #[test]
-fn times_that_only_a_mirror_can_have_are_no_times() {
+fn times_of_a_mirror_say_when_a_version_was_out_at_the_latest() {
     let times = |times: &[(&str, &str)]| {
         let versions: Vec<&str> = times.iter().map(|(version, _)| *version).collect();
         let mut packument = packument(&versions);
@@ -254,26 +254,51 @@ fn times_that_only_a_mirror_can_have_are_no_times() {
             .map(|(version, time)| ((*version).to_owned(), Value::from(*time)))
             .collect::<serde_json::Map<_, _>>()
             .into();
-        publish_times(packument.to_string().as_bytes())
+        let out = out_by(packument.to_string().as_bytes());
+        let day = |seconds: &i64| {
+            let time = jiff::Timestamp::from_second(*seconds).unwrap();
+            time.to_string().chars().take(10).collect::<String>()
+        };
+        versions
+            .iter()
+            .map(|version| out.get(*version).map(day).unwrap_or_default())
+            .collect::<Vec<_>>()
     };
+    // A registry's own: as they are.
     let honest = times(&[
         ("1.0.0", "2020-01-01T00:00:00.000Z"),
         ("1.1.0", "2020-02-01T00:00:00.000Z"),
         ("1.0.1", "2020-03-01T00:00:00.000Z"),
     ]);
-    assert_eq!(honest.unwrap().get("1.0.1"), Some(&1_583_020_800));
+    assert_eq!(honest, ["2020-01-01", "2020-02-01", "2020-03-01"]);
+    // A mirror's: no patch is younger than the next one of its line.
     let backwards = times(&[
         ("1.0.0", "2026-03-29T22:22:12.134000+00:00"),
         ("1.0.1", "2025-12-04T21:56:54.366000+00:00"),
+        ("1.0.2", "2026-01-05T00:00:00Z"),
+        ("1.1.0", "2025-11-01T00:00:00Z"),
     ]);
-    assert_eq!(backwards, None);
+    assert_eq!(
+        backwards,
+        ["2025-12-04", "2025-12-04", "2026-01-05", "2025-11-01"]
+    );
+    // Preliminary versions say nothing of others, and nothing is said of them.
+    let preliminary = times(&[
+        ("1.0.0", "2026-03-29T00:00:00Z"),
+        ("1.0.1-rc.1", "2025-01-01T00:00:00Z"),
+        ("1.0.1", "2026-02-01T00:00:00Z"),
+    ]);
+    assert_eq!(preliminary, ["2026-02-01", "2025-01-01", "2026-02-01"]);
     let burst = times(&[
         ("1.0.0", "2026-09-07T00:35:01Z"),
         ("2.0.0", "2026-09-07T00:35:06Z"),
         ("3.0.0", "2026-09-07T00:35:18Z"),
-        ("4.0.0", "2026-09-07T00:35:20Z"),
+        ("3.0.1", "2025-09-07T00:35:20Z"),
     ]);
-    assert_eq!(burst, None);
+    assert_eq!(
+        burst,
+        ["2026-09-07", "2026-09-07", "2025-09-07", "2025-09-07"]
+    );
 }
 
 #[test]
@@ -329,7 +354,7 @@ proptest! {
     ) {
         for document in [bytes, text.into_bytes()] {
             drop(release(&document, None));
-            drop(publish_times(&document));
+            drop(out_by(&document));
         }
         let documents: serde_json::Map<_, _> = versions
             .iter()
@@ -339,9 +364,7 @@ proptest! {
             "name": "x", "versions": documents, "dist-tags": {"latest": latest}, "time": times,
         });
         let document = document.to_string().into_bytes();
-        if let Some(times) = publish_times(&document) {
-            prop_assert!(times.keys().all(|version| versions.contains_key(version)));
-        }
+        prop_assert!(out_by(&document).keys().all(|version| versions.contains_key(version)));
         if let Ok(release) = release(&document, None) {
             prop_assert!(versions.contains_key(release.version.as_str()));
             prop_assert!(release.earlier.iter().all(|earlier| earlier.version != release.version));
