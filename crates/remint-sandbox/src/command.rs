@@ -223,10 +223,9 @@ pub fn base_environment() -> BTreeMap<OsString, OsString> {
         ("USER", "build"),
         ("LOGNAME", "build"),
         ("SHELL", "/bin/sh"),
-        ("TMPDIR", "/tmp"),
         ("LANG", "C.UTF-8"),
         ("TZ", "UTC"),
-        ("CI", "1"),
+        ("CI", "true"),
     ]
     .into_iter()
     .map(|(name, value)| (OsString::from(name), OsString::from(value)))
