@@ -285,17 +285,25 @@ impl FailedInstall {
         if self.install == *other {
             return Some("it installs what could not be installed".to_owned());
         }
-        // Another version of the tools asks for the same files.
-        match (&self.reason, &other.lock) {
-            (FailureReason::DependencyGone(url), Lock::Locked { .. })
-                if self.install.lock == other.lock && self.install.steps == other.steps =>
-            {
-                Some(format!(
-                    "it is locked to {url} as well, which the registry no longer has"
-                ))
+        let FailureReason::DependencyGone(url) = &self.reason else {
+            return None;
+        };
+        let asks_again = match (&self.install.lock, &other.lock) {
+            // Another version of the tools asks for the same files.
+            (Lock::Locked { .. }, Lock::Locked { .. }) => {
+                self.install.lock == other.lock && self.install.steps == other.steps
             }
-            _ => None,
-        }
+            // Package managers hold lockfiles against the manifests before they fetch anything: as this one got to
+            // fetching, they agree, and an installation that may deviate has no reason to.
+            (Lock::Locked { .. }, Lock::AsOf { .. }) => {
+                let folder =
+                    |install: &Install| install.steps.first().map(|step| step.directory.clone());
+                folder(&self.install) == folder(other)
+            }
+            _ => false,
+        };
+        asks_again
+            .then(|| format!("it is locked to {url} as well, which the registry no longer has"))
     }
 }
 
