@@ -1,8 +1,10 @@
 //! Finds the source of a case: the repository by the ladder, or the registry's own source archive where the
 //! repository is out of reach.
 
+use std::sync::Arc;
+
 use remint_ecosystem::{RepositoryClaim, published_claims};
-use remint_fetch::source::{FoundSource, SourceError, SourceRequest, find_source};
+use remint_fetch::source::{Ahead, FoundSource, SourceError, SourceRequest, find_source};
 use remint_model::{ArtifactFormat, Basis, Ecosystem, InconclusiveReason, Survey};
 
 use crate::build::{Builder, Scratch, chain};
@@ -127,6 +129,7 @@ struct CaseParts {
     claims: Vec<RepositoryClaim>,
     survey: Survey,
     uploaded: Option<i64>,
+    ahead: Option<Arc<Ahead>>,
 }
 
 impl CaseParts {
@@ -148,6 +151,7 @@ impl CaseParts {
             claims,
             survey: survey.clone(),
             uploaded: case.uploaded,
+            ahead: case.ahead.clone(),
         }
     }
 }
@@ -161,6 +165,7 @@ impl Search {
             survey: &self.case.survey,
             overrides: self.overrides,
             uploaded: self.case.uploaded,
+            ahead: self.case.ahead.as_deref(),
         };
         find_source(&request, &self.user)
     }

@@ -44,6 +44,17 @@ pub(crate) struct Request {
     pub(crate) image: ImageWish,
 }
 
+impl Request {
+    /// Whether the repository that metadata names is wanted in any case: nobody named another source, and nobody's word
+    /// may do.
+    pub(crate) const fn looks_for_the_repository(&self) -> bool {
+        !self.from_sdist
+            && self.trust.is_none()
+            && self.overrides.source.is_none()
+            && self.overrides.reference.is_none()
+    }
+}
+
 /// How much is done for a verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Effort {

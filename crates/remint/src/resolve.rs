@@ -2,11 +2,13 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use remint_ecosystem::golang::locate;
 use remint_ecosystem::mcpb::server_json;
 use remint_ecosystem::{Release, ReleaseFile};
-use remint_fetch::{FetchError, Registries, local_artifact};
+use remint_fetch::source::Ahead;
+use remint_fetch::{FetchError, Registries, UserConfiguration, local_artifact};
 use remint_judge::IntegrityCheck;
 use remint_model::{
     Artifact, ArtifactFormat, Ecosystem, InconclusiveReason, Integrity, PackageName, Published,
@@ -30,6 +32,8 @@ pub(crate) struct Case {
     pub(crate) release: Option<Release>,
     /// When the file was uploaded, seconds since 1970.
     pub(crate) uploaded: Option<i64>,
+    /// What is done about its source meanwhile.
+    pub(crate) ahead: Option<Arc<Ahead>>,
     /// To tell a person.
     pub(crate) notes: Vec<String>,
 }
@@ -58,6 +62,9 @@ pub(crate) struct Wish {
     pub(crate) source_given: bool,
     /// Every file of the release.
     pub(crate) all_files: bool,
+    /// Whose git settings reach the repository that the registry names, where it is wanted as well: it is asked while
+    /// files are on their way.
+    pub(crate) ahead: Option<UserConfiguration>,
 }
 
 /// Everything a spec stands for, in the order in which it is to be reported.
@@ -119,28 +126,24 @@ pub(crate) async fn resolve(
             } else if !wish.all_files {
                 keep_usual(&mut files);
             }
-            let mut cases = Vec::new();
-            for file in files {
-                let target = Target {
-                    ecosystem: *ecosystem,
-                    name: name.clone(),
-                    version: release.version.clone(),
-                    file: match ecosystem {
-                        Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Golang => None,
-                        Ecosystem::Pypi | Ecosystem::Mcpb => Some(file.name.clone()),
-                    },
-                };
-                cases.push(
-                    published(
-                        target,
-                        file,
-                        &release,
-                        version.is_none(),
-                        registries,
-                        downloads,
-                    )
-                    .await?,
-                );
+            let targets = files.iter().map(|file| Target {
+                ecosystem: *ecosystem,
+                name: name.clone(),
+                version: release.version.clone(),
+                file: match ecosystem {
+                    Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Golang => None,
+                    Ecosystem::Pypi | Ecosystem::Mcpb => Some(file.name.clone()),
+                },
+            });
+            let targets: Vec<Target> = targets.collect();
+            let ahead = begin_ahead(targets.first(), &release, wish);
+            let downloads_of_all = targets.into_iter().zip(files).map(|(target, file)| {
+                let latest = version.is_none();
+                published(target, file, &release, latest, registries, downloads)
+            });
+            let mut cases = futures_util::future::try_join_all(downloads_of_all).await?;
+            for case in cases.iter_mut().flatten() {
+                case.ahead.clone_from(&ahead);
             }
             add_generator(&mut cases, &release, registries, downloads).await?;
             if name != *asked {
@@ -152,6 +155,15 @@ pub(crate) async fn resolve(
             Ok(cases)
         }
     }
+}
+
+/// Begins with what the search for the source will ask for, if that is wanted.
+fn begin_ahead(target: Option<&Target>, release: &Release, wish: &Wish) -> Option<Arc<Ahead>> {
+    let ahead = Ahead::new(target?, &release.claims, wish.ahead.as_ref()?)?;
+    let ahead = Arc::new(ahead);
+    let begun = Arc::clone(&ahead);
+    drop(tokio::task::spawn_blocking(move || begun.begin()));
+    Some(ahead)
 }
 
 /// A release, and whose. A path of Go may name a package, as it does for `go run` and `go install`: the module is then
@@ -266,6 +278,7 @@ async fn published(
             origin: "registry",
             uploaded: file.uploaded.or(release.published),
             release: Some(release.clone()),
+            ahead: None,
             notes,
         })),
         Err(error) => Ok(Err(unresolved(Some(target), error)?)),
@@ -435,6 +448,7 @@ async fn local(
         integrity,
         origin: "user",
         release,
+        ahead: None,
         notes,
     }))
 }

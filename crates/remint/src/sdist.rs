@@ -62,6 +62,7 @@ pub(crate) async fn locate(
                 subdirectory: None,
             },
             uploaded: None,
+            ahead: None,
         };
         match find_source(&request, &user) {
             Err(error) if error.is_machine_fault() => Err(error.into()),

@@ -125,7 +125,7 @@ impl Store {
     }
 
     /// The same repository for another purpose than the search so far.
-    pub(super) fn afresh(self) -> Self {
+    pub(crate) fn afresh(self) -> Self {
         Self {
             work: Arc::default(),
             ..self

@@ -3,6 +3,7 @@
 //! Everything that publisher or registry say is a hint; it counts only once the manifest at the commit agrees.
 //! The steps are in `ladder.rs`; what they found stays in the pin, also what disagreed.
 
+mod ahead;
 mod blobs;
 mod error;
 mod git_head;
@@ -27,6 +28,7 @@ mod tree;
 use remint_ecosystem::{Release, RepositoryClaim};
 use remint_model::{Ecosystem, SourcePin, SourceTree, Survey, Target};
 
+pub use ahead::Ahead;
 pub use error::{LookedAt, SourceError};
 
 use crate::configuration::UserConfiguration;
@@ -51,6 +53,8 @@ pub struct SourceRequest<'a> {
     pub overrides: Overrides,
     /// When the file was uploaded, seconds since 1970, where the registry tells something plausible.
     pub uploaded: Option<i64>,
+    /// What was done before the files were here, if anything.
+    pub ahead: Option<&'a Ahead>,
 }
 
 /// What the user said about the source, in place of what would be inferred.

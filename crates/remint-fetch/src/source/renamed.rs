@@ -38,6 +38,7 @@ pub(super) fn climb(
         survey: request.survey,
         overrides: request.overrides.clone(),
         uploaded: request.uploaded,
+        ahead: request.ahead,
     };
     let mut found = match ladder::climb(&again, opened) {
         Ok(found) => found,

@@ -122,7 +122,10 @@ fn claimed(
     folder: Option<EntryPath>,
     trace: Trace,
 ) -> Result<Opened, SourceError> {
-    let (store, advertised) = open(settings, user, url, Will::Metadata)?;
+    let (store, advertised) = match request.ahead.and_then(|ahead| ahead.opened(url)) {
+        Some(opened) => opened,
+        None => open(settings, user, url, Will::Metadata)?,
+    };
     Ok(Opened {
         store,
         advertised,

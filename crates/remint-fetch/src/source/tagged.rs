@@ -3,13 +3,15 @@
 use std::cmp::Reverse;
 
 use remint_ecosystem::StatedVersion;
-use remint_model::{Candidate, FoundBy, MeantFor};
+use remint_model::{Candidate, EntryPath, FoundBy, MeantFor, Target};
 
 use super::blobs::{Matched, Matcher};
 use super::ladder::{Climb, Stop};
 use super::manifest::{self, Agreement, Identities, Located};
 use super::{pin, tags};
-use crate::git::{AdvertisedRef, CommitFacts, GitError, MOST_FILES, Objects, Snapshot, commit_id};
+use crate::git::{
+    Advertised, AdvertisedRef, CommitFacts, GitError, MOST_FILES, Objects, Snapshot, commit_id,
+};
 
 /// Most commits that tags of one score may propose.
 const MOST_TAGGED: usize = 6;
@@ -26,24 +28,24 @@ pub(super) struct Tagged {
 /// The tag that was taken, with its manifest, and the tags whose manifest states another version.
 pub(super) type Verified = (Option<(Tagged, Located)>, Vec<Tagged>);
 
-impl Climb<'_> {
-    /// Step 1: the tag whose manifest agrees, and otherwise those whose manifest states another version.
-    pub(super) fn tagged(&mut self) -> Result<Verified, Stop> {
-        let target = self.request.target;
-        let hint = self.opened.hint.clone();
-        let mut scored: Vec<(u32, AdvertisedRef)> = self
-            .opened
-            .advertised
-            .tags
-            .iter()
-            .filter_map(|tag| {
-                let score = tags::score(target, hint.as_ref(), &tag.name)?;
-                (score >= tags::OWN).then(|| (score, tag.clone()))
-            })
-            .collect();
-        scored.sort_by(|(a, one), (b, other)| b.cmp(a).then(one.name.cmp(&other.name)));
-        let mut stale = Vec::new();
-        for level in scored.chunk_by(|(a, _), (b, _)| a == b) {
+/// The tags that name this release, the surest first, and of those that are equally sure a few commits' worth.
+pub(super) fn levels<'a>(
+    target: &Target,
+    directory: Option<&EntryPath>,
+    advertised: &'a Advertised,
+) -> Vec<Vec<&'a AdvertisedRef>> {
+    let mut scored: Vec<(u32, &AdvertisedRef)> = advertised
+        .tags
+        .iter()
+        .filter_map(|tag| {
+            let score = tags::score(target, directory, &tag.name)?;
+            (score >= tags::OWN).then_some((score, tag))
+        })
+        .collect();
+    scored.sort_by(|(a, one), (b, other)| b.cmp(a).then(one.name.cmp(&other.name)));
+    scored
+        .chunk_by(|(a, _), (b, _)| a == b)
+        .map(|level| {
             let mut proposed: Vec<&AdvertisedRef> = Vec::new();
             for (_, tag) in level {
                 if !proposed.iter().any(|other| other.peeled == tag.peeled)
@@ -52,6 +54,30 @@ impl Climb<'_> {
                     proposed.push(tag);
                 }
             }
+            proposed
+        })
+        .collect()
+}
+
+/// What is fetched to look at these tags. Companions come along, since a build that asks git for tags sees all of a
+/// commit's.
+pub(super) fn snapshots<'a>(
+    advertised: &'a Advertised,
+    proposed: &[&AdvertisedRef],
+) -> Vec<Snapshot<'a>> {
+    proposed
+        .iter()
+        .flat_map(|tag| pin::companions(advertised, tag.peeled))
+        .map(Snapshot::Tag)
+        .collect()
+}
+
+impl Climb<'_> {
+    /// Step 1: the tag whose manifest agrees, and otherwise those whose manifest states another version.
+    pub(super) fn tagged(&mut self) -> Result<Verified, Stop> {
+        let target = self.request.target;
+        let mut stale = Vec::new();
+        for proposed in levels(target, self.opened.hint.as_ref(), &self.opened.advertised) {
             let mut examined = self.examine(&proposed)?;
             // Agreement first, then fit, then what the publisher's client says, then the name.
             let git_head = self.git_head();
@@ -101,12 +127,7 @@ impl Climb<'_> {
     /// Fetches tagged commits whole and reads their manifests.
     fn examine(&self, proposed: &[&AdvertisedRef]) -> Result<Vec<Tagged>, Stop> {
         let store = &self.opened.store;
-        // Companions come along, since a build that asks git for tags sees all of a commit's.
-        let wanted: Vec<Snapshot<'_>> = proposed
-            .iter()
-            .flat_map(|tag| pin::companions(&self.opened.advertised, tag.peeled))
-            .map(Snapshot::Tag)
-            .collect();
+        let wanted = snapshots(&self.opened.advertised, proposed);
         match store.fetch_snapshots(&wanted) {
             Ok(()) => {}
             // The host may miss single objects, or one tag of several.

@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use remint_ecosystem::{Earlier, Release, RepositoryClaim, ToolHints};
 use remint_fetch::UserConfiguration;
-use remint_fetch::source::{FoundSource, Overrides, SourceError, SourceRequest, find_source};
+use remint_fetch::source::{
+    Ahead, FoundSource, Overrides, SourceError, SourceRequest, find_source,
+};
 use remint_model::{
     CommitId, Ecosystem, EntryPath, PackageName, Sha256, Survey, SurveyEntry, Target,
 };
@@ -324,6 +326,19 @@ impl Wanted {
     }
 
     pub(crate) fn find(&self, user: &UserConfiguration) -> Result<FoundSource, SourceError> {
+        self.find_after(None, user)
+    }
+
+    /// What can be done before the files are here.
+    pub(crate) fn ahead(&self, user: &UserConfiguration) -> Option<Ahead> {
+        Ahead::new(&self.target, &self.claims, user)
+    }
+
+    pub(crate) fn find_after(
+        &self,
+        ahead: Option<&Ahead>,
+        user: &UserConfiguration,
+    ) -> Result<FoundSource, SourceError> {
         find_source(
             &SourceRequest {
                 target: &self.target,
@@ -332,6 +347,7 @@ impl Wanted {
                 survey: &self.survey,
                 overrides: self.overrides.clone(),
                 uploaded: self.uploaded,
+                ahead,
             },
             user,
         )

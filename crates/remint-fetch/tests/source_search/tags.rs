@@ -28,6 +28,41 @@ fn a_tag_whose_manifest_agrees_is_taken() {
 }
 
 #[test]
+fn what_was_fetched_ahead_is_not_asked_for_again() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let released = repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let wanted = Wanted::npm("thing", "1.2.3");
+    let user = world.user();
+
+    let ahead = wanted.ahead(&user).unwrap();
+    ahead.begin();
+    std::fs::remove_dir_all(&repository.directory).unwrap();
+    let found = wanted.find_after(Some(&ahead), &user).unwrap();
+    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &released));
+    // Without it the repository is asked again.
+    assert!(matches!(
+        wanted.find(&user),
+        Err(SourceError::Unavailable { .. })
+    ));
+}
+
+#[test]
+fn what_could_not_be_fetched_ahead_is_fetched_by_the_search() {
+    let world = World::new();
+    let user = world.user();
+    let wanted = Wanted::npm("thing", "1.2.3");
+    let ahead = wanted.ahead(&user).unwrap();
+    ahead.begin();
+    let repository = world.repository("owner/name");
+    let released = repository.commit(&[("package.json", &manifest("thing", "1.2.3"))]);
+    repository.tag("v1.2.3");
+    let found = wanted.find_after(Some(&ahead), &user).unwrap();
+    assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &released));
+}
+
+#[test]
 fn a_commit_that_others_name_is_known_where_a_tag_or_the_default_branch_has_it() {
     let world = World::new();
     let repository = world.repository("owner/name");

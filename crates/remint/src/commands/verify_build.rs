@@ -157,6 +157,7 @@ pub(crate) fn question(
         server_json: None,
         source_given: request.overrides.source.is_some(),
         all_files,
+        ahead: None,
     };
     Ok((wish, request))
 }
@@ -308,7 +309,13 @@ async fn judge_spec(
     }
     let downloads = builder.scratch()?;
     let stage = progress.begin("resolve", &spec.to_string());
-    let resolved = resolve(spec, wish, &builder.registries, downloads.path()).await?;
+    let wish = Wish {
+        ahead: request
+            .looks_for_the_repository()
+            .then(|| builder.settings.user.clone()),
+        ..wish.clone()
+    };
+    let resolved = resolve(spec, &wish, &builder.registries, downloads.path()).await?;
     let words: Vec<String> = resolved.iter().map(words).collect();
     let seconds = stage.end(&words.join("; "));
     let mut unkept = None;

@@ -66,6 +66,7 @@ pub(super) async fn of(
             survey: &Survey::default(),
             overrides,
             uploaded: None,
+            ahead: None,
         };
         find_source(&request, &user)
     })

@@ -55,6 +55,7 @@ pub(super) async fn build(
             survey: &survey,
             overrides,
             uploaded: None,
+            ahead: None,
         };
         find_source(&request, &user)
     })
