@@ -10,11 +10,11 @@ use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
     Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Comparison,
-    Edit, Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Step, Survey, Tool,
-    Worth,
+    Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Survey, Worth,
 };
 
 use crate::build::{Builder, Executed};
+use crate::failed_installs::{FailedInstall, Install};
 use crate::locate::Located;
 use crate::open::{self, Unreadable};
 use crate::progress::Progress;
@@ -245,65 +245,6 @@ fn as_of_today(plan: &mut BuildPlan) {
             from: "the registry does not offer what is needed as of the release".to_owned(),
         });
         plan.variant.push_str(", dependencies as of today");
-    }
-}
-
-/// All that decides how installing goes.
-#[derive(PartialEq)]
-struct Install {
-    tools: Vec<Tool>,
-    steps: Vec<Step>,
-    edits: Vec<Edit>,
-    lock: Lock,
-}
-
-impl Install {
-    fn of(plan: &BuildPlan) -> Self {
-        Self {
-            tools: plan.tools.clone(),
-            steps: plan
-                .steps
-                .iter()
-                .take_while(|step| step.phase == Phase::Install)
-                .cloned()
-                .collect(),
-            edits: plan.edits.clone(),
-            lock: plan.lock.clone(),
-        }
-    }
-}
-
-/// An installation that failed, and why.
-struct FailedInstall {
-    install: Install,
-    reason: FailureReason,
-}
-
-impl FailedInstall {
-    /// Why there is no use in another installation.
-    fn rules_out(&self, other: &Install) -> Option<String> {
-        if self.install == *other {
-            return Some("it installs what could not be installed".to_owned());
-        }
-        let FailureReason::DependencyGone(url) = &self.reason else {
-            return None;
-        };
-        let asks_again = match (&self.install.lock, &other.lock) {
-            // Another version of the tools asks for the same files.
-            (Lock::Locked { .. }, Lock::Locked { .. }) => {
-                self.install.lock == other.lock && self.install.steps == other.steps
-            }
-            // Package managers hold lockfiles against the manifests before they fetch anything: as this one got to
-            // fetching, they agree, and an installation that may deviate has no reason to.
-            (Lock::Locked { .. }, Lock::AsOf { .. }) => {
-                let folder =
-                    |install: &Install| install.steps.first().map(|step| step.directory.clone());
-                folder(&self.install) == folder(other)
-            }
-            _ => false,
-        };
-        asks_again
-            .then(|| format!("it is locked to {url} as well, which the registry no longer has"))
     }
 }
 

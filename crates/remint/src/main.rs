@@ -14,6 +14,7 @@ mod delivery;
 mod documented;
 mod evidence;
 mod exit;
+mod failed_installs;
 mod failure;
 mod image;
 mod interrupt;
