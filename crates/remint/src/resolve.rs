@@ -137,9 +137,14 @@ pub(crate) async fn resolve(
             });
             let targets: Vec<Target> = targets.collect();
             let ahead = begin_ahead(targets.first(), &release, wish);
-            let downloads_of_all = targets.into_iter().zip(files).map(|(target, file)| {
+            // An index may give two files one name: each has a folder of its own.
+            let places: Vec<PathBuf> = (0..files.len())
+                .map(|number| downloads.join(number.to_string()))
+                .collect();
+            let wanted = targets.into_iter().zip(files).zip(&places);
+            let downloads_of_all = wanted.map(|((target, file), place)| {
                 let latest = version.is_none();
-                published(target, file, &release, latest, registries, downloads)
+                published(target, file, &release, latest, registries, place)
             });
             let mut cases = futures_util::future::try_join_all(downloads_of_all).await?;
             for case in cases.iter_mut().flatten() {
