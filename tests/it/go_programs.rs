@@ -459,7 +459,9 @@ fn a_module_zip_that_readers_may_take_for_two_is_refused() {
         digest_of_go_mod(&honest)
     );
     let world = World::new();
-    let repository = world.repository(FIXTURE, &[("go.sum", &sums)], TAG);
+    let hooks = "before: {hooks: [./assets.sh]}\n";
+    let changes = [("go.sum", &*sums), (".goreleaser.yaml", hooks)];
+    let repository = world.repository(FIXTURE, &changes, TAG);
     let publisher = Publisher { world, repository };
     let refused = |zip: Vec<u8>| {
         let below = format!("{PATH}/@v/v0.9.1");
@@ -477,6 +479,9 @@ fn a_module_zip_that_readers_may_take_for_two_is_refused() {
         assert!(detail.contains("v0.9.1.zip"), "{detail}");
         assert!(detail.contains("its digest is h1:"), "{detail}");
         assert!(detail.contains("declared with h1:"), "{detail}");
+        // What else was not done is told beside it.
+        let notes = answer.target()["notes"].to_string();
+        assert!(notes.contains("without `./assets.sh`"), "{notes}");
     };
     // One behind the other: the last counts.
     refused([zip(&top, &honest, 0), zip(&top, &evil, 0)].concat());
