@@ -6,7 +6,7 @@
 //! registry's, or the project's own, gives the package that name.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use remint_model::{
     AttributedPackage, Class, Ecosystem, EntryPath, Integrity, PackageName, Sha256, Survey,
@@ -48,8 +48,8 @@ pub struct BundledPackage {
     pub tags: Vec<String>,
     /// The files that its RECORD lists, below the folder.
     recorded: BTreeSet<String>,
-    /// Where it lies in a folder of another name, the files that give it that name.
-    declared_in: Vec<EntryPath>,
+    /// Where it lies in a folder of another name, the files that give it that name: their places among all that give any.
+    declared_in: Vec<usize>,
 }
 
 impl BundledPackage {
@@ -67,6 +67,8 @@ pub struct Bundled {
     pub packages: Vec<BundledPackage>,
     /// Folders of `node_modules` that are no package, and why.
     misnamed: BTreeMap<EntryPath, String>,
+    /// The files that give packages other names.
+    declaring: Vec<EntryPath>,
     /// Folders that Python's packages are installed to, with the names at their top that belong to packages.
     sites: BTreeMap<EntryPath, BTreeSet<String>>,
 }
@@ -272,16 +274,13 @@ impl Bundled {
             })
         };
         // One file can name many.
-        let mut held: HashMap<&str, bool> = HashMap::new();
+        let held: Vec<bool> = self.declaring.iter().map(is_held).collect();
         let renamed = self.packages.iter().enumerate();
         renamed
             .filter(|(_, package)| !package.declared_in.is_empty())
             .filter(|(_, package)| {
-                !package.declared_in.iter().any(|path| {
-                    *held
-                        .entry(path.as_str())
-                        .or_insert_with(|| is_held(path))
-                })
+                let mut declaring = package.declared_in.iter();
+                !declaring.any(|at| held.get(*at) == Some(&true))
             })
             .map(|(at, package)| {
                 let why = format!(

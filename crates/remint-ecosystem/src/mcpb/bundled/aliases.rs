@@ -20,48 +20,57 @@ const MOST: usize = 100_000;
 /// Files that give one package the same name.
 const MOST_DECLARING: usize = 64;
 
-/// The files that give names, by the name and the package.
+/// The files that give names.
 #[derive(Debug, Default)]
 pub(super) struct Aliases {
-    declared: HashMap<(String, String), Vec<EntryPath>>,
+    /// Each once.
+    pub(super) files: Vec<EntryPath>,
+    /// By the name and the package, their places among the files.
+    declared: HashMap<(String, String), Vec<usize>>,
     count: usize,
 }
 
 impl Aliases {
     /// Adds the names that a `package.json` gives.
     pub(super) fn add(&mut self, path: &EntryPath, manifest: &Manifest) {
+        let at = self.files.len();
+        let before = self.count;
         for list in LISTS {
             for (alias, wanted) in manifest.dependencies(list) {
                 let Some(package) = wanted.strip_prefix("npm:").map(name) else {
                     continue;
                 };
                 if self.count >= MOST {
-                    return;
+                    break;
                 }
                 let key = (alias.to_owned(), package.to_owned());
                 let files = self.declared.entry(key).or_default();
                 if files.len() < MOST_DECLARING {
-                    files.push(path.clone());
+                    files.push(at);
                     self.count += 1;
                 }
             }
+        }
+        if self.count > before {
+            self.files.push(path.clone());
         }
     }
 
     /// The files that give a package the name of the folder that it lies in, and for which node looks there: they lie
     /// beside that `node_modules`, or below.
-    pub(super) fn declaring(&self, folder: &EntryPath, package: &PackageName) -> Vec<EntryPath> {
+    pub(super) fn declaring(&self, folder: &EntryPath, package: &PackageName) -> Vec<usize> {
         let Some((above, alias)) = innermost(folder.as_str()) else {
             return Vec::new();
         };
         let key = (alias.to_owned(), package.to_string());
         let files = self.declared.get(&key).into_iter().flatten();
         files
-            .filter(|file| {
-                let below = file.as_str().strip_prefix(above);
+            .copied()
+            .filter(|at| {
+                let file = self.files.get(*at).map_or("", EntryPath::as_str);
+                let below = file.strip_prefix(above);
                 above.is_empty() || below.is_some_and(|below| below.starts_with('/'))
             })
-            .cloned()
             .collect()
     }
 }

@@ -62,6 +62,7 @@ fn read(survey: &Survey, mut aliases: Option<Aliases>) -> Bundled {
             bundled.packages.push(package);
         }
     }
+    bundled.declaring = aliases.unwrap_or_default().files;
     bundled
         .packages
         .sort_by(|one, other| (&one.folder, &one.name).cmp(&(&other.folder, &other.name)));
