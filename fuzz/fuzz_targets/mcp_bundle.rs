@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use remint_attest::verify_bundle;
 use remint_compare::{Limits, survey};
-use remint_ecosystem::mcpb::bundled::{Answer, bundled};
+use remint_ecosystem::mcpb::bundled::{Answer, bundled_with_aliases};
 use remint_ecosystem::mcpb::{locate, server_json};
 use remint_model::{ArtifactFormat, BundleSignature, SignatureBlock, Survey};
 
@@ -76,7 +76,7 @@ fuzz_target!(|input: Input| {
             if let Ok(facts) = locate::facts(&survey) {
                 assert!(facts.tools.len() <= 1000);
             }
-            let bundled = bundled(&survey);
+            let bundled = bundled_with_aliases(&survey);
             let answers = vec![Answer::BeyondLimits; bundled.packages.len()];
             let found = bundled.attribute(&survey, &answers);
             assert!(found.packages.is_empty());

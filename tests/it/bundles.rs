@@ -152,7 +152,7 @@ pub(crate) fn tag(repository: &Path, name: &str) {
     let repository = git2::Repository::init(repository).unwrap();
     let commit = commit(&repository, "Release");
     let object = repository.find_object(commit, None).unwrap();
-    repository.tag_lightweight(name, &object, false).unwrap();
+    repository.tag_lightweight(name, &object, true).unwrap();
 }
 
 #[test]
@@ -180,6 +180,48 @@ fn an_honest_bundle_is_its_source_and_the_registrys_packages() {
         .world
         .verify(&[other.to_str().unwrap(), "--source", source]);
     assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:#?}");
+}
+
+#[test]
+fn a_package_under_a_name_that_the_source_gives_it_is_the_registrys() {
+    let stage = Stage::new();
+    let gives = json!({"dependencies": {"other-name": format!("npm:{NAME}@1.0.0")}}).to_string();
+    let renamed: Files = honest()
+        .into_iter()
+        .map(|(path, content)| match path.as_str() {
+            "package.json" => (path, gives.clone()),
+            _ => (path.replace(FOLDER, "node_modules/other-name"), content),
+        })
+        .collect();
+    // The bundle's word for it is not enough.
+    let answer = stage.verify(&zip(&renamed), &[]);
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:#?}");
+    assert_eq!(answer.differences()[0].0, "package.json");
+
+    let lock = stage.repository.join("package-lock.json");
+    let text = fs_err::read_to_string(&lock).unwrap();
+    let mut locked: Value = serde_json::from_str(&text).unwrap();
+    let mut entry = locked["packages"][FOLDER].take();
+    entry["name"] = NAME.into();
+    locked["packages"] = json!({"node_modules/other-name": entry});
+    fs_err::write(&lock, locked.to_string()).unwrap();
+    fs_err::write(stage.repository.join("package.json"), &gives).unwrap();
+    tag(&stage.repository, "v1.2.0");
+    let answer = stage.verify(&zip(&renamed), &[]);
+    assert_eq!(answer.outcome(), ("verified", "equivalent"), "{answer:#?}");
+    let package = &answer.target()["bundle"]["packages"][0];
+    assert_eq!(package["name"], NAME);
+    assert_eq!(package["folder"], "node_modules/other-name");
+
+    let mut changed = renamed;
+    for file in &mut changed {
+        if file.0 == "node_modules/other-name/index.js" {
+            "evil();\n".clone_into(&mut file.1);
+        }
+    }
+    let answer = stage.verify(&zip(&changed), &[]);
+    assert_eq!(answer.outcome(), ("failed", "equivalent"), "{answer:#?}");
+    assert_eq!(answer.findings()["bundled-file-unattributed"], "high");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::golang::zip;
+use crate::golang::{Files, digest, digest_of_go_mod, zip};
 use crate::registry::Registry;
 use crate::world::{Answer, World, commit};
 
@@ -37,6 +37,19 @@ impl Publisher {
     fn new() -> Self {
         let world = World::new();
         let repository = world.repository(FIXTURE, &[], TAG);
+        Self { world, repository }
+    }
+
+    /// A module whose only package is this, built by go as it is: little has to be compiled.
+    fn of_little(main: &str) -> Self {
+        let world = World::new();
+        let changes = [
+            ("go.mod", "module github.com/acme/hours\n\ngo 1.24\n"),
+            ("go.sum", ""),
+            ("cmd/hours/main.go", main),
+            (".goreleaser.yaml", "builds: [{ldflags: ['']}]\n"),
+        ];
+        let repository = world.repository(FIXTURE, &changes, TAG);
         Self { world, repository }
     }
 
@@ -88,11 +101,15 @@ impl Publisher {
 
     /// Builds the server in the work tree.
     fn build(&self, flags: &[&str]) -> PathBuf {
+        self.build_with(flags, &[])
+    }
+
+    fn build_with(&self, flags: &[&str], variables: &[(&str, &str)]) -> PathBuf {
         let program = self.world.path().join("hours");
         let mut arguments = vec!["build", "-trimpath"];
         arguments.extend(flags);
         arguments.extend(["-o", program.to_str().unwrap(), "./cmd/hours"]);
-        self.go(&arguments, &[]);
+        self.go(&arguments, variables);
         program
     }
 
@@ -372,6 +389,112 @@ fn an_installed_program_is_what_the_module_of_its_tag_makes() {
     assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
 }
 
+/// A program of Windows with something behind it that has the shape of a signature (PE format, "The Attribute Certificate
+/// Table").
+fn with_certificate(mut program: Vec<u8>) -> Vec<u8> {
+    let at = |program: &[u8], at: usize| {
+        let number = u32::from_le_bytes(*program[at..].first_chunk().unwrap());
+        usize::try_from(number).unwrap()
+    };
+    let optional = at(&program, 0x3c) + 24;
+    assert_eq!(program[optional..optional + 2], [0x0b, 2]);
+    program.resize(program.len().next_multiple_of(8), 0);
+    let start = u32::try_from(program.len()).unwrap();
+    let entry = optional + 112 + 32;
+    program[entry..entry + 4].copy_from_slice(&start.to_le_bytes());
+    program[entry + 4..entry + 8].copy_from_slice(&32_u32.to_le_bytes());
+    program[optional + 64] ^= 1;
+    program.extend([9; 32]);
+    program
+}
+
+#[test]
+fn a_program_that_was_only_signed_is_neither_verified_nor_accused() {
+    let publisher = Publisher::of_little("package main\n\nfunc main() { println(24) }\n");
+    let windows = [("GOOS", "windows"), ("GOARCH", "amd64")];
+    let program = publisher.build_with(&[], &windows);
+    let signed = with_certificate(fs_err::read(&program).unwrap());
+    fs_err::write(&program, signed).unwrap();
+    let answer = publisher.verify(&program);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    let open = ("inconclusive", "inconclusive");
+    assert_eq!(answer.outcome(), open, "{answer:?}");
+    assert_eq!(answer.target()["reason"], "unsupported");
+    let detail = answer.target()["detail"].as_str().unwrap();
+    assert!(detail.contains("signature (Authenticode)"), "{detail}");
+}
+
+#[test]
+fn a_program_of_which_another_compiler_may_have_made_a_part_is_not_accused() {
+    let publisher = Publisher::of_little(
+        "package main\n\n// int hours(void) { return 24; }\nimport \"C\"\n\nfunc main() { println(C.hours()) }\n",
+    );
+    let program = publisher.build_with(&[], &[("CGO_ENABLED", "1")]);
+    let mut bytes = fs_err::read(&program).unwrap();
+    let at = bytes.len() / 4;
+    bytes[at] ^= 1;
+    fs_err::write(&program, bytes).unwrap();
+    let answer = publisher.verify(&program);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    let open = ("inconclusive", "inconclusive");
+    assert_eq!(answer.outcome(), open, "{answer:?}");
+    assert_eq!(answer.target()["reason"], "unsupported");
+    let detail = answer.target()["detail"].as_str().unwrap();
+    assert!(detail.contains("machine's compiler for C"), "{detail}");
+}
+
+#[test]
+fn a_module_zip_that_readers_may_take_for_two_is_refused() {
+    const PATH: &str = "github.com/pkg/errors";
+    let top = format!("{PATH}@v0.9.1");
+    let honest = Files::from([
+        ("errors.go".to_owned(), b"package errors\n".to_vec()),
+        ("go.mod".to_owned(), format!("module {PATH}\n").into_bytes()),
+    ]);
+    let mut evil = honest.clone();
+    evil.insert("errors.go".to_owned(), b"package evil\n".to_vec());
+    let sums = format!(
+        "{PATH} v0.9.1 {}\n{PATH} v0.9.1/go.mod {}\n",
+        digest(&top, &honest),
+        digest_of_go_mod(&honest)
+    );
+    let world = World::new();
+    let hooks = "before: {hooks: [./assets.sh]}\n";
+    let changes = [("go.sum", &*sums), (".goreleaser.yaml", hooks)];
+    let repository = world.repository(FIXTURE, &changes, TAG);
+    let publisher = Publisher { world, repository };
+    let refused = |zip: Vec<u8>| {
+        let below = format!("{PATH}/@v/v0.9.1");
+        let registry = Registry::of_bytes(BTreeMap::from([
+            (format!("{below}.mod"), honest["go.mod"].clone()),
+            (format!("{below}.zip"), zip),
+        ]));
+        let settings = publisher.world.path().join(".config/go");
+        fs_err::create_dir_all(&settings).unwrap();
+        let proxies = format!("GOPROXY={},https://proxy.golang.org\n", registry.url());
+        fs_err::write(settings.join("env"), proxies).unwrap();
+        let answer = publisher.verify(&publisher.stand_in(&self::honest()));
+        assert_eq!(answer.code, 3, "{answer:?}");
+        let detail = answer.target()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("v0.9.1.zip"), "{detail}");
+        assert!(detail.contains("its digest is h1:"), "{detail}");
+        assert!(detail.contains("declared with h1:"), "{detail}");
+        // What else was not done is told beside it.
+        let notes = answer.target()["notes"].to_string();
+        assert!(notes.contains("without `./assets.sh`"), "{notes}");
+    };
+    // One behind the other: the last counts.
+    refused([zip(&top, &honest, 0), zip(&top, &evil, 0)].concat());
+    // One name for two files.
+    let mut both = honest.clone();
+    both.insert("errorz.go".to_owned(), b"package evil\n".to_vec());
+    let mut twice = zip(&top, &both, 0);
+    while let Some(at) = twice.windows(9).position(|name| name == b"errorz.go") {
+        twice[at..at + 9].copy_from_slice(b"errors.go");
+    }
+    refused(twice);
+}
+
 #[test]
 fn what_is_not_built_again_is_told() {
     let publisher = Publisher::new();
@@ -395,6 +518,15 @@ fn what_is_not_built_again_is_told() {
     refused(&with("build\t-toolexec=/tmp/x"), "`-toolexec=/tmp/x`");
     refused(&with("build\t-tags=a -toolexec=x"), "`-tags=a -toolexec=x`");
     refused(&with("build\t-buildmode=c-shared"), "c-shared");
+    let elsewhere: Vec<&str> = honest()
+        .into_iter()
+        .map(|line| match line {
+            "build\tCGO_ENABLED=0" => "build\tCGO_ENABLED=1",
+            "build\tGOOS=linux" => "build\tGOOS=windows",
+            line => line,
+        })
+        .collect();
+    refused(&elsewhere, "with cgo for another system");
     let mut elsewhere = honest();
     elsewhere[0] = "path\tgithub.com/acme/hours/cmd/other";
     refused(&elsewhere, "no package");

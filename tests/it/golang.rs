@@ -195,7 +195,7 @@ pub(crate) fn zip(top: &str, files: &Files, mode: u32) -> Vec<u8> {
 }
 
 /// `Hash1` of golang.org/x/mod/sumdb/dirhash, once more.
-fn digest(top: &str, files: &Files) -> String {
+pub(crate) fn digest(top: &str, files: &Files) -> String {
     let lines: Vec<(String, &[u8])> = files
         .iter()
         .map(|(name, content)| (format!("{top}/{name}"), content.as_slice()))
@@ -203,7 +203,7 @@ fn digest(top: &str, files: &Files) -> String {
     digest_of(&lines)
 }
 
-fn digest_of_go_mod(files: &Files) -> String {
+pub(crate) fn digest_of_go_mod(files: &Files) -> String {
     digest_of(&[("go.mod".to_owned(), files["go.mod"].as_slice())])
 }
 

@@ -17,7 +17,7 @@ mod build_id;
 mod moments;
 mod signature;
 
-pub use signature::is_signed_copy;
+pub use signature::only_signed;
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 const ALIGNMENT: usize = 16;

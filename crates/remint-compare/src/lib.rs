@@ -27,7 +27,7 @@ pub use compare::{Compared, ComparedPath, Counts, Standing, Traced, compare};
 pub use difference::class_of_path;
 pub use encoders::npm_gzip;
 pub use error::{ArchiveError, Side};
-pub use go_program::{NoBuildInfo, go_build_info, is_signed_copy};
+pub use go_program::{NoBuildInfo, go_build_info, only_signed};
 pub use known::Known;
 pub use limits::{Erasing, Limits, Options, SideWords};
 pub use native_code::recognise as recognise_native_code;

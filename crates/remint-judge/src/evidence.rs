@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use remint_model::{
     Anomaly, Basis, BuildRecord, Bundle, Comparison, EntryPath, GoBuildInfo, InconclusiveReason,
-    Integrity, ManifestFacts, ModuleChecksums, NativeFile, NativeFormat, Provenance,
-    RegistryDisagreement, SourcePin, Target,
+    Integrity, ManifestFacts, ModuleChecksums, NativeFile, NativeFormat, ProgramSignature,
+    Provenance, RegistryDisagreement, SourcePin, Target,
 };
 
 /// What was learnt about one target. Whatever could not be learnt is said so, never left out.
@@ -61,8 +61,8 @@ pub struct Programs {
     pub published: GoBuildInfo,
     /// The one that was built here, where one was.
     pub rebuilt: Option<GoBuildInfo>,
-    /// Whether the published one is the other with a signature behind it.
-    pub is_signed_copy: bool,
+    /// The signature that the published one was given, where nothing else of it differs.
+    pub only_signed: Option<ProgramSignature>,
 }
 
 /// What somebody trusted found wrong.

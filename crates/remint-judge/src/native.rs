@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use remint_model::{
     AssumptionKind, Basis, Change, Comparison, Difference, EntryPath, InconclusiveReason,
-    NativeFile, NativeFormat,
+    NativeFile, NativeFormat, ProgramSignature,
 };
 use serde::Serialize;
 
@@ -214,12 +214,16 @@ pub(crate) fn only_linked_otherwise(
     })
 }
 
-/// What is said where a program differs by a signature alone, which was put behind it when it was built.
+/// What is said where a program differs by a signature alone, which was put into it when it was built.
 pub(crate) fn only_signed(evidence: &Evidence, differences: &[Difference]) -> Option<String> {
-    let is_signed = evidence.programs.as_ref()?.is_signed_copy;
-    (is_signed && are_programs(evidence, differences)).then(|| {
-        "it was signed after it was built: but for the signature (Authenticode) it is what the source builds"
-            .to_owned()
+    let signature = match evidence.programs.as_ref()?.only_signed? {
+        ProgramSignature::Authenticode => "Authenticode",
+        ProgramSignature::CodeSignature => "`LC_CODE_SIGNATURE`",
+    };
+    are_programs(evidence, differences).then(|| {
+        format!(
+            "it was signed after it was built: but for the signature ({signature}) it is what the source builds"
+        )
     })
 }
 

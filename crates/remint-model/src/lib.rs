@@ -57,7 +57,7 @@ pub use plan::{
     Action, Assumption, AssumptionKind, BuildPlan, CloneShape, Edit, Lock, LockedFetch,
     LockedModule, ModuleLock, OnFailure, Output, Phase, Step, Tool, ToolOrigin, Worth,
 };
-pub use program::{Debugging, GoBuildInfo, GoDependency, GoModuleVersion};
+pub use program::{Debugging, GoBuildInfo, GoDependency, GoModuleVersion, ProgramSignature};
 pub use provenance::{
     Doubt, OfferedProvenance, Provenance, ProvenanceAnswer, ProvenanceClaim, ProvenanceKind,
     ProvenanceOrigin, ProvenanceStanding, VerifiedProvenance,

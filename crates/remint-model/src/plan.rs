@@ -313,4 +313,6 @@ pub enum AssumptionKind {
     LinkerFlags,
     /// A file that is not committed, because the published program says that there was one.
     UncommittedFile,
+    /// That it makes no difference to leave out what a release configuration runs or sets around a build.
+    ReleaseSteps,
 }

@@ -91,6 +91,15 @@ pub struct Debugging {
     pub dwarf: bool,
 }
 
+/// A signature that a program can be given when it was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgramSignature {
+    /// Of programs of Windows.
+    Authenticode,
+    /// Of programs of macOS, of a developer's or of nobody's.
+    CodeSignature,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use remint_compare::{ArchiveError, is_signed_copy};
+use remint_compare::{ArchiveError, only_signed};
 use remint_ecosystem::{
     PlanError, StatedVersion, is_for_one_platform, published_claims, published_facts,
     published_identity, registry_disagreements, same_version, source_facts,
@@ -55,7 +55,7 @@ pub(crate) fn add_published(evidence: &mut Evidence, case: &Case, survey: &Surve
     evidence.programs = survey.program.clone().map(|published| Programs {
         published,
         rebuilt: None,
-        is_signed_copy: false,
+        only_signed: None,
     });
     evidence.manifests.published =
         Some(published_facts(ecosystem, survey).map_err(|error| chain(&error)));
@@ -188,10 +188,10 @@ pub(crate) fn add_rebuilt(evidence: &mut Evidence, case: &Case, artifact: &Artif
                 fs_err::read(&case.artifact.path),
                 fs_err::read(&artifact.path),
             );
-            programs.is_signed_copy = matches!(
-                read,
-                (Ok(published), Ok(rebuilt)) if is_signed_copy(&published, &rebuilt)
-            );
+            programs.only_signed = match read {
+                (Ok(published), Ok(rebuilt)) => only_signed(&published, &rebuilt),
+                _ => None,
+            };
         }
         let formats = survey.native.iter();
         evidence.rebuilt_native = formats

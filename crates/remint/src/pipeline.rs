@@ -300,8 +300,12 @@ async fn rebuild(
         report.notes.extend(gap_notes(&executed.record.gaps));
         evidence::add_build(&mut gathered, &survey, executed.record);
     }
-    if matched && let Some(record) = &gathered.build {
-        report.notes.extend(module::program::assumed(record));
+    if let Some(record) = &gathered.build {
+        report.notes.extend(if matched {
+            module::program::assumed(record)
+        } else {
+            module::program::left_out(record)
+        });
     }
     gathered.result = attempted.result;
     evidence::explain_by_gaps(&mut gathered);

@@ -1,6 +1,6 @@
 //! What GoReleaser gives the linker (its documentation, "Builds", "Name templates"): release configurations of most
 //! published programs of Go. Its templates are filled in as far as the source decides; a template that asks for more
-//! is told, not guessed.
+//! is told, not guessed. Nothing that a configuration runs is run.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,8 @@ use remint_model::{EntryPath, SourceTree};
 use serde_json::Value;
 
 use crate::yaml;
+
+mod left_out;
 
 /// Where the configuration lies, the likeliest first.
 pub(super) const FILES: [&str; 6] = [
@@ -54,43 +56,58 @@ pub(super) struct Filled {
     pub(super) date: Option<String>,
 }
 
-/// What the configuration gives the linker for the main package in this folder of the repository (`None` is its root);
-/// where no build of it names that folder, what it gives for all.
-pub(super) fn stated(
-    tree: &SourceTree,
-    package: Option<&EntryPath>,
-    fields: &Fields,
-) -> Result<Vec<Stated>, String> {
-    let Some((file, text)) = FILES
-        .into_iter()
-        .find_map(|file| Some((file, tree.text(file)?)))
-    else {
-        return Ok(Vec::new());
-    };
-    let document =
-        yaml::parse(text).map_err(|error| format!("`{file}` cannot be read: {error}"))?;
-    let variables = variables(&document, fields);
-    let builds: Vec<&Value> = match document.get("builds") {
-        Some(Value::Array(builds)) => builds.iter().take(MOST_BUILDS).collect(),
-        _ => vec![&Value::Null],
-    };
-    let own: Vec<&Value> = builds
-        .iter()
-        .copied()
-        .filter(|build| is_of(build, package))
-        .collect();
-    let mut all: Vec<Stated> = Vec::new();
-    for build in if own.is_empty() { builds } else { own } {
-        let template = template(build);
-        let stated = Stated {
-            file,
-            flags: fill(&template, fields, &variables),
+/// A release configuration.
+pub(super) struct Configuration {
+    file: &'static str,
+    document: Value,
+}
+
+impl Configuration {
+    /// The one of the source, if it has one.
+    pub(super) fn read(tree: &SourceTree) -> Result<Option<Self>, String> {
+        let Some((file, text)) = FILES
+            .into_iter()
+            .find_map(|file| Some((file, tree.text(file)?)))
+        else {
+            return Ok(None);
         };
-        if !all.contains(&stated) {
-            all.push(stated);
-        }
+        let document =
+            yaml::parse(text).map_err(|error| format!("`{file}` cannot be read: {error}"))?;
+        Ok(Some(Self { file, document }))
     }
-    Ok(all)
+
+    /// What it gives the linker for the main package in this folder of the repository (`None` is its root); where no
+    /// build of it names that folder, what it gives for all.
+    pub(super) fn flags(&self, package: Option<&EntryPath>, fields: &Fields) -> Vec<Stated> {
+        let mut all: Vec<Stated> = Vec::new();
+        for build in self.builds_of(package) {
+            let mut variables = BTreeMap::new();
+            for section in [&self.document, build] {
+                add_variables(section, fields, &mut variables);
+            }
+            let stated = Stated {
+                file: self.file,
+                flags: fill(&template(build), fields, &variables),
+            };
+            if !all.contains(&stated) {
+                all.push(stated);
+            }
+        }
+        all
+    }
+
+    fn builds_of(&self, package: Option<&EntryPath>) -> Vec<&Value> {
+        let builds: Vec<&Value> = match self.document.get("builds") {
+            Some(Value::Array(builds)) => builds.iter().take(MOST_BUILDS).collect(),
+            _ => vec![&Value::Null],
+        };
+        let own: Vec<&Value> = builds
+            .iter()
+            .copied()
+            .filter(|build| is_of(build, package))
+            .collect();
+        if own.is_empty() { builds } else { own }
+    }
 }
 
 /// Whether a build is of the package in this folder. A `main` that names a file is of the folder that it lies in.
@@ -119,19 +136,21 @@ fn template(build: &Value) -> String {
     }
 }
 
-/// The variables that the configuration itself sets.
-fn variables(document: &Value, fields: &Fields) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let lines = document.get("env").and_then(Value::as_array);
-    let lines = lines.into_iter().flatten().filter_map(Value::as_str);
-    for line in lines.take(MOST_VARIABLES) {
+/// The variables that a section of the configuration itself sets; those of a build count before those of all.
+fn add_variables(section: &Value, fields: &Fields, variables: &mut BTreeMap<String, String>) {
+    for line in lines_of(section).filter_map(Value::as_str) {
         if let Some((name, value)) = line.split_once('=')
-            && let Ok((value, false)) = fill_once(value, fields, None, &found)
+            && let Ok((value, false)) = fill_once(value, fields, None, variables)
         {
-            found.insert(name.trim().to_owned(), value);
+            variables.insert(name.trim().to_owned(), value);
         }
     }
-    found
+}
+
+/// What stands for the variables of a section.
+fn lines_of(section: &Value) -> impl Iterator<Item = &Value> {
+    let lines = section.get("env").and_then(Value::as_array);
+    lines.into_iter().flatten().take(MOST_VARIABLES)
 }
 
 fn fill(
@@ -226,16 +245,16 @@ mod tests {
         }
     }
 
-    fn tree(text: &str) -> SourceTree {
+    fn read(text: &str) -> Result<Configuration, String> {
         let mut tree = SourceTree::default();
         tree.texts
             .insert(".goreleaser.yaml".parse().unwrap(), text.into());
-        tree
+        Configuration::read(&tree).map(Option::unwrap)
     }
 
     fn check(text: &str, package: &str, expect: &[Result<&str, &str>]) {
         let package = package.parse().ok();
-        let found = stated(&tree(text), package.as_ref(), &fields()).unwrap();
+        let found = read(text).unwrap().flags(package.as_ref(), &fields());
         let found: Vec<Result<String, String>> = found
             .into_iter()
             .map(|stated| stated.flags.map(|filled| filled[0].text.clone()))
@@ -273,6 +292,11 @@ mod tests {
             "env:\n- PKG=example.org/{{.Tag}}\nbuilds:\n- ldflags: -X {{ .Env.PKG }}.v=1\n",
             "",
             &[Ok("-X example.org/v1.0.0.v=1")],
+        );
+        check(
+            "env: [A=all, B=all]\nbuilds:\n- {env: ['B={{.Env.A}}-own'], ldflags: '-X main.v={{.Env.A}}{{.Env.B}}'}\n",
+            "",
+            &[Ok("-X main.v=allall-own")],
         );
         for unknown in [
             "{{.Env.SECRET}}",
@@ -320,20 +344,21 @@ mod tests {
             dates: Vec::new(),
             ..fields()
         };
-        let found = stated(&tree("version: 2\n"), None, &none).unwrap();
+        let found = read("version: 2\n").unwrap().flags(None, &none);
         assert_eq!(found[0].flags, Err("{{.Date}}".to_owned()));
-        assert!(
-            stated(&SourceTree::default(), None, &none)
-                .unwrap()
-                .is_empty()
-        );
-        assert!(stated(&tree("builds: [\n"), None, &none).is_err());
+        assert!(matches!(
+            Configuration::read(&SourceTree::default()),
+            Ok(None)
+        ));
+        assert!(read("builds: [\n").is_err());
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text in "(builds|env|ldflags|main|dir|:|-| |\n|\\{\\{|\\}\\}|\\.Date|\\.Env\\.X|é){0,30}") {
-            drop(stated(&tree(&text), None, &fields()));
+            if let Ok(configuration) = read(&text) {
+                drop(configuration.flags(None, &fields()));
+            }
             drop(fill(&text, &fields(), &BTreeMap::new()));
         }
     }

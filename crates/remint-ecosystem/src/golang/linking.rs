@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use remint_model::{Assumption, AssumptionKind, EntryPath, GoBuildInfo};
 
-use crate::golang::goreleaser::{self, Fields};
+use crate::golang::goreleaser::{Configuration, Fields};
 use crate::golang::linker_flags::LinkerFlags;
 use crate::request::PlanRequest;
 
@@ -33,14 +33,19 @@ pub(super) fn choose(
     request: &PlanRequest<'_>,
     info: &GoBuildInfo,
     package: Option<&EntryPath>,
+    configuration: &Result<Option<Configuration>, String>,
 ) -> Vec<Linking> {
     let mut open: Vec<String> = Vec::new();
     let mut found: Vec<(LinkerFlags, String)> = Vec::new();
-    let stated = goreleaser::stated(request.tree, package, &fields(request, info));
-    for stated in stated.unwrap_or_else(|error| {
-        open.push(error);
-        Vec::new()
-    }) {
+    let stated = match configuration {
+        Ok(Some(configuration)) => configuration.flags(package, &fields(request, info)),
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            open.push(error.clone());
+            Vec::new()
+        }
+    };
+    for stated in stated {
         let file = stated.file;
         let filled = match stated.flags {
             Ok(filled) => filled,

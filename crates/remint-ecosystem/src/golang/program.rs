@@ -13,6 +13,7 @@ use remint_model::{
 };
 
 use crate::golang::go_sum;
+use crate::golang::goreleaser::Configuration;
 use crate::golang::linking::{self, Linking};
 use crate::golang::settings::{self, Settings};
 use crate::golang::version::{self, Pseudo};
@@ -104,16 +105,27 @@ pub(super) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         .as_ref()
         .ok_or_else(|| unsupported("it does not say how it was built"))?;
     let program = Program::read(request, info).map_err(PlanError::Unsupported)?;
-    let linkings = linking::choose(request, info, program.package.as_ref());
+    let configuration = Configuration::read(request.tree);
+    let linkings = linking::choose(request, info, program.package.as_ref(), &configuration);
     if linkings.is_empty() {
         return Err(unsupported(
             "its symbols or its build id were taken out by something else than go's linker",
         ));
     }
     let lock = program.lock(request)?;
+    let left_out = match &configuration {
+        Ok(Some(configuration)) if !program.is_installed() => {
+            configuration.left_out(program.package.as_ref(), info)
+        }
+        Ok(_) | Err(_) => Vec::new(),
+    };
     Ok(linkings
         .into_iter()
-        .map(|linking| program.plan(request, &lock, &linking))
+        .map(|linking| {
+            let mut plan = program.plan(request, &lock, &linking);
+            plan.assumptions.extend(left_out.iter().cloned());
+            plan
+        })
         .collect())
 }
 

@@ -2,7 +2,8 @@
 //! registry's own file of that package has it, byte for byte.
 //!
 //! What a bundle says of itself only decides which package is asked for. A folder that bears another name than the
-//! package in it is no package: code asks for it by the folder's name.
+//! package in it is no package: code asks for it by the folder's name. It is one where a file that is itself the
+//! registry's, or the project's own, gives the package that name.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,13 +13,14 @@ use remint_model::{
     Unattributed, UnattributedFile, Version,
 };
 
-use self::claims::texts;
+use self::claims::{Texts, texts};
 use self::places::{Index, Place, is_command};
 use self::records::no_record;
 use self::registry_files::{Digests, Limits, Refusal, attributed, choose, standing};
 
-pub use self::claims::bundled;
+pub use self::claims::{bundled, bundled_with_aliases};
 
+mod aliases;
 mod claims;
 mod places;
 mod records;
@@ -46,6 +48,8 @@ pub struct BundledPackage {
     pub tags: Vec<String>,
     /// The files that its RECORD lists, below the folder.
     recorded: BTreeSet<String>,
+    /// Where it lies in a folder of another name, the files that give it that name: their places among all that give any.
+    declared_in: Vec<usize>,
 }
 
 impl BundledPackage {
@@ -63,6 +67,8 @@ pub struct Bundled {
     pub packages: Vec<BundledPackage>,
     /// Folders of `node_modules` that are no package, and why.
     misnamed: BTreeMap<EntryPath, String>,
+    /// The files that give packages other names.
+    declaring: Vec<EntryPath>,
     /// Folders that Python's packages are installed to, with the names at their top that belong to packages.
     sites: BTreeMap<EntryPath, BTreeSet<String>>,
 }
@@ -142,6 +148,7 @@ impl Bundled {
             .collect();
         let index = Index::of(self);
         let texts = texts(survey);
+        let undeclared = self.undeclared(&index, &chosen, &digests, &texts);
         let mut counts = vec![0_usize; self.packages.len()];
         let mut commands = Vec::new();
         let mut executables: BTreeMap<&Sha256, usize> = BTreeMap::new();
@@ -189,7 +196,10 @@ impl Bundled {
                     continue;
                 };
                 let text = texts.get(entry.path.as_str()).copied();
-                let stands = file.as_ref().map_err(Clone::clone);
+                let stands = match undeclared.get(at) {
+                    Some(why) => Err((Unattributed::UnknownPackage, why.clone())),
+                    None => file.as_ref().map_err(Clone::clone),
+                };
                 match stands.and_then(|file| standing(package, file, text, inside, &entry.sha256)) {
                     Ok(()) => {
                         found = Some(*at);
@@ -227,9 +237,72 @@ impl Bundled {
                 attribution.unattributed.push(file);
             }
         }
+        for file in &mut attribution.unattributed {
+            explain_compiled(file);
+        }
         attribution.unattributed.sort();
         attribution.packages = attributed(&self.packages, &counts, &chosen, &digests);
         attribution
+    }
+
+    /// The packages that lie under another name which nothing gives them that is held against anything, and why not. A
+    /// package that itself lies under another name gives none.
+    fn undeclared(
+        &self,
+        index: &Index<'_>,
+        chosen: &[Result<&RegistryFile, Refusal>],
+        digests: &Digests<'_>,
+        texts: &Texts<'_>,
+    ) -> BTreeMap<usize, String> {
+        let is_held = |path: &EntryPath| {
+            let candidates = match index.place(path) {
+                Place::Own => return true,
+                Place::Packages(candidates) => candidates,
+                Place::Record | Place::Nobody(_) => return false,
+            };
+            candidates.iter().any(|(at, inside)| {
+                let (Some(package), Some(Ok(file)), Some(sha256)) = (
+                    self.packages.get(*at),
+                    chosen.get(*at),
+                    digests.get(path.as_str()),
+                ) else {
+                    return false;
+                };
+                let text = texts.get(path.as_str()).copied();
+                package.declared_in.is_empty()
+                    && standing(package, file, text, inside, sha256).is_ok()
+            })
+        };
+        // One file can name many.
+        let held: Vec<bool> = self.declaring.iter().map(is_held).collect();
+        let renamed = self.packages.iter().enumerate();
+        renamed
+            .filter(|(_, package)| !package.declared_in.is_empty())
+            .filter(|(_, package)| {
+                let mut declaring = package.declared_in.iter();
+                !declaring.any(|at| held.get(*at) == Some(&true))
+            })
+            .map(|(at, package)| {
+                let why = format!(
+                    "its package.json says that it is `{}`, which is not the folder's name, and no package.json that a registry or the project has gives it that name",
+                    package.name
+                );
+                (at, why)
+            })
+            .collect()
+    }
+}
+
+/// Says of compiled Python why it is not accounted for even where it is honest.
+fn explain_compiled(file: &mut UnattributedFile) {
+    let is_made_on_the_spot = match file.reason {
+        Unattributed::Extra | Unattributed::UnknownPackage => true,
+        Unattributed::Differs | Unattributed::Unreachable | Unattributed::BeyondLimits => false,
+    };
+    if is_made_on_the_spot && file.path.extension() == Some("pyc") {
+        file.detail.push_str(
+            "; compiled Python is not held against the source beside it, and would be made again when it is missing: leave it out of the bundle",
+        );
     }
 }
 

@@ -456,3 +456,28 @@ fn a_compiler_for_c_and_chosen_settings_are_assumptions() {
     release.set("-pgo", "default.pgo");
     assert!(!commands(&release.plan())[0].contains("-pgo"));
 }
+
+#[test]
+fn what_a_release_configuration_does_around_the_build_is_left_out_and_said() {
+    let configuration = "before: {hooks: [./assets.sh]}\nbuilds:\n- {main: ./cmd/server, env: [CGO_ENABLED=0, GOFLAGS=-toolexec=./x], ldflags: -s -w}\n";
+    let mut release = Release::new(&[(".goreleaser.yaml", configuration)]).stripped();
+    let plan = release.plan();
+    let found: Vec<_> = plan
+        .assumptions
+        .iter()
+        .filter(|made| made.kind == AssumptionKind::ReleaseSteps)
+        .map(|made| made.value.as_str())
+        .collect();
+    let expect = ["without `./assets.sh`", "without `GOFLAGS=-toolexec=./x`"];
+    assert_eq!(found, expect);
+    let built = format!("{:?} {:?}", commands(&plan), plan.environment);
+    assert!(!built.contains("assets.sh") && !built.contains("toolexec"));
+    // Nobody asked the configuration for a program that `go install` made.
+    release.info.main = Some(module("github.com/o/n", "v1.0.0", Some("h1:x")));
+    let installed = release.plan().assumptions;
+    assert!(
+        installed
+            .iter()
+            .all(|made| made.kind != AssumptionKind::ReleaseSteps)
+    );
+}

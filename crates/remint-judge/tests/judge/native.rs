@@ -4,7 +4,7 @@ use remint_judge::{Evidence, Programs, ResultEvidence, judge};
 use remint_model::{
     Assumption, AssumptionKind, Basis, Change, Class, Comparison, Content, Dependency,
     DependencyKind, GapKind, GoBuildInfo, InconclusiveReason, NativeFile, NativeFormat, Outcome,
-    Severity,
+    ProgramSignature, Severity,
 };
 
 use crate::gaps::with_gap;
@@ -249,7 +249,7 @@ fn a_program_that_was_only_linked_otherwise_is_neither_verified_nor_accused() {
         evidence.programs = Some(Programs {
             published: said(published),
             rebuilt: Some(said("link/main/compiled/program")),
-            is_signed_copy: false,
+            only_signed: None,
         });
         evidence
     };
@@ -286,9 +286,18 @@ fn a_program_that_was_only_linked_otherwise_is_neither_verified_nor_accused() {
     let mut unsaid = differing(flags, Change::Changed, "x.node");
     unsaid.programs.as_mut().unwrap().rebuilt = None;
     assert_eq!(outcome(&unsaid), failed);
-    for (path, expect) in [("x.node", open), ("other", failed)] {
-        let mut signed = differing("link/main/compiled/program", Change::Changed, path);
-        signed.programs.as_mut().unwrap().is_signed_copy = true;
-        assert_eq!(outcome(&signed), expect);
+    for (kind, words) in [
+        (ProgramSignature::Authenticode, "(Authenticode)"),
+        (ProgramSignature::CodeSignature, "(`LC_CODE_SIGNATURE`)"),
+    ] {
+        let signed = |path| {
+            let mut signed = differing("link/main/compiled/program", Change::Changed, path);
+            signed.programs.as_mut().unwrap().only_signed = Some(kind);
+            signed
+        };
+        assert_eq!(outcome(&signed("other")), failed);
+        assert_eq!(outcome(&signed("x.node")), open);
+        let detail = judge(&signed("x.node")).detail.unwrap();
+        assert!(detail.contains(words), "{detail}");
     }
 }

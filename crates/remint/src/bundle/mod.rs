@@ -7,7 +7,7 @@ mod registry;
 mod signature;
 mod words;
 
-use remint_ecosystem::mcpb::bundled::{Attribution, bundled};
+use remint_ecosystem::mcpb::bundled::{Attribution, bundled_with_aliases};
 use remint_ecosystem::mcpb::locate;
 use remint_ecosystem::mcpb::locked::{self, SourceLock};
 use remint_ecosystem::mcpb::stamp;
@@ -50,7 +50,7 @@ pub(crate) async fn examine(
     progress: &Progress,
 ) -> anyhow::Result<Examined> {
     let signature = signature::verify(&case.artifact, &survey.signature).await?;
-    let bundled = bundled(survey);
+    let bundled = bundled_with_aliases(survey);
     let stage = progress.begin("packages", &count_words(bundled.packages.len(), "package"));
     let answers = answers(&bundled.packages, builder, &stage).await?;
     let mut attribution = bundled.attribute(survey, &answers);

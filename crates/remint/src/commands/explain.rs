@@ -104,6 +104,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("published-manifest-unreadable"),
     page!("record-mismatch"),
     page!("registry-manifest-disagrees"),
+    page!("release-steps"),
     page!("repository-changed"),
     page!("repository-claims-disagree"),
     page!("resolved-as-of"),

@@ -41,20 +41,32 @@ pub(crate) fn beginning(text: &str) -> &str {
 
 /// What had to be assumed to make the same program, for people.
 pub(crate) fn assumed(record: &BuildRecord) -> Vec<String> {
-    [
-        (AssumptionKind::LinkerFlags, "linker flags"),
-        (AssumptionKind::BuildSettings, "settings"),
-        (AssumptionKind::NativeToolchain, "compiler"),
-    ]
-    .into_iter()
-    .flat_map(|(kind, what)| {
-        let made = record
-            .assumptions
-            .iter()
-            .filter(move |made| made.kind == kind);
-        made.map(move |made| format!("{what}: {}; {}", made.value, made.from))
-    })
-    .collect()
+    said(
+        record,
+        &[
+            (AssumptionKind::LinkerFlags, "linker flags"),
+            (AssumptionKind::BuildSettings, "settings"),
+            (AssumptionKind::NativeToolchain, "compiler"),
+        ],
+    )
+}
+
+/// What was left out of a build that did not make the same program, for people.
+pub(crate) fn left_out(record: &BuildRecord) -> Vec<String> {
+    said(record, &[(AssumptionKind::ReleaseSteps, "release steps")])
+}
+
+fn said(record: &BuildRecord, kinds: &[(AssumptionKind, &str)]) -> Vec<String> {
+    kinds
+        .iter()
+        .flat_map(|(kind, what)| {
+            let made = record
+                .assumptions
+                .iter()
+                .filter(move |made| made.kind == *kind);
+            made.map(move |made| format!("{what}: {}; {}", made.value, made.from))
+        })
+        .collect()
 }
 
 #[cfg(test)]

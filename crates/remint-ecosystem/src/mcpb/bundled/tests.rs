@@ -48,6 +48,19 @@ fn check(files: &[(&str, &str)], answers: &[Answer], expect: &[&str]) -> Attribu
     attribution
 }
 
+/// The same where names that are given count.
+fn check_named(files: &[(&str, &str)], answers: &[Answer], expect: &[&str]) -> Attribution {
+    let survey = survey(files);
+    let attribution = bundled_with_aliases(&survey).attribute(&survey, answers);
+    let found: Vec<String> = attribution
+        .unattributed
+        .iter()
+        .map(|file| format!("{} {:?}", file.path, file.reason))
+        .collect();
+    assert_eq!(found, expect);
+    attribution
+}
+
 const A: &str = r#"{"name":"a","version":"1.0.0"}"#;
 const B: &str = r#"{"name":"@s/b","version":"2.0.0"}"#;
 
@@ -134,6 +147,159 @@ fn a_folder_of_another_name_is_no_package() {
             "x/node_modules/a/y.js UnknownPackage",
         ],
     );
+}
+
+#[test]
+fn a_name_that_the_project_or_a_package_of_the_registry_gives_is_one() {
+    let wanted = r#"{"dependencies":{"wanted":"npm:a@^1"}}"#;
+    let lies = |place: &'static str, content: &'static str| {
+        [
+            ("node_modules/wanted/index.js", "a"),
+            ("node_modules/wanted/package.json", A),
+            (place, content),
+        ]
+    };
+    let a = registry(&[("package.json", A), ("index.js", "a")]);
+    let refused = [
+        "node_modules/wanted/index.js UnknownPackage",
+        "node_modules/wanted/package.json UnknownPackage",
+    ];
+    let answers = std::slice::from_ref(&a);
+    let found = check_named(&lies("package.json", wanted), answers, &[]);
+    assert_eq!(found.packages[0].name.as_str(), "a");
+    assert_eq!(found.packages[0].folder.as_str(), "node_modules/wanted");
+    check_named(&lies("server/package.json", wanted), answers, &[]);
+    // Without the names that are given, as in images.
+    check(&lies("package.json", wanted), answers, &refused);
+    for other in [
+        "{}",
+        r#"{"dependencies":{"wanted":"^1"}}"#,
+        r#"{"dependencies":{"wanted":"npm:@s/a@1"}}"#,
+        r#"{"dependencies":{"wanted":"npm:b@1"}}"#,
+        r#"{"dependencies":{"other":"npm:a@1"}}"#,
+        r#"{"scripts":{"wanted":"npm:a@1"}}"#,
+        "no json",
+    ] {
+        check_named(&lies("package.json", other), answers, &refused);
+    }
+    for same in [
+        r#"{"devDependencies":{"wanted":"npm:a"}}"#,
+        r#"{"optionalDependencies":{"wanted":"npm:a@latest"}}"#,
+    ] {
+        check_named(&lies("package.json", same), answers, &[]);
+    }
+    // It is held against the registry nevertheless.
+    let mut changed = lies("package.json", wanted);
+    changed[0].1 = "evil";
+    check_named(&changed, answers, &["node_modules/wanted/index.js Differs"]);
+}
+
+#[test]
+fn who_gives_a_name_is_held_against_something_itself() {
+    const GIVES: &str = r#"{"name":"c","version":"1.0.0","dependencies":{"wanted":"npm:a@1"}}"#;
+    const RENAMED: &str = r#"{"name":"d","version":"1.0.0","dependencies":{"wanted":"npm:a@1"}}"#;
+    let a = registry(&[("package.json", A)]);
+    let c = registry(&[("package.json", GIVES)]);
+    let files = [
+        ("node_modules/c/package.json", GIVES),
+        ("node_modules/wanted/package.json", A),
+    ];
+    check_named(&files, &[c.clone(), a.clone()], &[]);
+    let refused = "node_modules/wanted/package.json UnknownPackage";
+    // Its own package.json was changed, or is of nobody, or is only said to be one.
+    let other = registry(&[("package.json", r#"{"name":"c","version":"1.0.0"}"#)]);
+    check_named(
+        &files,
+        &[other, a.clone()],
+        &["node_modules/c/package.json Differs", refused],
+    );
+    let unknown = Answer::Unknown("no such package".to_owned());
+    check_named(
+        &files,
+        &[unknown, a.clone()],
+        &["node_modules/c/package.json UnknownPackage", refused],
+    );
+    check_named(
+        &[
+            ("node_modules/stray/lib/package.json", GIVES),
+            ("node_modules/wanted/package.json", A),
+        ],
+        std::slice::from_ref(&a),
+        &[
+            "node_modules/stray/lib/package.json UnknownPackage",
+            refused,
+        ],
+    );
+    // It does not look there.
+    let elsewhere = [
+        ("package.json", "{}"),
+        ("server/node_modules/wanted/package.json", A),
+        ("serverless/package.json", GIVES),
+    ];
+    check_named(
+        &elsewhere,
+        std::slice::from_ref(&a),
+        &["server/node_modules/wanted/package.json UnknownPackage"],
+    );
+    // What lies under another name gives none, not even to itself.
+    let chain = [
+        ("node_modules/e/package.json", RENAMED),
+        ("node_modules/wanted/package.json", A),
+        ("package.json", r#"{"dependencies":{"e":"npm:d@1"}}"#),
+    ];
+    let d = registry(&[("package.json", RENAMED)]);
+    check_named(&chain, &[d, a], &[refused]);
+}
+
+#[test]
+fn names_that_one_file_gives_to_many_take_time_by_their_number() {
+    let named: Vec<String> = (0..5000)
+        .map(|number| format!("\"w{number}\":\"npm:a@1\""))
+        .collect();
+    let root = format!("{{\"dependencies\":{{{}}}}}", named.join(","));
+    let gives = format!("{{\"name\":\"c\",\"version\":\"1.0.0\",{}", &root[1..]);
+    let mut paths: Vec<(String, &str)> = (0..5000)
+        .map(|number| (format!("node_modules/w{number}/package.json"), A))
+        .collect();
+    paths.push(("node_modules/c/package.json".to_owned(), &gives));
+    let files: Vec<(&str, &str)> = paths
+        .iter()
+        .map(|(path, content)| (&**path, *content))
+        .collect();
+    let survey = survey(&files);
+    let begun = std::time::Instant::now();
+    let bundled = bundled_with_aliases(&survey);
+    // Each file has to be read as JSON to be refused.
+    let other = Arc::new(registry(&[("package.json", &root)]));
+    let answers = vec![other; bundled.packages.len()];
+    let found = bundled.attribute(&survey, &answers);
+    assert_eq!((bundled.packages.len(), found.held.len()), (5001, 0));
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn of_compiled_python_is_said_why_it_is_not_accounted_for() {
+    let metadata = "Metadata-Version: 2.1\nName: x\nVersion: 1.0\n";
+    let record = "x/a.py,,\nx/__pycache__/a.cpython-312.pyc,,\nx-1.0.dist-info/METADATA,,\n";
+    let files = [
+        ("lib/site-packages/x-1.0.dist-info/METADATA", metadata),
+        ("lib/site-packages/x-1.0.dist-info/RECORD", record),
+        ("lib/site-packages/x/__pycache__/a.cpython-312.pyc", "c"),
+        ("lib/site-packages/x/__pycache__/b.cpython-312.pyc", "c"),
+        ("lib/site-packages/x/a.py", "a"),
+    ];
+    let answer = registry(&[("x/a.py", "a"), ("x-1.0.dist-info/METADATA", metadata)]);
+    let found = check(
+        &files,
+        &[answer],
+        &[
+            "lib/site-packages/x/__pycache__/a.cpython-312.pyc Extra",
+            "lib/site-packages/x/__pycache__/b.cpython-312.pyc UnknownPackage",
+        ],
+    );
+    for file in found.unattributed {
+        assert!(file.detail.contains("leave it out of the bundle"));
+    }
 }
 
 #[test]
@@ -349,7 +515,7 @@ proptest! {
         }
         let files: Vec<(&str, &str)> = unique.into_iter().collect();
         let survey = survey(&files);
-        let bundled = bundled(&survey);
+        let bundled = bundled_with_aliases(&survey);
         let answers = vec![registry(&[("package.json", A)]); bundled.packages.len()];
         let found = bundled.attribute(&survey, &answers);
         let attributed: usize = found.packages.iter().map(|package| package.files).sum();
