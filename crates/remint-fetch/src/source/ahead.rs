@@ -52,13 +52,13 @@ impl Ahead {
 
     /// The repository, if it is this one and answered.
     pub(super) fn opened(&self, url: &RepositoryUrl) -> Option<(Store, Advertised)> {
-        let (store, advertised) = (self.url == *url).then(|| self.reached())?.clone()?;
+        let (store, advertised) = (self.url == *url).then(|| self.reached())??.clone();
         // What one search reads does not count against the next one.
         Some((store.afresh(), advertised))
     }
 
-    fn reached(&self) -> &Option<(Store, Advertised)> {
-        self.reached.get_or_init(|| self.reach().ok())
+    fn reached(&self) -> Option<&(Store, Advertised)> {
+        self.reached.get_or_init(|| self.reach().ok()).as_ref()
     }
 
     fn reach(&self) -> Result<(Store, Advertised), SourceError> {
