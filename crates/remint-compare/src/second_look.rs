@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 use remint_model::{ArtifactFormat, Change, Difference, EntryPath};
 
 use crate::archive::source::collect;
-use crate::archive::{Anomalies, Entry, Flow, walk};
+use crate::archive::{Anomalies, Entry, Flow, Room, walk};
 use crate::difference::{
     ChangedFile, EFFORT, Lone, Patience, Renamed, compare_text, explain, has_hashed_name, is_text,
     pair_up,
@@ -153,6 +153,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
             .collect();
         let mut patience = Patience::default();
         let effort = std::cell::Cell::new(EFFORT);
+        let room_inside = Room::default();
         let mut room = ALL_CONTENTS;
         let mut rest = shown.as_slice();
         while !rest.is_empty() {
@@ -174,7 +175,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                 let text = (is_text(one) && is_text(other))
                     .then(|| compare_text(other, one, self.options, &mut patience));
                 if difference.change == Change::Changed && difference.explanation.is_none() {
-                    difference.explanation = explain(&ChangedFile {
+                    let explanation = explain(&ChangedFile {
                         path: &row.path,
                         rebuilt: other,
                         published: one,
@@ -183,10 +184,14 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                         python: self.options.python.as_ref(),
                         words: self.options.words,
                         effort: &effort,
+                        room: &room_inside,
                         renamed: &renamed,
                     });
-                    if difference.explanation.is_some() {
-                        explained.insert(number);
+                    if let Some(explanation) = explanation {
+                        if explanation.accounts_for_all {
+                            explained.insert(number);
+                        }
+                        difference.explanation = Some(explanation.words);
                     }
                 }
                 if let Some(text) = text {

@@ -62,7 +62,7 @@ pub(super) fn walk<R: Read>(
 }
 
 /// Goes through a tar, to the end of its stream unless the visitor stops; the digest is that of its framing.
-fn walk_stream<S: TarStream>(
+pub(super) fn walk_stream<S: TarStream>(
     stream: &mut S,
     limits: &Limits,
     anomalies: &mut Anomalies,
