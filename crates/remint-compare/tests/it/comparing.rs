@@ -1,8 +1,11 @@
 //! What a comparison says about archives that differ.
 
 use std::io::Cursor;
+use std::sync::{Arc, Mutex};
 
-use remint_compare::{ArchiveError, Compared, Options, Side, compare};
+use remint_compare::{
+    ArchiveError, Compared, Options, PythonLikeness, PythonSyntax, Side, compare,
+};
 use remint_model::ArtifactFormat::{self, GoProgram, NpmTarball, Wheel};
 use remint_model::{AnomalyKind, Change, Class, Comparison, Difference};
 
@@ -401,4 +404,48 @@ fn what_runs_is_traced_file_by_file_and_explanations_trace_nothing() {
         file("package/evil.js", b"1234567890"),
     ]);
     assert_eq!(traced(&more, &honest), (0, 10));
+}
+
+#[test]
+fn an_interpreter_is_prepared_where_it_will_be_asked_and_nowhere_else() {
+    let said = |published: &str, rebuilt: &str| {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (asked, prepared) = (Arc::clone(&events), Arc::clone(&events));
+        let python = PythonSyntax::new(move |_, _| {
+            asked.lock().unwrap().push("asked");
+            Some(PythonLikeness::SameTree)
+        })
+        .prepared_by(move || prepared.lock().unwrap().push("prepared"));
+        let files = |text: &str| {
+            wheel(vec![
+                stored("x/a.py", text.as_bytes()),
+                stored("x/b.py", text.as_bytes()),
+                stored("x/c.js", text.as_bytes()),
+            ])
+        };
+        let compared = compare(
+            Wheel,
+            &mut Cursor::new(files(published)),
+            &mut Cursor::new(files(rebuilt)),
+            &Options {
+                python: Some(python),
+                ..Options::default()
+            },
+        )
+        .unwrap();
+        assert_eq!(differences(compared).len(), 3);
+        let mut events = events.lock().unwrap().clone();
+        events.sort_unstable();
+        events
+    };
+    assert_eq!(
+        said("x = 1  # one\n", "x = 1  # two\n"),
+        ["asked", "asked", "prepared"]
+    );
+    for other in ["y = 1\n", "x = -1\n", "x = 1; z = 'a'\n"] {
+        assert_eq!(said("x = 1\n", other), [""; 0], "{other}");
+    }
+    assert_eq!(said("x = 'a'\n", "x = 'b'\n"), [""; 0]);
+    let crlf = "x = 1  # one\r\ny = 2\r\n";
+    assert_eq!(said(crlf, &crlf.replace("\r\n", "\n")), [""; 0]);
 }

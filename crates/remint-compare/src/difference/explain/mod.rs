@@ -25,6 +25,7 @@ use crate::known::Known;
 use crate::limits::SideWords;
 use crate::python::PythonSyntax;
 pub(crate) use javascript::EFFORT;
+pub(crate) use python::will_be_asked as python_will_be_asked;
 pub(crate) use renamed::{Lone, Renamed, has_hashed_name, pair_up};
 
 /// A file that is on both sides with other content.
@@ -49,13 +50,16 @@ pub(crate) struct ChangedFile<'a> {
 }
 
 impl ChangedFile<'_> {
-    /// In lower case, without its dot; empty where there is none.
     fn extension(&self) -> String {
-        self.path
-            .file_name()
-            .rsplit_once('.')
-            .map_or_else(String::new, |(_, extension)| extension.to_ascii_lowercase())
+        extension(self.path)
     }
+}
+
+/// In lower case, without its dot; empty where there is none.
+fn extension(path: &EntryPath) -> String {
+    path.file_name()
+        .rsplit_once('.')
+        .map_or_else(String::new, |(_, extension)| extension.to_ascii_lowercase())
 }
 
 /// What is known about why a file differs.
