@@ -449,3 +449,52 @@ fn an_interpreter_is_prepared_where_it_will_be_asked_and_nowhere_else() {
     let crlf = "x = 1  # one\r\ny = 2\r\n";
     assert_eq!(said(crlf, &crlf.replace("\r\n", "\n")), [""; 0]);
 }
+
+#[test]
+fn attributes_for_all_entries_are_those_of_each() {
+    let attribute = |value: &'static [u8]| pax(b'g', &[("SCHILY.xattr.user.x", value)]);
+    let package = |headers: &[TarEntry]| {
+        let mut entries = headers.to_vec();
+        entries.extend(package("run()"));
+        tgz(&entries)
+    };
+    let once = package(&[attribute(b"1")]);
+    for (other, different) in [
+        (package(&[attribute(b"1"), attribute(b"1")]), false),
+        (package(&[attribute(b"2")]), true),
+        (package(&[attribute(b"1"), attribute(b"2")]), true),
+        (package(&[]), true),
+    ] {
+        let found = compared(NpmTarball, &other, &once).comparison;
+        assert_eq!(matches!(found, Comparison::Different { .. }), different);
+        if different {
+            let differences = differences(compared(NpmTarball, &other, &once));
+            assert_eq!(differences.len(), 3);
+            assert!(differences.iter().all(|difference| {
+                difference.explanation.as_deref() == Some("extended attributes differ")
+            }));
+        }
+    }
+}
+
+#[test]
+fn records_for_all_entries_cost_nothing_with_each_entry_and_are_bounded_together() {
+    // Hashed for each entry, this would be more than ten gigabytes.
+    let large = vec![b'x'; 1_000_000];
+    let mut entries = vec![pax(b'g', &[("x", &large)])];
+    entries.extend((0..10_000).map(|number| file(&format!("package/{number}"), b"")));
+    let other = entries.split_last().unwrap().1;
+    let found = compared(NpmTarball, &tgz(&entries), &tgz(other));
+    assert_eq!(found.entries.equal, 9_999);
+    let twice = [pax(b'g', &[("y", &large)]), entries[0].clone()];
+    match surveyed(NpmTarball, &tgz(&twice)) {
+        Err(error @ ArchiveError::TooLarge { .. }) => {
+            assert!(
+                error
+                    .to_string()
+                    .contains("all global PAX headers together")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
