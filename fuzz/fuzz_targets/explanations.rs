@@ -1,11 +1,11 @@
 #![no_main]
 
-use std::io::Cursor;
+use std::io::{Cursor, Write as _};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use remint_compare::{Known, Options, compare};
-use remint_fuzz::{Text, wheel};
+use remint_fuzz::{Entry, Text, tgz, wheel};
 use remint_model::ArtifactFormat::SdistZip;
 use remint_model::Comparison;
 
@@ -20,6 +20,9 @@ enum Kind {
     Python,
     Chunk,
     Native,
+    Zip,
+    Gzip,
+    Tar,
 }
 
 impl Kind {
@@ -33,8 +36,58 @@ impl Kind {
             Self::Python => ["x-1.0/a.py"; 2],
             Self::Chunk => ["x-1.0/chunk-AAAAAAA1.js", "x-1.0/chunk-BBBBBBB2.js"],
             Self::Native => ["x-1.0/a.node"; 2],
+            Self::Zip => ["x-1.0/a.zip"; 2],
+            Self::Gzip => ["x-1.0/a.gz"; 2],
+            Self::Tar => ["x-1.0/a.tgz"; 2],
         }
     }
+
+    /// The file that such text becomes: archives are made of it, and then damaged.
+    fn packed(self, content: Vec<u8>, archive: &Archive) -> Vec<u8> {
+        let mut packed = match self {
+            Self::Zip => {
+                let inner = wheel(&[("a.js", &content), ("b", &archive.raw)]);
+                wheel(&[("in.zip", &inner), ("in.tgz", &archive.tgz(&content))])
+            }
+            Self::Gzip => gzip(&wheel(&[("a.js", &content)])),
+            Self::Tar => archive.tgz(&content),
+            Self::Script
+            | Self::Module
+            | Self::TypeScript
+            | Self::Jsx
+            | Self::Json
+            | Self::Python
+            | Self::Chunk
+            | Self::Native => return content,
+        };
+        for (at, byte) in &archive.damage {
+            let length = packed.len();
+            if let Some(place) = packed.get_mut(usize::from(*at) % length) {
+                *place = *byte;
+            }
+        }
+        packed
+    }
+}
+
+/// What an archive holds beside the text, and what is broken in it.
+#[derive(Debug, Clone, Arbitrary)]
+struct Archive {
+    raw: Vec<u8>,
+    entries: Vec<Entry>,
+    damage: Vec<(u16, u8)>,
+}
+
+impl Archive {
+    fn tgz(&self, after: &[u8]) -> Vec<u8> {
+        tgz(&self.entries, after)
+    }
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(1));
+    encoder.write_all(content).expect("writing to memory");
+    encoder.finish().expect("writing to memory")
 }
 
 const WORDS: &[&str] = &[
@@ -113,9 +166,11 @@ const WORDS: &[&str] = &[
     "\u{a0}",
 ];
 
-fuzz_target!(|input: (Kind, Text, Text, Text, Text, Vec<u8>)| {
-    let (kind, before, one, other, after, raw) = input;
-    let made = |text: &Text, path: &'static str, raw: &[u8]| {
+type Input = (Kind, Text, Text, Text, Text, Vec<u8>, [Archive; 2]);
+
+fuzz_target!(|input: Input| {
+    let (kind, before, one, other, after, raw, archives) = input;
+    let made = |text: &Text, path: &'static str, raw: &[u8], archive: &Archive| {
         let mut content = Vec::new();
         if matches!(kind, Kind::Native) {
             content.extend_from_slice(b"\x7fELF\x02\x01\x01\0");
@@ -124,6 +179,7 @@ fuzz_target!(|input: (Kind, Text, Text, Text, Text, Vec<u8>)| {
         for text in [&before, text, &after] {
             content.extend_from_slice(text.spelled(WORDS).as_bytes());
         }
+        let content = kind.packed(content, archive);
         wheel(&[
             (
                 "x-1.0/pyproject.toml",
@@ -133,8 +189,8 @@ fuzz_target!(|input: (Kind, Text, Text, Text, Text, Vec<u8>)| {
         ])
     };
     let [published_path, rebuilt_path] = kind.paths();
-    let published = made(&one, published_path, &raw);
-    let rebuilt = made(&other, rebuilt_path, &raw);
+    let published = made(&one, published_path, &raw, &archives[0]);
+    let rebuilt = made(&other, rebuilt_path, &raw, &archives[1]);
     let options = Options {
         known: Known {
             versions: vec!["1.2.4".to_owned()],

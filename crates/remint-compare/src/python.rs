@@ -15,20 +15,41 @@ pub enum PythonLikeness {
 /// Answers for the rebuilt and the published text; `None` where they have neither in common, where one is no Python,
 /// and where it could not be found out.
 #[derive(Clone)]
-pub struct PythonSyntax(Arc<Answer>);
+pub struct PythonSyntax {
+    answer: Arc<Answer>,
+    prepare: Arc<Prepare>,
+}
 
 type Answer = dyn Fn(&[u8], &[u8]) -> Option<PythonLikeness> + Send + Sync;
+type Prepare = dyn Fn() + Send + Sync;
 
 impl PythonSyntax {
     /// With this answer for each pair of texts. It is asked from one thread, about few files.
     pub fn new(
         answer: impl Fn(&[u8], &[u8]) -> Option<PythonLikeness> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(answer))
+        Self {
+            answer: Arc::new(answer),
+            prepare: Arc::new(|| {}),
+        }
+    }
+
+    /// With what is to be done as soon as it is known that a question will follow. It may be done while other things go on,
+    /// and changes no answer.
+    #[must_use]
+    pub fn prepared_by(self, prepare: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            prepare: Arc::new(prepare),
+            ..self
+        }
+    }
+
+    pub(crate) fn prepare(&self) {
+        (self.prepare)();
     }
 
     pub(crate) fn likeness(&self, rebuilt: &[u8], published: &[u8]) -> Option<PythonLikeness> {
-        (self.0)(rebuilt, published)
+        (self.answer)(rebuilt, published)
     }
 }
 

@@ -7,10 +7,10 @@ use std::io::{Read, Seek};
 use remint_model::{ArtifactFormat, Change, Difference, EntryPath};
 
 use crate::archive::source::collect;
-use crate::archive::{Anomalies, Entry, Flow, walk};
+use crate::archive::{Anomalies, Entry, Flow, Room, walk};
 use crate::difference::{
     ChangedFile, EFFORT, Lone, Patience, Renamed, compare_text, explain, has_hashed_name, is_text,
-    pair_up,
+    pair_up, python_will_be_asked,
 };
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Limits, Options};
@@ -153,6 +153,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
             .collect();
         let mut patience = Patience::default();
         let effort = std::cell::Cell::new(EFFORT);
+        let room_inside = Room::default();
         let mut room = ALL_CONTENTS;
         let mut rest = shown.as_slice();
         while !rest.is_empty() {
@@ -162,19 +163,42 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
             }
             rest = later;
             let (published, rebuilt) = self.contents(rows, batch)?;
-            for (at, row) in batch {
-                let number = *row;
-                let (Some(row), Some((_, difference))) =
-                    (rows.get(number), differences.get_mut(*at))
-                else {
+            let contents: Vec<_> = batch
+                .iter()
+                .filter_map(|(at, number)| {
+                    let row = rows.get(*number)?;
+                    let one = content_of(&published, &row.published).unwrap_or_default();
+                    let other = content_of(&rebuilt, &row.rebuilt).unwrap_or_default();
+                    Some((*at, *number, row, one, other))
+                })
+                .collect();
+            let mut compare_texts = || -> Vec<_> {
+                let texts = contents.iter().map(|(_, _, _, one, other)| {
+                    (is_text(one) && is_text(other))
+                        .then(|| compare_text(other, one, self.options, &mut patience))
+                });
+                texts.collect()
+            };
+            let python = self.options.python.as_ref().filter(|_| {
+                contents.iter().any(|(at, _, row, one, other)| {
+                    differences.get(*at).is_some_and(|(_, difference)| {
+                        difference.change == Change::Changed && difference.explanation.is_none()
+                    }) && python_will_be_asked(&row.path, other, one)
+                        && is_text(one)
+                        && is_text(other)
+                })
+            });
+            // An interpreter takes its time to start.
+            let texts = match python {
+                Some(python) => at_once(compare_texts, || python.prepare()).0,
+                None => compare_texts(),
+            };
+            for ((at, number, row, one, other), text) in contents.into_iter().zip(texts) {
+                let Some((_, difference)) = differences.get_mut(at) else {
                     continue;
                 };
-                let one = content_of(&published, &row.published).unwrap_or_default();
-                let other = content_of(&rebuilt, &row.rebuilt).unwrap_or_default();
-                let text = (is_text(one) && is_text(other))
-                    .then(|| compare_text(other, one, self.options, &mut patience));
                 if difference.change == Change::Changed && difference.explanation.is_none() {
-                    difference.explanation = explain(&ChangedFile {
+                    let explanation = explain(&ChangedFile {
                         path: &row.path,
                         rebuilt: other,
                         published: one,
@@ -183,10 +207,14 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                         python: self.options.python.as_ref(),
                         words: self.options.words,
                         effort: &effort,
+                        room: &room_inside,
                         renamed: &renamed,
                     });
-                    if difference.explanation.is_some() {
-                        explained.insert(number);
+                    if let Some(explanation) = explanation {
+                        if explanation.accounts_for_all {
+                            explained.insert(number);
+                        }
+                        difference.explanation = Some(explanation.words);
                     }
                 }
                 if let Some(text) = text {

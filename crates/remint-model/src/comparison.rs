@@ -96,3 +96,24 @@ pub enum Class {
     /// For lawyers.
     Licence,
 }
+
+impl Class {
+    /// Its word in reports.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Startup => "startup",
+            Self::InstallScript => "install-script",
+            Self::Native => "native",
+            Self::Executable => "executable",
+            Self::Manifest => "manifest",
+            Self::DependencyList => "dependency-list",
+            Self::Data => "data",
+            Self::Types => "types",
+            Self::Sourcemap => "sourcemap",
+            Self::Metadata => "metadata",
+            Self::Documentation => "documentation",
+            Self::Licence => "licence",
+        }
+    }
+}

@@ -8,7 +8,7 @@ use sha2::Digest as _;
 
 use super::Anomalies;
 use super::gzip::{GzipReader, Trailing};
-use super::source::{CHUNK, Source, collect};
+use super::source::{CHUNK, Input, Source, collect};
 use super::tar_header::{BLOCK, Block};
 use crate::error::ReadError;
 use crate::limits::Limits;
@@ -22,6 +22,13 @@ pub(super) trait TarStream: Source {
 impl<R: Read> TarStream for GzipReader<R> {
     fn trailing(&self) -> Trailing {
         self.trailing()
+    }
+}
+
+/// A tar that is not packed.
+impl<R: Read> TarStream for Input<R> {
+    fn trailing(&self) -> Trailing {
+        Trailing::default()
     }
 }
 
@@ -193,21 +200,7 @@ impl<'a, S: TarStream> Blocks<'a, S> {
                 format!("{foreign} bytes other than zero after the end of the tar"),
             );
         }
-        let trailing = self.stream.trailing();
-        if trailing.members > 0 {
-            self.anomalies.add(
-                AnomalyKind::TrailingGzipMember,
-                b"",
-                format!("{} more after the first", trailing.members),
-            );
-        }
-        if trailing.bytes > 0 {
-            self.anomalies.add(
-                AnomalyKind::SuffixBytes,
-                b"",
-                format!("{} bytes after the end of the gzip stream", trailing.bytes),
-            );
-        }
+        self.stream.trailing().note(self.anomalies);
         Ok(())
     }
 

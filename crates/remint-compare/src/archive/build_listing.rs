@@ -14,7 +14,7 @@ use super::names::check_names;
 use super::places::{Place, beside, place};
 use super::source::{CHUNK, Source};
 use super::top_folder::{self, Row};
-use super::{Anomalies, Flow, Seen, record, walk};
+use super::{Anomalies, Flow, Seen, Walked, record, walk};
 use crate::error::ReadError;
 use crate::limits::Limits;
 use crate::native_code;
@@ -57,18 +57,7 @@ pub(crate) fn list<R: Read + Seek>(
     keep: &mut dyn Keep,
 ) -> Result<Listed, ReadError> {
     let mut anomalies = Anomalies::default();
-    let mut builder = Builder {
-        format,
-        limits,
-        names: 0,
-        keep,
-        buffer: vec![0; CHUNK],
-        blobs: Vec::new(),
-        rows: Vec::new(),
-        tops: BTreeMap::new(),
-        records: Vec::new(),
-        project: None,
-    };
+    let mut builder = Builder::new(format, limits, keep);
     let walked = walk(
         format,
         reader,
@@ -76,49 +65,12 @@ pub(crate) fn list<R: Read + Seek>(
         &mut anomalies,
         &mut |seen, content, anomalies| builder.entry(seen, content, anomalies),
     )?;
-    let Builder {
-        blobs,
-        rows,
-        tops,
-        records,
-        project,
-        ..
-    } = builder;
-    let (top_folder, entries) = top_folder::settle(format, rows, &tops, &mut anomalies);
-    if let (Some(project), Some(top)) = (&project, &top_folder)
-        && !match format {
-            ArtifactFormat::Crate => top == project,
-            ArtifactFormat::Sdist
-            | ArtifactFormat::SdistZip
-            | ArtifactFormat::Wheel
-            | ArtifactFormat::NpmTarball
-            | ArtifactFormat::Mcpb
-            | ArtifactFormat::GoModule
-            | ArtifactFormat::GoProgram => top_folder::is_folder_of(top, project),
-        }
-    {
-        anomalies.add(
-            AnomalyKind::ForeignTopFolder,
-            top.as_bytes(),
-            format!("the top folder of an archive of `{project}`"),
-        );
-    }
-    check_names(&entries, &mut anomalies);
+    let gathered = builder.finish(&mut anomalies);
     if format == ArtifactFormat::Wheel {
-        let again = record::check(&entries, &records, &mut anomalies);
+        let again = record::check(&gathered.entries, &gathered.records, &mut anomalies);
         record::check_other_digests(reader, limits, &again, &mut anomalies)?;
     }
-    Ok(Listed {
-        listing: Listing {
-            entries,
-            anomalies: anomalies.finish(),
-            top_folder,
-            gzip: walked.gzip,
-            framing: walked.framing,
-            signature: walked.signature,
-        },
-        blobs,
-    })
+    Ok(gathered.listed(walked, anomalies))
 }
 
 /// Core metadata that carries a long description is still shorter.
@@ -126,7 +78,8 @@ const LARGEST_CORE_METADATA: u64 = 1 << 20;
 /// Nobody nests deeper, and what looks at every parent of every entry stays fast.
 const DEEPEST: usize = 256;
 
-struct Builder<'k> {
+/// Takes the entries of a walk, one by one.
+pub(super) struct Builder<'k> {
     format: ArtifactFormat,
     limits: &'k Limits,
     names: u64,
@@ -142,8 +95,78 @@ struct Builder<'k> {
     project: Option<String>,
 }
 
-impl Builder<'_> {
-    fn entry(
+/// What a builder has once the walk has ended.
+pub(super) struct Gathered {
+    entries: Vec<Entry>,
+    top_folder: Option<String>,
+    blobs: Vec<Blobs>,
+    records: Vec<(EntryPath, Vec<u8>)>,
+}
+
+impl Gathered {
+    pub(super) fn listed(self, walked: Walked, anomalies: Anomalies) -> Listed {
+        Listed {
+            listing: Listing {
+                entries: self.entries,
+                anomalies: anomalies.finish(),
+                top_folder: self.top_folder,
+                gzip: walked.gzip,
+                framing: walked.framing,
+                signature: walked.signature,
+            },
+            blobs: self.blobs,
+        }
+    }
+}
+
+impl<'k> Builder<'k> {
+    pub(super) fn new(format: ArtifactFormat, limits: &'k Limits, keep: &'k mut dyn Keep) -> Self {
+        Self {
+            format,
+            limits,
+            names: 0,
+            keep,
+            buffer: vec![0; CHUNK],
+            blobs: Vec::new(),
+            rows: Vec::new(),
+            tops: BTreeMap::new(),
+            records: Vec::new(),
+            project: None,
+        }
+    }
+
+    /// Judges the list of names as a whole.
+    pub(super) fn finish(self, anomalies: &mut Anomalies) -> Gathered {
+        let (top_folder, entries) =
+            top_folder::settle(self.format, self.rows, &self.tops, anomalies);
+        if let (Some(project), Some(top)) = (&self.project, &top_folder)
+            && !match self.format {
+                ArtifactFormat::Crate => top == project,
+                ArtifactFormat::Sdist
+                | ArtifactFormat::SdistZip
+                | ArtifactFormat::Wheel
+                | ArtifactFormat::NpmTarball
+                | ArtifactFormat::Mcpb
+                | ArtifactFormat::GoModule
+                | ArtifactFormat::GoProgram => top_folder::is_folder_of(top, project),
+            }
+        {
+            anomalies.add(
+                AnomalyKind::ForeignTopFolder,
+                top.as_bytes(),
+                format!("the top folder of an archive of `{project}`"),
+            );
+        }
+        check_names(&entries, anomalies);
+        Gathered {
+            entries,
+            top_folder,
+            blobs: self.blobs,
+            records: self.records,
+        }
+    }
+
+    pub(super) fn entry(
         &mut self,
         seen: Seen<'_>,
         content: &mut dyn Source,

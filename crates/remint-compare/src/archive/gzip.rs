@@ -4,8 +4,9 @@
 use std::io::Read;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
-use remint_model::GzipHeader;
+use remint_model::{AnomalyKind, GzipHeader};
 
+use super::Anomalies;
 use super::source::{Input, Source};
 use crate::error::ReadError;
 
@@ -26,6 +27,25 @@ pub(crate) struct Trailing {
     pub(crate) members: u64,
     /// Bytes after the last member.
     pub(crate) bytes: u64,
+}
+
+impl Trailing {
+    pub(super) fn note(self, anomalies: &mut Anomalies) {
+        if self.members > 0 {
+            anomalies.add(
+                AnomalyKind::TrailingGzipMember,
+                b"",
+                format!("{} more after the first", self.members),
+            );
+        }
+        if self.bytes > 0 {
+            anomalies.add(
+                AnomalyKind::SuffixBytes,
+                b"",
+                format!("{} bytes after the end of the gzip stream", self.bytes),
+            );
+        }
+    }
 }
 
 /// The uncompressed bytes of all members.

@@ -102,7 +102,7 @@ pub fn layer<R: Read>(
         {
             walk(ZstandardReader::new(packed), limits, visit)
         } else {
-            walk(Plain(Input::new(packed)), limits, visit)
+            walk(Input::new(packed), limits, visit)
         }
     });
     walked.map_err(|error| error.on(Side::Surveyed))
@@ -142,27 +142,6 @@ fn walk<S: TarStream>(
             .filter(|anomaly| anomaly.kind != AnomalyKind::TrailingGzipMember)
             .collect(),
     })
-}
-
-/// A tar that is not packed.
-struct Plain<R>(Input<R>);
-
-impl<R: Read> Source for Plain<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        let shown = self.0.peek()?;
-        let count = shown.len().min(buffer.len());
-        if let (Some(from), Some(to)) = (shown.get(..count), buffer.get_mut(..count)) {
-            to.copy_from_slice(from);
-        }
-        self.0.consume(count);
-        Ok(count)
-    }
-}
-
-impl<R: Read> TarStream for Plain<R> {
-    fn trailing(&self) -> Trailing {
-        Trailing::default()
-    }
 }
 
 /// Counts and hashes all that comes through.

@@ -7,6 +7,7 @@ mod anomalies;
 mod blocks;
 mod build_listing;
 pub(crate) mod gzip;
+mod inside;
 pub(crate) mod layer;
 mod layer_header;
 mod layer_tar;
@@ -32,6 +33,7 @@ use remint_model::{ArtifactFormat, GzipHeader, Sha256, SignatureBlock};
 
 pub(crate) use anomalies::Anomalies;
 pub(crate) use build_listing::{Keep, list};
+pub(crate) use inside::{Container, Room, contents_inside, list_inside};
 pub(crate) use listing::{Encoding, Entry, Kind, Listing, Owner, Written};
 pub(crate) use names::{by_place, is_below};
 use source::Source;

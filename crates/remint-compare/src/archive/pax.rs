@@ -123,6 +123,16 @@ impl Records {
             .map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
+    /// Adds the records of `later`, which win, and yields those of them that say something new.
+    pub(crate) fn update(&mut self, mut later: Self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        later
+            .values
+            .retain(|key, value| self.values.get(key) != Some(value));
+        let new: Vec<_> = later.values.clone().into_iter().collect();
+        self.values.extend(later.values);
+        new
+    }
+
     /// Adds the records of `later`, which win.
     pub(crate) fn extend(&mut self, later: Self) {
         self.values.extend(later.values);

@@ -42,6 +42,12 @@ pub(crate) trait Source {
     }
 }
 
+impl<S: Source + ?Sized> Source for &mut S {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        (**self).read(buffer)
+    }
+}
+
 /// Everything that is left of `source`, which is refused when it is more than `limit`.
 pub(crate) fn collect(
     source: &mut dyn Source,

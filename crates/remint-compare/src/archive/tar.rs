@@ -62,7 +62,7 @@ pub(super) fn walk<R: Read>(
 }
 
 /// Goes through a tar, to the end of its stream unless the visitor stops; the digest is that of its framing.
-fn walk_stream<S: TarStream>(
+pub(super) fn walk_stream<S: TarStream>(
     stream: &mut S,
     limits: &Limits,
     anomalies: &mut Anomalies,
@@ -71,6 +71,8 @@ fn walk_stream<S: TarStream>(
     let mut tar = Tar {
         blocks: Blocks::new(stream, limits, anomalies),
         global: Records::default(),
+        global_size: 0,
+        global_attributes: None,
         owner: Arc::default(),
     };
     let flow = tar.entries(visit)?;
@@ -93,6 +95,10 @@ struct Extended {
 struct Tar<'a, S> {
     blocks: Blocks<'a, S>,
     global: Records,
+    /// Bytes of all that was ever added to them.
+    global_size: u64,
+    /// A digest of all that they have added to the attributes of every entry.
+    global_attributes: Option<Sha256>,
     /// That of the last entry: nearly always that of the next one too.
     owner: Arc<Owner>,
 }
@@ -178,7 +184,7 @@ impl<S: TarStream> Tar<'_, S> {
                         );
                     }
                 }
-                self.global.extend(records);
+                self.set_for_all(records)?;
             }
             b'L' => {
                 let name = self.long_text(header)?;
@@ -196,6 +202,24 @@ impl<S: TarStream> Tar<'_, S> {
         }
         extended.spelling.push(header.spelling);
         Ok(true)
+    }
+
+    /// Takes in the records of a global header. Their digest goes on from the one before: every entry has all of them, and
+    /// hashing them for each would take quadratic time.
+    fn set_for_all(&mut self, records: Records) -> Result<(), ReadError> {
+        let new = self.global.update(records);
+        let size = |(key, value): &(Vec<u8>, Vec<u8>)| (key.len() + value.len()) as u64;
+        self.global_size += new.iter().map(size).sum::<u64>();
+        let limit = self.blocks.limits.extended_header;
+        if self.global_size > limit {
+            return Err(ReadError::TooLarge {
+                what: "all global PAX headers together",
+                limit,
+            });
+        }
+        let new = new.iter().map(|(key, value)| (&**key, &**value));
+        self.global_attributes = attributes(self.global_attributes, new);
+        Ok(())
     }
 
     fn check_records(&mut self, header: &Header, records: &Records) {
@@ -249,7 +273,12 @@ impl<S: TarStream> Tar<'_, S> {
             Some(None) | None => self.global.time("mtime", at)?,
         }
         .unwrap_or((header.mtime, 0));
-        let attributes = attributes(records.into_iter().chain([&self.global]));
+        let own = records.and_then(|records| attributes(None, records.iter()));
+        let attributes = match (own, self.global_attributes) {
+            (Some(own), Some(global)) => Some(attributes_of_both(&own, &global)),
+            (own, global) => own.or(global),
+        }
+        .map(Arc::new);
         let encoding = encoding(&header, &extended);
 
         for (pax, gnu) in [(&name, &extended.long_name), (&link, &extended.long_link)] {
@@ -406,23 +435,41 @@ fn may_stand_for(own: &[u8], path: &[u8]) -> bool {
         .any(|full| own == full || own.len() >= CUT && full.starts_with(own))
 }
 
-/// A digest of the PAX records that installers neither apply nor can be known to ignore.
-fn attributes<'r>(headers: impl Iterator<Item = &'r Records>) -> Option<Arc<Sha256>> {
+/// A digest of the PAX records that installers neither apply nor can be known to ignore, and of what came before them.
+fn attributes<'r>(
+    before: Option<Sha256>,
+    records: impl Iterator<Item = (&'r [u8], &'r [u8])>,
+) -> Option<Sha256> {
     let mut hasher = None;
-    for (key, value) in headers.flat_map(Records::iter) {
+    for (key, value) in records {
         let known = KNOWN_KEYS.iter().any(|known| known.as_bytes() == key)
             || KNOWN_PREFIXES
                 .iter()
                 .any(|prefix| key.starts_with(prefix.as_bytes()));
         if !known {
-            let hasher = hasher.get_or_insert_with(sha2::Sha256::new);
+            let hasher = hasher.get_or_insert_with(|| {
+                let mut hasher = sha2::Sha256::new();
+                if let Some(before) = &before {
+                    hasher.update(before.as_bytes());
+                }
+                hasher
+            });
             for part in [key, value] {
                 hasher.update((part.len() as u64).to_le_bytes());
                 hasher.update(part);
             }
         }
     }
-    hasher.map(|hasher| Arc::new(Sha256::from_bytes(hasher.finalize().into())))
+    hasher
+        .map(|hasher| Sha256::from_bytes(hasher.finalize().into()))
+        .or(before)
+}
+
+fn attributes_of_both(own: &Sha256, global: &Sha256) -> Sha256 {
+    let mut hasher = sha2::Sha256::new();
+    hasher.update(own.as_bytes());
+    hasher.update(global.as_bytes());
+    Sha256::from_bytes(hasher.finalize().into())
 }
 
 /// A digest of how an entry was written, from which everything that it says has been removed.

@@ -153,24 +153,7 @@ pub(crate) fn archive_difference(
     rebuilt: &[Anomaly],
     words: SideWords,
 ) -> Option<Difference> {
-    let hides = |anomaly: &&Anomaly| match anomaly.kind {
-        AnomalyKind::PrefixBytes
-        | AnomalyKind::SuffixBytes
-        | AnomalyKind::GapBytes
-        | AnomalyKind::HeaderDisagreement
-        | AnomalyKind::TrailingGzipMember => true,
-        // These are entries, and compared as such.
-        AnomalyKind::DuplicateEntry
-        | AnomalyKind::PathTraversal
-        | AnomalyKind::CaseTwins
-        | AnomalyKind::LinkEntry
-        | AnomalyKind::SpecialFile
-        | AnomalyKind::ForeignTopFolder
-        | AnomalyKind::SpecialModeBits
-        | AnomalyKind::FileDirectoryClash
-        | AnomalyKind::RecordMismatch
-        | AnomalyKind::UnreadableEntry => false,
-    };
+    let hides = |anomaly: &&Anomaly| is_beyond_entries(anomaly);
     let (side, anomaly) = published
         .iter()
         .find(hides)
@@ -187,6 +170,28 @@ pub(crate) fn archive_difference(
             anomaly.detail
         )),
     })
+}
+
+/// Whether comparing entries says nothing about it.
+pub(super) const fn is_beyond_entries(anomaly: &Anomaly) -> bool {
+    match anomaly.kind {
+        AnomalyKind::PrefixBytes
+        | AnomalyKind::SuffixBytes
+        | AnomalyKind::GapBytes
+        | AnomalyKind::HeaderDisagreement
+        | AnomalyKind::TrailingGzipMember => true,
+        // These are entries, and compared as such.
+        AnomalyKind::DuplicateEntry
+        | AnomalyKind::PathTraversal
+        | AnomalyKind::CaseTwins
+        | AnomalyKind::LinkEntry
+        | AnomalyKind::SpecialFile
+        | AnomalyKind::ForeignTopFolder
+        | AnomalyKind::SpecialModeBits
+        | AnomalyKind::FileDirectoryClash
+        | AnomalyKind::RecordMismatch
+        | AnomalyKind::UnreadableEntry => false,
+    }
 }
 
 /// Stands for the archive itself where a path is asked for.

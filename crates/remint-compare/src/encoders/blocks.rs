@@ -14,7 +14,7 @@ const LENGTHS: usize = 19;
 pub(super) const LENGTH_EXTRA: [u8; 29] = [
     0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0,
 ];
-const LENGTH_BASE: [u16; 29] = [
+pub(super) const LENGTH_BASE: [u16; 29] = [
     3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131,
     163, 195, 227, 258,
 ];
@@ -23,12 +23,12 @@ pub(super) const DISTANCE_EXTRA: [u8; 30] = [
     0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13,
     13,
 ];
-const DISTANCE_BASE: [u16; 30] = [
+pub(super) const DISTANCE_BASE: [u16; 30] = [
     1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537,
     2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
 ];
 /// The order in which the lengths of the code length code are written.
-const LENGTH_ORDER: [usize; LENGTHS] = [
+pub(super) const LENGTH_ORDER: [usize; LENGTHS] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
 const REPEAT: usize = 16;
@@ -36,7 +36,7 @@ const ZEROS: usize = 17;
 const MANY_ZEROS: usize = 18;
 
 /// What a block is made of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Symbol {
     Literal(u8),
     Match { length: usize, distance: usize },
@@ -58,6 +58,11 @@ impl BlockWriter {
 
     pub(super) fn is_full(&self) -> bool {
         self.symbols.len() >= BLOCK
+    }
+
+    /// What the block that is not ended yet is made of so far.
+    pub(super) fn begun(&self) -> &[Symbol] {
+        &self.symbols
     }
 
     /// The whole bytes written so far.

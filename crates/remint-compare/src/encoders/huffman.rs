@@ -253,7 +253,7 @@ fn codes(lengths: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-const fn fixed_literal_length(symbol: usize) -> u8 {
+pub(super) const fn fixed_literal_length(symbol: usize) -> u8 {
     match symbol {
         0..=143 => 8,
         144..=255 => 9,

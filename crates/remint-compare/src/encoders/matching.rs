@@ -112,6 +112,11 @@ impl Deflate {
         }
     }
 
+    /// What the block that is not written yet is made of so far.
+    pub(super) fn begun(&self) -> &[Symbol] {
+        self.blocks.begun()
+    }
+
     /// Ends the stream.
     pub(super) fn finish(mut self) -> Vec<u8> {
         while self.ahead > 0 {

@@ -5,6 +5,7 @@
 //! originals do. None is built for speed.
 
 mod blocks;
+mod first_block;
 mod huffman;
 mod matching;
 
@@ -13,8 +14,9 @@ use std::io::{Read, Seek, SeekFrom};
 use flate2::{Compress, Compression, FlushCompress, Status};
 
 use crate::archive::gzip::GzipReader;
-use crate::archive::source::{CHUNK, Input, Source as _};
+use crate::archive::source::{CHUNK, Input, Source};
 use crate::error::{ArchiveError, ReadError, Side};
+use first_block::FirstBlock;
 use matching::{Deflate, Hash};
 
 /// Larger tars are not encoded anew: it would take minutes.
@@ -68,7 +70,15 @@ pub(crate) fn explain<P: Read + Seek, R: Read + Seek>(
     published: &mut P,
     rebuilt: &mut R,
 ) -> Result<Option<&'static str>, ArchiveError> {
+    let beginning = match Beginning::read(published, rebuilt) {
+        Ok(beginning) => beginning,
+        Err(ReadError::TooLarge { .. }) => return Ok(None),
+        Err(error) => return Err(error.on(Side::Rebuilt)),
+    };
     for encoder in ALL {
+        if encoder.is_ruled_out(&beginning) {
+            continue;
+        }
         match encoder.makes(published, rebuilt) {
             Ok(true) => return Ok(Some(encoder.name)),
             Ok(false) => {}
@@ -80,7 +90,80 @@ pub(crate) fn explain<P: Read + Seek, R: Read + Seek>(
     Ok(None)
 }
 
+/// How much of both is looked at before an encoder is tried: more than one block of most tars.
+const BEGINNING: usize = 128 * 1024;
+/// How much is encoded where an encoder's choices are only seen once it has ended.
+const FIRST_PIECE: usize = 16 * 1024;
+/// What is chosen for the last of these bytes may depend on what comes after them: two of the longest matches, and more.
+const OPEN_END: usize = 2 * 1024;
+
+/// The beginnings of the rebuilt tar and of the published deflate stream.
+struct Beginning {
+    tar: Vec<u8>,
+    /// `None` where it tells nothing.
+    block: Option<FirstBlock>,
+}
+
+impl Beginning {
+    fn read<P: Read + Seek, R: Read + Seek>(
+        published: &mut P,
+        rebuilt: &mut R,
+    ) -> Result<Self, ReadError> {
+        published.seek(SeekFrom::Start(0))?;
+        rebuilt.seek(SeekFrom::Start(0))?;
+        let of = |source: &mut dyn Source| {
+            let mut bytes = vec![0; BEGINNING];
+            let count = source.fill(&mut bytes)?;
+            bytes.truncate(count);
+            Ok::<_, ReadError>(bytes)
+        };
+        let deflated = of(&mut GzipReader::new(published, LARGEST)?.into_deflated())?;
+        Ok(Self {
+            tar: of(&mut GzipReader::new(rebuilt, LARGEST)?)?,
+            block: first_block::read(&deflated),
+        })
+    }
+}
+
 impl Encoder {
+    /// Whether this encoder begins with other choices than the published stream, as far as the beginnings tell.
+    fn is_ruled_out(self, beginning: &Beginning) -> bool {
+        let Some(block) = &beginning.block else {
+            return false;
+        };
+        match self.kind {
+            Kind::Zlib(hash) => {
+                let mut deflate = Deflate::new(self.level, hash);
+                let mut chosen = 0;
+                for piece in beginning.tar.chunks(1024) {
+                    if !deflate.push(piece).is_empty() {
+                        break;
+                    }
+                    let begun = deflate.begun();
+                    if !block.may_go_on_with(chosen, begun.get(chosen..).unwrap_or_default()) {
+                        return true;
+                    }
+                    chosen = begun.len();
+                }
+                false
+            }
+            Kind::ZlibRs => {
+                let piece = beginning.tar.get(..FIRST_PIECE);
+                let Some(piece) = piece.filter(|piece| piece.len() < beginning.tar.len()) else {
+                    return false;
+                };
+                let mut stream = self.start();
+                let mut out = stream.push(piece);
+                out.extend(stream.finish());
+                let Some(chosen) = first_block::read(&out) else {
+                    return false;
+                };
+                let certain = chosen.within(FIRST_PIECE - OPEN_END);
+                !block.may_go_on_with(0, certain)
+            }
+        }
+    }
+
     fn makes<P: Read + Seek, R: Read + Seek>(
         self,
         published: &mut P,
@@ -177,6 +260,9 @@ fn run(compress: &mut Compress, input: &[u8], flush: FlushCompress) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::io::Cursor;
+
     use remint_model::Sha256;
 
     use super::*;
@@ -194,6 +280,64 @@ mod tests {
             let found = Sha256::of(&out).to_string();
             assert_eq!((out.len(), &found[..16]), (length, digest), "{level}");
         }
+    }
+
+    /// What is ruled out by its beginning would have been refused byte for byte, and nothing else is.
+    #[test]
+    fn looking_at_beginnings_first_changes_no_answer() {
+        let packed = |content: &[u8], deflated: &[u8]| {
+            let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff];
+            gzip.extend_from_slice(deflated);
+            let mut crc = flate2::Crc::new();
+            crc.update(content);
+            gzip.extend(crc.sum().to_le_bytes());
+            gzip.extend(crc.amount().to_le_bytes());
+            gzip
+        };
+        let deflated = |content: &[u8], encoder: Encoder| {
+            let mut stream = encoder.start();
+            let mut out = stream.push(content);
+            out.extend(stream.finish());
+            out
+        };
+        let levels = [0, 1, 3].map(|level| encoder("", Kind::ZlibRs, level));
+        let levels = levels.into_iter().chain([
+            encoder("", Kind::Zlib(Hash::Rolling), 5),
+            encoder("", Kind::Zlib(Hash::Multiplied), 8),
+        ]);
+        let encoders: Vec<Encoder> = ALL.iter().copied().chain(levels).collect();
+        let contents = [
+            Vec::new(),
+            b"a".to_vec(),
+            words(400),
+            noise(40_000, 256),
+            [noise(20_000, 40), words(5000)].concat(),
+            words(30_000),
+        ];
+        let mut found = BTreeSet::new();
+        for content in &contents {
+            let rebuilt = packed(content, &deflated(content, encoders[6]));
+            for published in &encoders {
+                let mut published = packed(content, &deflated(content, *published));
+                for damaged in [false, true] {
+                    if damaged && content.len() > 50_000 {
+                        continue;
+                    }
+                    if damaged {
+                        let at = published.len() * 2 / 3;
+                        published[at] ^= 0x10;
+                    }
+                    let (mut one, mut other) = (Cursor::new(&published), Cursor::new(&rebuilt));
+                    let answer = explain(&mut one, &mut other).unwrap();
+                    let all_tried = ALL
+                        .iter()
+                        .find(|encoder| encoder.makes(&mut one, &mut other).unwrap());
+                    assert_eq!(answer, all_tried.map(|encoder| encoder.name));
+                    found.extend(answer);
+                }
+            }
+        }
+        assert!(found.len() > 4, "{found:?}");
     }
 
     /// Repeatable bytes: `spread` decides how many different ones there are.

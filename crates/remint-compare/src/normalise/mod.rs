@@ -34,6 +34,7 @@ pub use seeded_from_published::seeded_from_published;
 pub use windows_line_ends::windows_line_ends;
 
 pub(crate) use engine::{Erasures, erase_content, erase_headers};
+pub(crate) use mode_bits::normalise as erase_mode_bits;
 pub(crate) use pairs::{Facets, Pairs, Row, Wrapping};
 
 use crate::archive::Entry;

@@ -14,7 +14,8 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
 /// Inherited by directories from where they are made; it gives nobody any rights.
 const SET_GROUP_ID: u32 = 0o2000;
 
-fn normalise(entry: &mut Entry) {
+/// Leaves of a mode what is never erased.
+pub(crate) fn normalise(entry: &mut Entry) {
     let special = entry.mode & 0o7000;
     entry.mode = match entry.kind {
         Kind::Directory => 0o755 | (special & !SET_GROUP_ID),

@@ -1,8 +1,11 @@
 //! What a comparison says about archives that differ.
 
 use std::io::Cursor;
+use std::sync::{Arc, Mutex};
 
-use remint_compare::{ArchiveError, Compared, Options, Side, compare};
+use remint_compare::{
+    ArchiveError, Compared, Options, PythonLikeness, PythonSyntax, Side, compare,
+};
 use remint_model::ArtifactFormat::{self, GoProgram, NpmTarball, Wheel};
 use remint_model::{AnomalyKind, Change, Class, Comparison, Difference};
 
@@ -401,4 +404,97 @@ fn what_runs_is_traced_file_by_file_and_explanations_trace_nothing() {
         file("package/evil.js", b"1234567890"),
     ]);
     assert_eq!(traced(&more, &honest), (0, 10));
+}
+
+#[test]
+fn an_interpreter_is_prepared_where_it_will_be_asked_and_nowhere_else() {
+    let said = |published: &str, rebuilt: &str| {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (asked, prepared) = (Arc::clone(&events), Arc::clone(&events));
+        let python = PythonSyntax::new(move |_, _| {
+            asked.lock().unwrap().push("asked");
+            Some(PythonLikeness::SameTree)
+        })
+        .prepared_by(move || prepared.lock().unwrap().push("prepared"));
+        let files = |text: &str| {
+            wheel(vec![
+                stored("x/a.py", text.as_bytes()),
+                stored("x/b.py", text.as_bytes()),
+                stored("x/c.js", text.as_bytes()),
+            ])
+        };
+        let compared = compare(
+            Wheel,
+            &mut Cursor::new(files(published)),
+            &mut Cursor::new(files(rebuilt)),
+            &Options {
+                python: Some(python),
+                ..Options::default()
+            },
+        )
+        .unwrap();
+        assert_eq!(differences(compared).len(), 3);
+        let mut events = events.lock().unwrap().clone();
+        events.sort_unstable();
+        events
+    };
+    assert_eq!(
+        said("x = 1  # one\n", "x = 1  # two\n"),
+        ["asked", "asked", "prepared"]
+    );
+    for other in ["y = 1\n", "x = -1\n", "x = 1; z = 'a'\n"] {
+        assert_eq!(said("x = 1\n", other), [""; 0], "{other}");
+    }
+    assert_eq!(said("x = 'a'\n", "x = 'b'\n"), [""; 0]);
+    let crlf = "x = 1  # one\r\ny = 2\r\n";
+    assert_eq!(said(crlf, &crlf.replace("\r\n", "\n")), [""; 0]);
+}
+
+#[test]
+fn attributes_for_all_entries_are_those_of_each() {
+    let attribute = |value: &'static [u8]| pax(b'g', &[("SCHILY.xattr.user.x", value)]);
+    let package = |headers: &[TarEntry]| {
+        let mut entries = headers.to_vec();
+        entries.extend(package("run()"));
+        tgz(&entries)
+    };
+    let once = package(&[attribute(b"1")]);
+    for (other, different) in [
+        (package(&[attribute(b"1"), attribute(b"1")]), false),
+        (package(&[attribute(b"2")]), true),
+        (package(&[attribute(b"1"), attribute(b"2")]), true),
+        (package(&[]), true),
+    ] {
+        let found = compared(NpmTarball, &other, &once).comparison;
+        assert_eq!(matches!(found, Comparison::Different { .. }), different);
+        if different {
+            let differences = differences(compared(NpmTarball, &other, &once));
+            assert_eq!(differences.len(), 3);
+            assert!(differences.iter().all(|difference| {
+                difference.explanation.as_deref() == Some("extended attributes differ")
+            }));
+        }
+    }
+}
+
+#[test]
+fn records_for_all_entries_cost_nothing_with_each_entry_and_are_bounded_together() {
+    // Hashed for each entry, this would be more than ten gigabytes.
+    let large = vec![b'x'; 1_000_000];
+    let mut entries = vec![pax(b'g', &[("x", &large)])];
+    entries.extend((0..10_000).map(|number| file(&format!("package/{number}"), b"")));
+    let other = entries.split_last().unwrap().1;
+    let found = compared(NpmTarball, &tgz(&entries), &tgz(other));
+    assert_eq!(found.entries.equal, 9_999);
+    let twice = [pax(b'g', &[("y", &large)]), entries[0].clone()];
+    match surveyed(NpmTarball, &tgz(&twice)) {
+        Err(error @ ArchiveError::TooLarge { .. }) => {
+            assert!(
+                error
+                    .to_string()
+                    .contains("all global PAX headers together")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
 }

@@ -7,6 +7,7 @@
     reason = "a broken test archive should stop its test"
 )]
 
+mod archives_inside;
 mod comparing;
 mod layers;
 mod making;

@@ -133,7 +133,10 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
     };
     let (builder, downloads) = match (spec, registries) {
         (Spec::File(path), _) => {
-            return Ok(match given(path)? {
+            // Both are hashed at once.
+            let path = path.clone();
+            let given = tokio::task::spawn_blocking(move || given(&path)).await??;
+            return Ok(match given {
                 Ok(artifact) => Had {
                     artifact: Ok(artifact),
                     version: None,

@@ -12,7 +12,7 @@ use self::side_by_side::{Line, rows};
 use self::tree::{Node, nodes};
 use super::{ComparisonReport, Given, WORDS};
 use crate::report::foreign::harmless;
-use crate::report::page::{change_words, class_word};
+use crate::report::page::change_words;
 use crate::report::size_words;
 
 /// Anomalies of one side that are shown.
@@ -155,7 +155,7 @@ fn facts(at: usize, difference: &Difference) -> DifferenceFacts {
     DifferenceFacts {
         anchor: anchor(at),
         path: harmless(difference.path.as_str()).into_owned(),
-        class: class_word(difference.class),
+        class: difference.class.word(),
         what: change_words(difference, WORDS),
         explanation: difference
             .explanation

@@ -13,7 +13,6 @@ use remint_model::{Artifact, Comparison, Difference, Erasure, Published};
 
 use crate::exit::Exit;
 use crate::report::count_words;
-use crate::report::page::class_word;
 
 /// What the sides are called. As in other tools, what the second has and the first has not is an addition.
 pub(crate) const WORDS: SideWords = SideWords {
@@ -82,9 +81,7 @@ impl ComparisonReport {
             Comparison::Different { differences, .. } => {
                 let count = differences.len();
                 let verb = if count == 1 { "differs" } else { "differ" };
-                let most_serious = differences
-                    .first()
-                    .map_or("", |first| class_word(first.class));
+                let most_serious = differences.first().map_or("", |first| first.class.word());
                 format!(
                     "{} {verb}, the most serious of class {most_serious}; {} of {} are equal",
                     count_words(count, "file"),

@@ -36,13 +36,14 @@ pub(crate) fn syntax(
         let first = first.clone();
         move || newest().filter(|newest| first().as_ref() != Some(newest))
     };
-    let parsers = Mutex::new(Parsers {
+    let parsers = Arc::new(Mutex::new(Parsers {
         first: Parser::Unknown(Box::new(first)),
         newest: Parser::Unknown(Box::new(other)),
         isolation: isolation(settings),
         cancel,
         left: PATIENCE,
-    });
+    }));
+    let early = Arc::clone(&parsers);
     PythonSyntax::new(move |rebuilt, published| {
         if rebuilt.len().max(published.len()) > LARGEST {
             return None;
@@ -53,6 +54,12 @@ pub(crate) fn syntax(
             Answer::SameButDocumentation => Some(PythonLikeness::SameButDocumentation),
             Answer::Other | Answer::Unparsed => None,
         }
+    })
+    .prepared_by(move || {
+        let mut parsers = early.lock().unwrap_or_else(PoisonError::into_inner);
+        let isolation = parsers.isolation;
+        // Whether there is one is asked again with the first question.
+        let _started = parsers.first.session(isolation).is_some();
     })
 }
 

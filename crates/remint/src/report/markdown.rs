@@ -5,7 +5,6 @@ use remint_model::{Comparison, Outcome};
 
 use super::foreign::harmless;
 use super::human::push;
-use super::page::class_word;
 use super::{RunReport, TargetReport, outcome_word};
 
 pub(super) fn render(report: &RunReport) -> String {
@@ -70,7 +69,7 @@ fn details(text: &mut String, target: &TargetReport) {
                 text,
                 format_args!(
                     "- {} {}\n",
-                    class_word(difference.class),
+                    difference.class.word(),
                     code(difference.path.as_str())
                 ),
             );

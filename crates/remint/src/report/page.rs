@@ -3,7 +3,7 @@
 
 use anstyle::{AnsiColor, Effects, Style};
 use remint_compare::SideWords;
-use remint_model::{Change, Class, Comparison, Difference, Erasure};
+use remint_model::{Change, Comparison, Difference, Erasure};
 
 use super::count_words;
 use super::foreign::harmless;
@@ -130,7 +130,7 @@ impl Page {
         self.line(&format!(
             "  {BOLD}{:>2}{BOLD:#}  {:<15} {:<40} {what}",
             at + 1,
-            class_word(difference.class),
+            difference.class.word(),
             harmless(difference.path.as_str())
         ));
         if let Some(explanation) = &difference.explanation {
@@ -177,23 +177,5 @@ pub(crate) fn change_words(difference: &Difference, words: SideWords) -> String 
             (0, removed) => format!("{} missing", count_words(removed, "line")),
             (added, removed) => format!("{added} added, {removed} missing"),
         },
-    }
-}
-
-/// The word for a class, as in the JSON report.
-pub(crate) const fn class_word(class: Class) -> &'static str {
-    match class {
-        Class::Startup => "startup",
-        Class::InstallScript => "install-script",
-        Class::Native => "native",
-        Class::Executable => "executable",
-        Class::Manifest => "manifest",
-        Class::DependencyList => "dependency-list",
-        Class::Data => "data",
-        Class::Types => "types",
-        Class::Sourcemap => "sourcemap",
-        Class::Metadata => "metadata",
-        Class::Documentation => "documentation",
-        Class::Licence => "licence",
     }
 }

@@ -4,8 +4,12 @@ use remint_model::line_ends::with_lf;
 
 use super::ChangedFile;
 
+/// Whether the second text is the first with other line ends.
+pub(super) fn are_alike(lf: &[u8], crlf: &[u8]) -> bool {
+    with_lf(crlf).is_some_and(|converted| converted == lf)
+}
+
 pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
-    let are_alike = |lf: &[u8], crlf: &[u8]| with_lf(crlf).is_some_and(|converted| converted == lf);
     let (crlf, lf) = if are_alike(file.rebuilt, file.published) {
         (file.words.published, file.words.rebuilt)
     } else if are_alike(file.published, file.rebuilt) {

@@ -2,6 +2,7 @@
 //! says nothing unless it accounts for every byte that differs. An explanation stands beside a difference and
 //! never removes it.
 
+mod archive_inside;
 mod bundled;
 mod cargo_vcs_info;
 mod embedded;
@@ -19,10 +20,12 @@ use std::cell::Cell;
 use remint_model::EntryPath;
 
 use super::hunks::TextDifference;
+use crate::archive::Room;
 use crate::known::Known;
 use crate::limits::SideWords;
 use crate::python::PythonSyntax;
 pub(crate) use javascript::EFFORT;
+pub(crate) use python::will_be_asked as python_will_be_asked;
 pub(crate) use renamed::{Lone, Renamed, has_hashed_name, pair_up};
 
 /// A file that is on both sides with other content.
@@ -40,18 +43,31 @@ pub(crate) struct ChangedFile<'a> {
     pub(crate) words: SideWords,
     /// What parsing programs may still cost.
     pub(crate) effort: &'a Cell<u64>,
+    /// What looking into archives inside may still cost.
+    pub(crate) room: &'a Room,
     /// Files that have another hashed name on each side and are the same otherwise.
     pub(crate) renamed: &'a [Renamed],
 }
 
 impl ChangedFile<'_> {
-    /// In lower case, without its dot; empty where there is none.
     fn extension(&self) -> String {
-        self.path
-            .file_name()
-            .rsplit_once('.')
-            .map_or_else(String::new, |(_, extension)| extension.to_ascii_lowercase())
+        extension(self.path)
     }
+}
+
+/// In lower case, without its dot; empty where there is none.
+fn extension(path: &EntryPath) -> String {
+    path.file_name()
+        .rsplit_once('.')
+        .map_or_else(String::new, |(_, extension)| extension.to_ascii_lowercase())
+}
+
+/// What is known about why a file differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Explanation {
+    pub(crate) words: String,
+    /// Whether it ranks behind what nothing explains. Otherwise it says where to look, and no more.
+    pub(crate) accounts_for_all: bool,
 }
 
 /// One kind of cause.
@@ -90,14 +106,22 @@ const ALL: &[Explainer] = &[
     binary(native::explain),
 ];
 
-/// A cause that accounts for everything in which the two contents differ; `None` where none does.
-pub(crate) fn explain(file: &ChangedFile<'_>) -> Option<String> {
+/// A cause that accounts for everything in which the two contents differ, or the entries of archives that do; `None`
+/// where nothing is known.
+pub(crate) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
     if file.rebuilt == file.published {
         return None;
     }
-    ALL.iter()
-        .filter(|explainer| explainer.binary == file.text.is_none())
-        .find_map(|explainer| (explainer.explain)(file))
+    archive_inside::explain(file).or_else(|| {
+        let words = ALL
+            .iter()
+            .filter(|explainer| explainer.binary == file.text.is_none())
+            .find_map(|explainer| (explainer.explain)(file))?;
+        Some(Explanation {
+            words,
+            accounts_for_all: true,
+        })
+    })
 }
 
 /// A value out of a hostile file, cut and made fit to be shown between backticks.

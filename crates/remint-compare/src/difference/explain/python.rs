@@ -3,17 +3,16 @@
 //! Starting an interpreter takes many times what all else does, so it is asked only about texts with the same names and
 //! signs outside of strings and comments: other ones have no tree in common.
 
-use super::ChangedFile;
+mod values;
+
+use remint_model::EntryPath;
+
+use super::{ChangedFile, extension, line_ends};
 use crate::python::PythonLikeness;
 
 pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
-    if !matches!(&*file.extension(), "py" | "pyi" | "pyw") {
-        return None;
-    }
     let python = file.python?;
-    if !words(file.rebuilt).eq(words(file.published))
-        || !instructions(file.rebuilt).eq(instructions(file.published))
-    {
+    if !may_be_one_program(file.path, file.rebuilt, file.published) {
         return None;
     }
     let likeness = python.likeness(file.rebuilt, file.published)?;
@@ -29,6 +28,21 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         }
         .to_owned(),
     )
+}
+
+/// Whether an interpreter will be asked, unless something else explains the difference.
+pub(crate) fn will_be_asked(path: &EntryPath, rebuilt: &[u8], published: &[u8]) -> bool {
+    may_be_one_program(path, rebuilt, published)
+        && !line_ends::are_alike(rebuilt, published)
+        && !line_ends::are_alike(published, rebuilt)
+}
+
+/// Whether an interpreter is worth asking.
+fn may_be_one_program(path: &EntryPath, rebuilt: &[u8], published: &[u8]) -> bool {
+    matches!(&*extension(path), "py" | "pyi" | "pyw")
+        && words(rebuilt).eq(words(published))
+        && instructions(rebuilt).eq(instructions(published))
+        && values::may_be_alike(rebuilt, published)
 }
 
 /// Comments that somebody acts on: the interpreter's line and the encoding (PEP 263) among the first two lines, and

@@ -24,8 +24,10 @@ fn explained(path: &str, rebuilt: &[u8], published: &[u8], known: &Known) -> Opt
         python: None,
         words: SideWords::default(),
         effort: &Cell::new(EFFORT),
+        room: &Room::default(),
         renamed: &[],
     })
+    .map(|explanation| explanation.words)
 }
 
 fn check(path: &str, rebuilt: &str, published: &str, expect: Option<&str>) {
@@ -337,6 +339,7 @@ fn files_under_hashed_names_are_paired_where_nothing_else_differs() {
             python: None,
             words: SideWords::default(),
             effort: &Cell::new(0),
+            room: &Room::default(),
             renamed: &pairs,
         })
     };
@@ -456,6 +459,7 @@ fn functions_of_machine_code_are_named() {
 
 const PATHS: &[&str] = &[
     "a.js", "a.ts", "a.tsx", "a.d.ts", "a.cjs", "a.json", "a.js.map", "a.py", "a.wasm", "a.node",
+    "a.zip",
 ];
 
 const PIECES: &str = "(function|=>|\\{|\\}|\\(|\\)|\\[|\\]|;|,|/|\\*|`|\\$\\{|'|\"|\\\\|<|>|else|if|return|=|!|\
@@ -467,7 +471,7 @@ proptest! {
     fn no_bytes_make_it_panic_and_equal_ones_are_never_explained(
         bytes: (Vec<u8>, Vec<u8>),
         (before, one, other, after) in (PIECES, PIECES, PIECES, PIECES),
-        machine in (0..4_usize, prop::collection::vec(any::<u8>(), 0..200), any::<(u8, u8)>()),
+        machine in (0..6_usize, prop::collection::vec(any::<u8>(), 0..200), any::<(u8, u8)>()),
         known in any::<bool>(),
     ) {
         let known = if known {
@@ -477,7 +481,7 @@ proptest! {
         };
         let text = |middle: &str| format!("{before}{middle}{after}").into_bytes();
         let (magic, mut body, (at, value)) = machine;
-        let head: &[u8] = [&b"\x7fELF\x02\x01\x01\0"[..], b"\0asm\x01\0\0\0", b"\xcf\xfa\xed\xfe", b"MZ\0\0"][magic];
+        let head: &[u8] = [&b"\x7fELF\x02\x01\x01\0"[..], b"\0asm\x01\0\0\0", b"\xcf\xfa\xed\xfe", b"MZ\0\0", b"PK\x03\x04", b"\x1f\x8b\x08\0"][magic];
         body.splice(0..0, head.iter().copied());
         let mut changed = body.clone();
         let place = usize::from(at) % changed.len();

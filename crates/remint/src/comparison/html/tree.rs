@@ -7,7 +7,6 @@ use remint_model::{Difference, Erasure};
 
 use super::{anchor, mark};
 use crate::report::foreign::harmless;
-use crate::report::page::class_word;
 use crate::report::size_words;
 
 /// A step through the tree.
@@ -113,7 +112,9 @@ fn write(nodes: &mut Vec<Node>, folder: &Folder<'_>, found: &Found<'_>) {
         let difference = found.differences.get(path.path.as_str());
         nodes.push(Node::File {
             name: harmless(name).into_owned(),
-            class: class_word(difference.map_or(path.class, |(_, difference)| difference.class)),
+            class: difference
+                .map_or(path.class, |(_, difference)| difference.class)
+                .word(),
             size: size_words(path.size),
             standing: match (path.standing, difference) {
                 (Standing::Equal, _) => "equal",

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::wire::{Configuration, Level, Message, Rule};
 use crate::commands::explain;
-use crate::report::page::class_word;
 
 /// What a result is an instance of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +27,7 @@ impl Kind {
     pub(super) fn id(self) -> String {
         match self {
             Self::Finding(id, _) => id.to_owned(),
-            Self::Difference(class) => format!("difference/{}", class_word(class)),
+            Self::Difference(class) => format!("difference/{}", class.word()),
             Self::Failed => "outcome/failed".to_owned(),
             Self::Inconclusive(None) => "outcome/inconclusive".to_owned(),
             Self::Inconclusive(Some(reason)) => {

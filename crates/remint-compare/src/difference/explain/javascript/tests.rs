@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
+use crate::archive::Room;
 use crate::difference::hunks::TextDifference;
 use crate::known::Known;
 
@@ -19,6 +20,7 @@ fn said(path: &str, rebuilt: &str, published: &str) -> Option<String> {
         python: None,
         words: crate::limits::SideWords::default(),
         effort: &Cell::new(EFFORT),
+        room: &Room::default(),
         renamed: &[],
     })
 }
@@ -223,6 +225,7 @@ fn parsing_ends_when_it_has_cost_enough() {
         python: None,
         words: crate::limits::SideWords::default(),
         effort: &effort,
+        room: &Room::default(),
         renamed: &[],
     });
     assert_eq!(said, None);

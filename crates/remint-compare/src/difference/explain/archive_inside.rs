@@ -1,0 +1,381 @@
+//! A file that is an archive itself: which of its entries differ, or that only the packing does, down to a few archives
+//! inside archives. What else stands in such a file is named, not explained.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Difference, EntryPath};
+
+use super::{ChangedFile, Explanation, SideWords, quoted};
+use crate::archive::{Container, Room, contents_inside, list_inside};
+use crate::difference::class::class_of_path;
+use crate::difference::describe::{describe, is_beyond_entries};
+use crate::difference::install_scripts::InstallScripts;
+use crate::error::ReadError;
+use crate::normalise::{Facets, Pairs, Row, erase_mode_bits};
+
+/// How many archives deep is looked, the file itself being the first.
+const DEEPEST: usize = 3;
+/// Entries that are named of the file itself; of each archive further inside half as many.
+const NAMED: usize = 4;
+/// The largest archive further inside, and all of one archive together; they are held in memory.
+const LARGEST: u64 = 8 << 20;
+
+pub(super) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
+    let pair = Pair {
+        path: file.path,
+        published: file.published,
+        rebuilt: file.rebuilt,
+    };
+    Look {
+        words: file.words,
+        room: file.room,
+    }
+    .explain(pair, 1)
+}
+
+/// The two contents of one path.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    path: &'a EntryPath,
+    published: &'a [u8],
+    rebuilt: &'a [u8],
+}
+
+/// What is the same for all archives of a nest.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    words: SideWords,
+    room: &'a Room,
+}
+
+impl Look<'_> {
+    fn explain(self, pair: Pair<'_>, depth: usize) -> Option<Explanation> {
+        if is_named_like_a_program(pair.path) {
+            return None;
+        }
+        let container = Container::of(pair.published)?;
+        let other = Container::of(pair.rebuilt)?;
+        let SideWords {
+            published: ours,
+            rebuilt: theirs,
+        } = self.words;
+        if container != other {
+            return Some(pointer(format!(
+                "another kind of archive: a {} {ours}, a {} {theirs}",
+                container.word(),
+                other.word()
+            )));
+        }
+        if self.room.is_used_up() {
+            return Some(pointer(
+                "could not be looked into: other archives took all that may be unpacked".to_owned(),
+            ));
+        }
+        let list = |archive, side| {
+            list_inside(container, archive, self.room)
+                .map_err(|error| pointer(unreadable(side, container, error)))
+        };
+        let listings = list(pair.published, ours)
+            .and_then(|published| Ok((published, list(pair.rebuilt, theirs)?)));
+        let (published, rebuilt) = match listings {
+            Ok(listings) => listings,
+            Err(unreadable) => return Some(unreadable),
+        };
+        let beyond_entries = beyond_entries(&published.anomalies, &rebuilt.anomalies, self.words);
+        let same_framing = published.framing == rebuilt.framing;
+        let mut pairs = Pairs::new(ArtifactFormat::Mcpb, published, rebuilt);
+        let packing = packing(container, &pairs, same_framing);
+        let differing = self.differing(pair.path, &mut pairs);
+        let signature = pairs.archive_facets().has(Facets::SIGNATURE);
+        let mut accounts_for_all = beyond_entries.is_none() && !signature;
+        let mut words = if differing.is_empty() {
+            let entries = match (container, pairs.rows.len()) {
+                (Container::Gzip, _) => "the same content in the gzip".to_owned(),
+                (_, 1) => format!("the same entry in the {}", container.word()),
+                (_, count) => format!("the same {count} entries in the {}", container.word()),
+            };
+            format!("{entries}; only the packing differs: {packing}")
+        } else {
+            let inside = self.inside(container, pair, &pairs.rows, &differing, depth);
+            accounts_for_all &= differing.iter().all(|(row, _)| {
+                inside
+                    .get(row)
+                    .is_some_and(|explanation| explanation.accounts_for_all)
+            });
+            self.entries(container, &pairs, &differing, &inside, depth)
+        };
+        if signature {
+            words.push_str("; the signature after its end differs");
+        }
+        if let Some(beyond_entries) = beyond_entries {
+            words.push_str("; ");
+            words.push_str(&beyond_entries);
+        }
+        Some(Explanation {
+            words,
+            accounts_for_all,
+        })
+    }
+
+    /// The rows that differ in more than packing, the most serious first.
+    fn differing(self, path: &EntryPath, pairs: &mut Pairs) -> Vec<(usize, Difference)> {
+        let format = if path.file_name().to_ascii_lowercase().ends_with(".whl") {
+            ArtifactFormat::Wheel
+        } else {
+            ArtifactFormat::Mcpb
+        };
+        let mut differing = Vec::new();
+        for (number, row) in pairs.rows.iter_mut().enumerate() {
+            let entries = row.published.iter_mut().chain(&mut row.rebuilt);
+            entries.for_each(erase_mode_bits);
+            let facets = row.facets();
+            let differs = [
+                Facets::COPIES,
+                Facets::KIND,
+                Facets::CONTENT,
+                Facets::MODE,
+                Facets::ATTRIBUTES,
+            ]
+            .into_iter()
+            .any(|facet| facets.has(facet));
+            if differs {
+                let scripts = InstallScripts::default();
+                let difference = describe(format, row, facets, &scripts, self.words);
+                differing.push((number, difference));
+            }
+        }
+        differing.sort_by(|(_, one), (_, other)| {
+            (one.class, &one.path).cmp(&(other.class, &other.path))
+        });
+        differing
+    }
+
+    /// Explanations of those of the named entries that are archives, by their rows.
+    fn inside(
+        self,
+        container: Container,
+        pair: Pair<'_>,
+        rows: &[Row],
+        differing: &[(usize, Difference)],
+        depth: usize,
+    ) -> BTreeMap<usize, Explanation> {
+        let mut explanations = BTreeMap::new();
+        if depth == DEEPEST {
+            return explanations;
+        }
+        let mut room = LARGEST;
+        let archives: Vec<(usize, &Row, [u32; 2])> = differing
+            .iter()
+            .take(named(depth))
+            .filter_map(|(number, difference)| {
+                let row = rows.get(*number)?;
+                let (one, other) = row.files()?;
+                let size = one.size.max(other.size);
+                if difference.explanation.is_some()
+                    || ![one, other]
+                        .iter()
+                        .all(|entry| Container::may_be(&row.path, &entry.head))
+                    || size > room
+                {
+                    return None;
+                }
+                room -= size;
+                Some((*number, row, [one.index, other.index]))
+            })
+            .collect();
+        if archives.is_empty() {
+            return explanations;
+        }
+        let wanted = |side: usize| -> BTreeSet<u32> {
+            archives
+                .iter()
+                .filter_map(|(_, _, indices)| indices.get(side).copied())
+                .collect()
+        };
+        let (Ok(published), Ok(rebuilt)) = (
+            contents_inside(container, pair.published, self.room, &wanted(0)),
+            contents_inside(container, pair.rebuilt, self.room, &wanted(1)),
+        ) else {
+            // They were read a moment ago: what has changed is how much may still be unpacked.
+            return explanations;
+        };
+        for (number, row, [one, other]) in archives {
+            let (Some(published), Some(rebuilt)) = (published.get(&one), rebuilt.get(&other))
+            else {
+                continue;
+            };
+            let inner = Pair {
+                path: &row.path,
+                published,
+                rebuilt,
+            };
+            if let Some(explanation) = self.explain(inner, depth + 1) {
+                explanations.insert(number, explanation);
+            }
+        }
+        explanations
+    }
+
+    /// How many entries differ, and the first of them.
+    fn entries(
+        self,
+        container: Container,
+        pairs: &Pairs,
+        differing: &[(usize, Difference)],
+        inside: &BTreeMap<usize, Explanation>,
+        depth: usize,
+    ) -> String {
+        let more = |row: &usize, difference: &Difference| {
+            let words = match (difference.change, inside.get(row)) {
+                (Change::Added, _) => format!("{} only", self.words.published),
+                (Change::Removed, _) => format!("{} only", self.words.rebuilt),
+                (Change::Changed | Change::Metadata, Some(inside)) => inside.words.clone(),
+                (Change::Changed | Change::Metadata, None) => difference.explanation.clone()?,
+            };
+            Some(format!(" ({words})"))
+        };
+        if container == Container::Gzip {
+            let more = differing.first().and_then(|(row, one)| more(row, one));
+            return format!(
+                "the content of the gzip differs{}",
+                more.unwrap_or_default()
+            );
+        }
+        let mut shown: Vec<String> = differing
+            .iter()
+            .take(named(depth))
+            .map(|(row, difference)| {
+                let path = quoted(difference.path.as_str().as_bytes());
+                path + &more(row, difference).unwrap_or_default()
+            })
+            .collect();
+        if differing.len() > shown.len() {
+            shown.push(format!("{} more", differing.len() - shown.len()));
+        }
+        let class = differing.first().map_or(Class::Data, |(_, one)| one.class);
+        let count = differing.len();
+        let (differ, rank) = if count == 1 {
+            ("differs", "of class")
+        } else {
+            ("differ", "the most serious of class")
+        };
+        format!(
+            "{count} of {} in the {} {differ}, {rank} {}: {}",
+            match pairs.rows.len() {
+                1 => "1 entry".to_owned(),
+                count => format!("{count} entries"),
+            },
+            container.word(),
+            class.word(),
+            shown.join(", ")
+        )
+    }
+}
+
+/// What says where to look, and does not account for the difference.
+const fn pointer(words: String) -> Explanation {
+    Explanation {
+        words,
+        accounts_for_all: false,
+    }
+}
+
+const fn named(depth: usize) -> usize {
+    NAMED >> (depth - 1)
+}
+
+/// A script or machine code that can be read as an archive, too, does what no entry says.
+fn is_named_like_a_program(path: &EntryPath) -> bool {
+    let is_jar = path.file_name().to_ascii_lowercase().ends_with(".jar");
+    match class_of_path(ArtifactFormat::Mcpb, path) {
+        Class::Startup | Class::InstallScript | Class::Native => true,
+        Class::Executable => !is_jar,
+        Class::Manifest
+        | Class::DependencyList
+        | Class::Data
+        | Class::Types
+        | Class::Sourcemap
+        | Class::Metadata
+        | Class::Documentation
+        | Class::Licence => false,
+    }
+}
+
+/// What the packing differs in, as far as it is known.
+fn packing(container: Container, pairs: &Pairs, same_framing: bool) -> String {
+    let rows: Vec<Facets> = pairs.rows.iter().map(Row::facets).collect();
+    let archive = pairs.archive_facets();
+    let any = |facet| rows.iter().any(|facets| facets.has(facet));
+    let deflated_otherwise = || {
+        pairs.rows.iter().any(|row| {
+            row.files().is_some_and(|(one, other)| {
+                one.sha256 == other.sha256 && one.written.packed != other.written.packed
+            })
+        })
+    };
+    let is_zip = container == Container::Zip;
+    let said: Vec<&str> = [
+        ("times", any(Facets::TIME)),
+        ("order", archive.has(Facets::ORDER)),
+        ("compression", is_zip && deflated_otherwise()),
+        ("owners", any(Facets::OWNER)),
+        ("permissions", any(Facets::MODE)),
+        ("entries for directories", archive.has(Facets::DIRECTORIES)),
+        (
+            "headers",
+            pairs.rows.iter().any(|row| {
+                let sides = row.published.iter().zip(&row.rebuilt);
+                let mut sides = sides.map(|(one, other)| (&one.written, &other.written));
+                sides.any(|(one, other)| one.encoding != other.encoding)
+            }),
+        ),
+        ("gzip header", archive.has(Facets::GZIP)),
+    ]
+    .into_iter()
+    .filter_map(|(word, differs)| differs.then_some(word))
+    .collect();
+    if !said.is_empty() {
+        said.join(", ")
+    } else if matches!(container, Container::GzippedTar | Container::Gzip) && same_framing {
+        "compression".to_owned()
+    } else {
+        "what stands between and after the entries".to_owned()
+    }
+}
+
+/// What comparing entries would miss, in the first archive that holds such a thing.
+fn beyond_entries(published: &[Anomaly], rebuilt: &[Anomaly], words: SideWords) -> Option<String> {
+    // Names that lead elsewhere are escaped into others, which may be entries of their own.
+    let beyond = |anomaly: &&Anomaly| {
+        is_beyond_entries(anomaly) || anomaly.kind == AnomalyKind::PathTraversal
+    };
+    let (side, anomaly) = published
+        .iter()
+        .find(beyond)
+        .map(|anomaly| (words.published, anomaly))
+        .or_else(|| Some((words.rebuilt, rebuilt.iter().find(beyond)?)))?;
+    let what = if anomaly.kind == AnomalyKind::PathTraversal {
+        "has names that lead elsewhere"
+    } else {
+        "holds bytes that belong to no entry or can be read in two ways"
+    };
+    Some(format!("the {side} one {what}: {}", anomaly.detail))
+}
+
+fn unreadable(side: &str, container: Container, error: ReadError) -> String {
+    let why = match error {
+        ReadError::Malformed { offset, reason } => format!(
+            "is malformed at byte {offset}: {}",
+            crate::text::escape(reason.as_bytes(), 200)
+        ),
+        ReadError::TooLarge { what, limit } => {
+            format!("is too large: {what} exceeds {limit} bytes")
+        }
+        ReadError::TooManyEntries { limit } => format!("has more than {limit} entries"),
+        ReadError::Io(_) => "cannot be read".to_owned(),
+    };
+    format!(
+        "could not be looked into: the {side} {} {why}",
+        container.word()
+    )
+}
