@@ -24,7 +24,7 @@ pub(crate) struct AtStake<'a> {
     pub(crate) edits: &'a [Edit],
 }
 
-impl AtStake<'_> {
+impl<'a> AtStake<'a> {
     /// What the build finds in its tree, the edits of its plan included.
     fn committed(self) -> BTreeSet<CommitId> {
         let edited = self
@@ -37,6 +37,20 @@ impl AtStake<'_> {
             .chain(self.unlisted.iter().map(|file| file.blob.clone()))
             .chain(edited)
             .collect()
+    }
+
+    /// A published file that is as it was committed, and of such a class or where built files lie.
+    fn as_committed(self, is_at_stake: impl Fn(Class) -> bool) -> Option<&'a EntryPath> {
+        let committed = self.committed();
+        let is_suspect = |entry: &&SurveyEntry| {
+            let folders = entry.path.as_str().rsplit_once('/');
+            let mut folders = folders.map_or("", |(folders, _)| folders).split('/');
+            (is_at_stake(class_of_path(self.format, &entry.path))
+                || folders.any(|folder| BUILT.contains(&folder)))
+                && entry.committed_as().any(|blob| committed.contains(blob))
+        };
+        let mut entries = self.survey.entries.iter();
+        entries.find(is_suspect).map(|entry| &entry.path)
     }
 }
 
@@ -71,22 +85,15 @@ impl Fuller {
     pub(crate) fn objection(&self, at_stake: AtStake<'_>) -> Option<String> {
         // Code that is committed, and whatever lies where built files do, may be what such a command writes.
         let command = self.failed.first()?;
-        let committed = at_stake.committed();
-        let is_suspect = |entry: &&SurveyEntry| {
-            let folders = entry.path.as_str().rsplit_once('/');
-            let mut folders = folders.map_or("", |(folders, _)| folders).split('/');
-            let runs = matches!(
-                class_of_path(at_stake.format, &entry.path),
+        let runs = |class| {
+            matches!(
+                class,
                 Class::Startup | Class::InstallScript | Class::Native | Class::Executable
-            );
-            (runs || folders.any(|folder| BUILT.contains(&folder)))
-                && entry.committed_as().any(|blob| committed.contains(blob))
+            )
         };
-        let entries = &at_stake.survey.entries;
-        entries.iter().find(is_suspect).map(|entry| {
+        at_stake.as_committed(runs).map(|path| {
             format!(
-                "`{}` is as it was committed, and `{command}`, which may be what makes it, failed here",
-                entry.path
+                "`{path}` is as it was committed, and `{command}`, which may be what makes it, failed here"
             )
         })
     }
@@ -94,10 +101,21 @@ impl Fuller {
     /// Why the match of a plan that leaves out steps proves nothing.
     pub(crate) fn objection_to_shortcut(&self, at_stake: AtStake<'_>) -> Option<String> {
         if !self.built {
-            return Some(
-                "it leaves out steps that the source names, and with them nothing was built"
-                    .to_owned(),
-            );
+            // Nothing shows what the steps that are left out would have written: any of it could be theirs. What is
+            // read by people and package managers alone is not what a build is for.
+            return at_stake
+                .as_committed(|class| {
+                    !matches!(
+                        class,
+                        Class::Manifest | Class::Documentation | Class::Licence | Class::Metadata
+                    )
+                })
+                .map(|path| {
+                    format!(
+                        "it leaves out steps that the source names, with them nothing was built, and `{path}`, which \
+                         they may make, is as it was committed"
+                    )
+                });
         }
         // Wherever it lies: packages are not laid out as their repositories are.
         let committed = at_stake.committed();
@@ -182,11 +200,6 @@ mod tests {
     /// Whether a shortcut counts that packs `published`, after a full build that came to this.
     fn counts(comparison: &Comparison, published: &Survey, tree: &SourceTree) -> bool {
         let mut fuller = Fuller::default();
-        assert!(
-            fuller
-                .objection_to_shortcut(at_stake(published, tree, &[]))
-                .is_some_and(|why| why.contains("nothing was built"))
-        );
         fuller.learn(comparison, &[]);
         fuller
             .objection_to_shortcut(at_stake(published, tree, &[]))
@@ -210,6 +223,30 @@ mod tests {
                 !counts(&comparison, &package, &tree(from, COMMITTED)),
                 "{from} {change:?} {class:?}"
             );
+        }
+    }
+
+    #[test]
+    fn where_no_full_build_succeeds_nothing_that_a_build_may_make_is_taken_as_committed() {
+        let objection = |path: &str, tree: &SourceTree| {
+            Fuller::default().objection_to_shortcut(at_stake(&published(path), tree, &[]))
+        };
+        for path in [
+            "server/core.js",
+            "prompts.json",
+            "icon.png",
+            "dist/README.md",
+        ] {
+            let why = objection(path, &tree(path, COMMITTED)).unwrap();
+            assert!(
+                why.contains("nothing was built") && why.contains(path),
+                "{why}"
+            );
+            // Made by the steps that ran, of something else.
+            assert_eq!(objection(path, &tree(path, b"other")), None, "{path}");
+        }
+        for path in ["README.md", "LICENSE", "package.json"] {
+            assert_eq!(objection(path, &tree(path, COMMITTED)), None, "{path}");
         }
     }
 
