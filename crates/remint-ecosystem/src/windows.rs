@@ -28,11 +28,26 @@ const FOR_PEOPLE: [&str; 7] = [
     "readme",
 ];
 
+/// Files whose only readers are known: lockfiles in TOML, and lists of patterns whose readers cut a carriage return off
+/// (git, Docker, npm).
+const KNOWN: [&str; 7] = [
+    ".dockerignore",
+    ".gitignore",
+    ".npmignore",
+    "cargo.lock",
+    "pdm.lock",
+    "poetry.lock",
+    "uv.lock",
+];
+
 /// Whether CRLF in place of LF makes no difference to whatever reads a file of this name.
 fn reads_alike(path: &EntryPath) -> bool {
     let name = path.file_name().to_ascii_lowercase();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name.as_str(), ""));
     ALIKE.contains(&ending)
+        || KNOWN.contains(&name.as_str())
+        // pip reads lists of requirements as Python reads texts.
+        || (ending == "txt" && stem.starts_with("requirements"))
         || (matches!(ending, "" | "txt" | "rst")
             && FOR_PEOPLE.iter().any(|start| stem.starts_with(start)))
 }
@@ -110,6 +125,11 @@ mod tests {
             ("LICENSE", true),
             ("LICENSE-MIT", true),
             ("licence.txt", true),
+            ("uv.lock", true),
+            (".gitignore", true),
+            ("requirements-dev.txt", true),
+            ("yarn.lock", false),
+            ("Dockerfile", false),
             ("bin/guard.sh", false),
             ("bin/server", false),
             ("hosts.txt", false),
