@@ -2,7 +2,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use remint_ecosystem::npm::locate::{publish_times, release};
+use remint_ecosystem::npm::locate::{out_by, release};
 use remint_fuzz::Text;
 use remint_model::Version;
 
@@ -66,6 +66,8 @@ const WORDS: &[&str] = &[
 fuzz_target!(|input: (Input, Option<Number>)| {
     let (input, wanted) = input;
     let wanted: Option<Version> = wanted.and_then(|number| number.text().parse().ok());
+    // Other texts may state a thing twice.
+    let is_document = matches!(input, Input::Document { .. });
     let bytes = match input {
         Input::Bytes(bytes) => bytes,
         Input::Json(text) => text.spelled(WORDS).into_bytes(),
@@ -101,7 +103,19 @@ fuzz_target!(|input: (Input, Option<Number>)| {
             .into_bytes()
         }
     };
-    let _ = publish_times(&bytes);
+    let out = out_by(&bytes);
+    if let Ok(seen) = serde_json::from_slice::<serde_json::Value>(&bytes)
+        && is_document
+    {
+        for (version, time) in &out {
+            // No version counts as younger than it was seen.
+            let seen: jiff::Timestamp = seen["time"][version.as_str()]
+                .as_str()
+                .and_then(|seen| seen.parse().ok())
+                .expect("a time comes from the document");
+            assert!(*time <= seen.as_second());
+        }
+    }
     if let Ok(release) = release(&bytes, wanted.as_ref()) {
         assert_eq!(release.files.len(), 1);
         assert!(release.versions.contains(&release.version));
