@@ -224,8 +224,13 @@ impl Client {
         }
     }
 
-    fn unsent(&self, error: &reqwest::Error) -> Failure {
-        passing(&unsent(error, &self.proxies))
+    fn unsent(&self, error: &reqwest::Error, url: &Url) -> Failure {
+        let reason = unsent(error, &self.proxies);
+        if has_no_address(&reason) {
+            unavailable(url, &reason).into()
+        } else {
+            passing(&reason)
+        }
     }
 
     /// Sends a request and follows redirects; `None` is "not modified".
@@ -256,7 +261,10 @@ impl Client {
                 value.set_sensitive(true);
                 builder = builder.header(AUTHORIZATION, value);
             }
-            let response = builder.send().await.map_err(|error| self.unsent(&error))?;
+            let response = builder
+                .send()
+                .await
+                .map_err(|error| self.unsent(&error, &url))?;
             let status = response.status();
             if status == StatusCode::NOT_MODIFIED && request.etag.is_some() {
                 return Ok(None);
@@ -342,6 +350,20 @@ fn broken(error: &reqwest::Error) -> Failure {
     passing(&cause(error))
 }
 
+/// Whether the resolver answered that the host has no address, which asking again does not change. Where it did not
+/// answer, it says that this is temporary; other words than these count as that, too.
+fn has_no_address(reason: &str) -> bool {
+    reason.contains("failed to lookup address information")
+        && [
+            "Name or service not known",
+            "No address associated with hostname",
+            "Name does not resolve",
+            "nodename nor servname provided, or not known",
+        ]
+        .iter()
+        .any(|words| reason.contains(words))
+}
+
 /// Why a request was not answered at all.
 pub(crate) fn unsent(error: &reqwest::Error, proxies: &[String]) -> String {
     let reason = cause(error);
@@ -373,4 +395,24 @@ pub(crate) fn cause(error: &reqwest::Error) -> String {
         ""
     };
     format!("{kind}{cause}{hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_resolver_that_answered_is_not_asked_again() {
+        for (words, expect) in [
+            ("Name or service not known", true),
+            ("Name does not resolve", true),
+            ("Temporary failure in name resolution", false),
+            ("Try again", false),
+            ("", false),
+        ] {
+            let reason = format!("cannot connect: failed to lookup address information: {words}");
+            assert_eq!(has_no_address(&reason), expect, "{words}");
+        }
+        assert!(!has_no_address("HTTP 503: Name or service not known"));
+    }
 }
