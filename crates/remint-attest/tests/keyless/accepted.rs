@@ -68,7 +68,6 @@ async fn others_accept_the_same_bundles_and_refuse_them_for_others() {
     let another = World::new();
     let other_root = directory.join("other_root.json");
     fs::write(&other_root, another.trusted_root().to_string()).unwrap();
-    let modules = tools::npm().join("node_modules");
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keyless/");
 
     for (version, name) in [(LogVersion::V2, "v2"), (LogVersion::V1, "v1")] {
@@ -82,8 +81,7 @@ async fn others_accept_the_same_bundles_and_refuse_them_for_others() {
             command
         };
         let node = |root, identity: &str| {
-            let mut command = tools::command("node");
-            command.env("NODE_PATH", &modules);
+            let mut command = tools::node();
             command.arg(format!("{here}verify.cjs"));
             command.args([root, &bundle]).args([identity, ISSUER]);
             command

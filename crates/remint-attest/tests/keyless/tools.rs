@@ -20,7 +20,7 @@ const PYPI: &str = "sigstore==4.5.1";
 static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// The directory whose `node_modules` has the packages.
-pub(crate) fn npm() -> PathBuf {
+fn npm() -> PathBuf {
     installed("npm-sigstore-mock-0.12.1-verify-4.1.3", |directory| {
         fs::write(directory.join("package.json"), "{\"private\":true}").unwrap();
         let mut npm = command("npm");
@@ -29,6 +29,17 @@ pub(crate) fn npm() -> PathBuf {
             .args(NPM);
         succeed(&mut npm);
     })
+}
+
+/// Runs a script beside these packages.
+///
+/// Nothing runs beside its main thread: V8 of node 20 compiles on other threads, and they and the main thread may wait
+/// for each other for ever, seldom but for good (nodejs/node, issue 54918 and its kin).
+pub(crate) fn node() -> Command {
+    let mut node = command("node");
+    node.args(["--no-warnings", "--single-threaded"])
+        .env("NODE_PATH", npm().join("node_modules"));
+    node
 }
 
 /// The interpreter that has the package.

@@ -88,15 +88,12 @@ struct Authorities {
 
 impl Authorities {
     fn start() -> (Self, Watchdog, Value) {
-        let directory = tools::npm();
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../remint-attest/tests/keyless/authorities.cjs"
         );
-        let mut child = tools::command("node")
-            .arg("--no-warnings")
+        let mut child = tools::node()
             .arg(script)
-            .env("NODE_PATH", directory.join("node_modules"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
