@@ -8,7 +8,8 @@ use remint_model::{
 
 use crate::archive::{Entry, Keep, Kind, Listing, list};
 use crate::difference::{
-    InstallScripts, archive_difference, class_of, class_of_entry, describe, top_folder_difference,
+    InstallScripts, archive_difference, class_of, class_of_entry, describe, is_python,
+    top_folder_difference,
 };
 use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
@@ -123,11 +124,23 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     let mut erasures = Erasures::default();
     erase_headers(&mut pairs, &mut erasures);
     let mut remaining = remaining(&pairs);
-    match options.erasing {
+    let python = options.python.as_ref().filter(|_| {
+        let rows = remaining
+            .iter()
+            .filter(|left| left.facets.has(Facets::CONTENT));
+        rows.filter_map(|left| pairs.rows.get(left.row))
+            .any(|row| is_python(&row.path) && row.files().is_some())
+    });
+    let mut erase_contents = || match options.erasing {
         Erasing::Everything => {
-            second_look.erase_contents(&pairs.rows, &mut remaining, &mut erasures)?;
+            second_look.erase_contents(&pairs.rows, &mut remaining, &mut erasures)
         }
-        Erasing::ArchivesOnly => {}
+        Erasing::ArchivesOnly => Ok(()),
+    };
+    // An interpreter takes its time to start.
+    match python {
+        Some(python) => at_once(erase_contents, || python.prepare()).0?,
+        None => erase_contents()?,
     }
     remaining.retain(|left| !left.facets.is_empty());
     for left in &remaining {

@@ -34,8 +34,7 @@ impl PythonSyntax {
         }
     }
 
-    /// With what is to be done as soon as it is known that a question will follow. It may be done while other things go on,
-    /// and changes no answer.
+    /// With what is to be done as soon as a question may follow. It is done while other things go on, and changes no answer.
     #[must_use]
     pub fn prepared_by(self, prepare: impl Fn() + Send + Sync + 'static) -> Self {
         Self {

@@ -10,7 +10,7 @@ use crate::archive::source::collect;
 use crate::archive::{Anomalies, Entry, Flow, Room, walk};
 use crate::difference::{
     ChangedFile, EFFORT, Lone, Patience, Renamed, compare_text, explain, has_hashed_name, is_text,
-    pair_up, python_will_be_asked,
+    pair_up,
 };
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Limits, Options};
@@ -172,27 +172,13 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                     Some((*at, *number, row, one, other))
                 })
                 .collect();
-            let mut compare_texts = || -> Vec<_> {
-                let texts = contents.iter().map(|(_, _, _, one, other)| {
+            let texts: Vec<_> = contents
+                .iter()
+                .map(|(_, _, _, one, other)| {
                     (is_text(one) && is_text(other))
                         .then(|| compare_text(other, one, self.options, &mut patience))
-                });
-                texts.collect()
-            };
-            let python = self.options.python.as_ref().filter(|_| {
-                contents.iter().any(|(at, _, row, one, other)| {
-                    differences.get(*at).is_some_and(|(_, difference)| {
-                        difference.change == Change::Changed && difference.explanation.is_none()
-                    }) && python_will_be_asked(&row.path, other, one)
-                        && is_text(one)
-                        && is_text(other)
                 })
-            });
-            // An interpreter takes its time to start.
-            let texts = match python {
-                Some(python) => at_once(compare_texts, || python.prepare()).0,
-                None => compare_texts(),
-            };
+                .collect();
             for ((at, number, row, one, other), text) in contents.into_iter().zip(texts) {
                 let Some((_, difference)) = differences.get_mut(at) else {
                     continue;

@@ -30,7 +30,7 @@ pub use error::FetchError;
 pub use oci::ImageRepository;
 pub use proxy::{Proxy, ProxyRecord, ProxyRules, Withheld};
 pub use registry::{
-    ChecksumDatabase, FetchedModuleFile, ModuleFile, ProvenanceReply, Registries, local_artifact,
+    ChecksumDatabase, FetchedModuleFile, LocalFile, ModuleFile, ProvenanceReply, Registries,
     platform,
 };
 pub use services::{ServiceAnswer, ServiceClient, ServicePost};

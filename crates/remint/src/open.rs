@@ -1,7 +1,9 @@
 //! Opens an artifact's file for the pure stages, which only see bytes.
 
+use std::path::Path;
+
 use remint_compare::{ArchiveError, Compared, Known, Limits, Options, PythonSyntax};
-use remint_model::{Artifact, Published, Rebuilt, Survey};
+use remint_model::{Artifact, ArtifactFormat, Published, Rebuilt, Survey};
 
 /// What an archive holds.
 pub(crate) fn survey<Origin>(artifact: &Artifact<Origin>) -> Result<Survey, Unreadable> {
@@ -26,27 +28,23 @@ pub(crate) fn compare(
         python: Some(python),
         ..Options::default()
     };
-    hold_against(published, rebuilt, &options)
+    hold_against(published.format, &published.path, &rebuilt.path, &options)
 }
 
 /// One file against another of the same format, whatever they are; what only the first has is shown with `+`.
-pub(crate) fn hold_against<One, Other>(
-    one: &Artifact<One>,
-    other: &Artifact<Other>,
+pub(crate) fn hold_against(
+    format: ArtifactFormat,
+    one: &Path,
+    other: &Path,
     options: &Options,
 ) -> Result<Compared, Unreadable> {
-    let open = |path| {
+    let open = |path: &Path| {
         fs_err::File::open(path)
             .map(std::io::BufReader::new)
             .map_err(Unreadable::Open)
     };
-    remint_compare::compare(
-        one.format,
-        &mut open(&one.path)?,
-        &mut open(&other.path)?,
-        options,
-    )
-    .map_err(Unreadable::Archive)
+    remint_compare::compare(format, &mut open(one)?, &mut open(other)?, options)
+        .map_err(Unreadable::Archive)
 }
 
 /// Why an artifact could not be read.

@@ -8,7 +8,7 @@ use remint_ecosystem::golang::locate;
 use remint_ecosystem::mcpb::server_json;
 use remint_ecosystem::{Release, ReleaseFile};
 use remint_fetch::source::Ahead;
-use remint_fetch::{FetchError, Registries, UserConfiguration, local_artifact};
+use remint_fetch::{FetchError, LocalFile, Registries, UserConfiguration};
 use remint_judge::IntegrityCheck;
 use remint_model::{
     Artifact, ArtifactFormat, Ecosystem, InconclusiveReason, Integrity, PackageName, Published,
@@ -322,13 +322,11 @@ fn no_wheel_fits(file: &ReleaseFile, release: &Release) -> Option<String> {
 
 type Wanted = (Ecosystem, PackageName, Option<Version>);
 
-/// The file at a path that the user gave.
+/// The file at a path that the user gave, opened.
 ///
 /// # Errors
 /// There is no such file: wrong usage.
-pub(crate) fn given(
-    path: &std::path::Path,
-) -> anyhow::Result<Result<Artifact<Published>, Unresolved>> {
+pub(crate) fn given(path: &std::path::Path) -> anyhow::Result<Result<LocalFile, Unresolved>> {
     let usage = |why: &dyn std::fmt::Display| cannot_be_taken(path, why);
     match fs_err::File::open(path).and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.is_dir() => anyhow::bail!(usage(&"it is a directory")),
@@ -338,8 +336,8 @@ pub(crate) fn given(
         }
         Err(error) => anyhow::bail!(usage(&error.kind())),
     }
-    match local_artifact(path) {
-        Ok(artifact) => Ok(Ok(artifact)),
+    match LocalFile::open(path) {
+        Ok(file) => Ok(Ok(file)),
         Err(error) => Ok(Err(unresolved(None, error)?)),
     }
 }
@@ -357,7 +355,10 @@ async fn local(
 ) -> anyhow::Result<Result<Case, Unresolved>> {
     let usage = |why: &dyn std::fmt::Display| cannot_be_taken(path, why);
     let artifact = match given(path)? {
-        Ok(artifact) => artifact,
+        Ok(file) => match file.artifact() {
+            Ok(artifact) => artifact,
+            Err(error) => return Ok(Err(unresolved(None, error)?)),
+        },
         Err(unresolved) => return Ok(Err(unresolved)),
     };
     let ecosystem = wanted.as_ref().map_or_else(

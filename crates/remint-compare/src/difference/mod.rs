@@ -12,7 +12,7 @@ pub(crate) use describe::{
     archive_difference, class_of, class_of_entry, describe, top_folder_difference,
 };
 pub(crate) use explain::{
-    ChangedFile, EFFORT, Lone, Renamed, explain, has_hashed_name, pair_up, python_will_be_asked,
+    ChangedFile, EFFORT, Lone, Renamed, explain, has_hashed_name, is_python, pair_up,
 };
 pub(crate) use hunks::{Patience, compare_text, is_text};
 pub(crate) use install_scripts::InstallScripts;

@@ -407,8 +407,8 @@ fn what_runs_is_traced_file_by_file_and_explanations_trace_nothing() {
 }
 
 #[test]
-fn an_interpreter_is_prepared_where_it_will_be_asked_and_nowhere_else() {
-    let said = |published: &str, rebuilt: &str| {
+fn an_interpreter_is_prepared_where_python_differs_and_asked_about_what_may_be_one_program() {
+    let said = |name: &str, published: &str, rebuilt: &str| {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (asked, prepared) = (Arc::clone(&events), Arc::clone(&events));
         let python = PythonSyntax::new(move |_, _| {
@@ -418,8 +418,8 @@ fn an_interpreter_is_prepared_where_it_will_be_asked_and_nowhere_else() {
         .prepared_by(move || prepared.lock().unwrap().push("prepared"));
         let files = |text: &str| {
             wheel(vec![
-                stored("x/a.py", text.as_bytes()),
-                stored("x/b.py", text.as_bytes()),
+                stored(&format!("x/a.{name}"), text.as_bytes()),
+                stored(&format!("x/b.{name}"), text.as_bytes()),
                 stored("x/c.js", text.as_bytes()),
             ])
         };
@@ -438,16 +438,18 @@ fn an_interpreter_is_prepared_where_it_will_be_asked_and_nowhere_else() {
         events.sort_unstable();
         events
     };
+    let comments = ("x = 1  # one\n", "x = 1  # two\n");
     assert_eq!(
-        said("x = 1  # one\n", "x = 1  # two\n"),
+        said("py", comments.0, comments.1),
         ["asked", "asked", "prepared"]
     );
+    assert_eq!(said("rb", comments.0, comments.1), [""; 0]);
     for other in ["y = 1\n", "x = -1\n", "x = 1; z = 'a'\n"] {
-        assert_eq!(said("x = 1\n", other), [""; 0], "{other}");
+        assert_eq!(said("py", "x = 1\n", other), ["prepared"], "{other}");
     }
-    assert_eq!(said("x = 'a'\n", "x = 'b'\n"), [""; 0]);
+    assert_eq!(said("py", "x = 'a'\n", "x = 'b'\n"), ["prepared"]);
     let crlf = "x = 1  # one\r\ny = 2\r\n";
-    assert_eq!(said(crlf, &crlf.replace("\r\n", "\n")), [""; 0]);
+    assert_eq!(said("py", crlf, &crlf.replace("\r\n", "\n")), ["prepared"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod golang;
+mod local_file;
 mod modules;
 pub(crate) mod npm;
 mod provenance;
@@ -10,7 +11,6 @@ pub(crate) mod simple;
 mod simple_html;
 mod store;
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -35,14 +35,13 @@ use crate::error::FetchError;
 use crate::tools::{interpreters, toolchains};
 
 pub use golang::ChecksumDatabase;
+pub use local_file::LocalFile;
 pub use modules::{FetchedModuleFile, ModuleFile};
 pub use provenance::ProvenanceReply;
 pub(crate) use store::{FileRequest, Reuse, Stored};
 
 /// A metadata document may be as large as this: the largest known are around 100 MB.
 pub(crate) const DOCUMENT_LIMIT: u64 = 192 << 20;
-/// The longest name of an entry, and the header before it.
-const LONGEST_ENTRY_START: u64 = 30 + (1 << 16);
 /// A file of a release may be as large as this.
 pub(crate) const FILE_LIMIT: u64 = 2 << 30;
 
@@ -258,85 +257,6 @@ impl Registries {
             .map(|(ecosystem, url)| (ecosystem, url.to_string()))
             .collect()
     }
-}
-
-/// A file that the user names instead of what the registry serves. Its name decides how it is read; a program may have any.
-///
-/// # Errors
-/// There is no such file, or it is no program and its name is not that of an npm tarball, a wheel, an sdist, a crate or a
-/// bundle.
-pub fn local_artifact(path: &Path) -> Result<Artifact<Published>, FetchError> {
-    let refuse = |reason: String| FetchError::Artifact {
-        path: path.to_owned(),
-        reason,
-    };
-    let name: FileName = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .ok_or_else(|| refuse("it has no readable name".to_owned()))?
-        .parse()
-        .map_err(|error| refuse(format!("{error}")))?;
-    let by_name = ArtifactFormat::of(name.as_str());
-    let mut file = fs_err::File::open(path).map_err(|error| refuse(error.to_string()))?;
-    let metadata = file.metadata().map_err(|error| refuse(error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(refuse("it is not a regular file".to_owned()));
-    }
-    if metadata.len() > FILE_LIMIT {
-        return Err(refuse(format!("it is larger than {FILE_LIMIT} bytes")));
-    }
-    let mut format = match by_name {
-        Some(format) => format,
-        None if is_program(&mut file).map_err(|error| refuse(error.to_string()))? => {
-            ArtifactFormat::GoProgram
-        }
-        None => {
-            return Err(refuse(
-                "it is no program, and its name ends in none of `.tgz`, `.whl`, `.tar.gz`, `.zip`, `.crate`, `.mcpb` and `.dxt`"
-                    .to_owned(),
-            ));
-        }
-    };
-    let digests = Hashing::read(&mut file).map_err(|error| refuse(error.to_string()))?;
-    if format == ArtifactFormat::SdistZip
-        && is_module_zip(&mut file).map_err(|error| refuse(error.to_string()))?
-    {
-        format = ArtifactFormat::GoModule;
-    }
-    Ok(artifact(name, format, path.to_owned(), &digests))
-}
-
-/// Whether the first entry of a zip lies in a folder `module@v…`, as all of a Go module zip do; a source archive in Python's
-/// old form lies in `name-version`.
-fn is_module_zip(file: &mut fs_err::File) -> std::io::Result<bool> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut start = Vec::new();
-    file.take(LONGEST_ENTRY_START).read_to_end(&mut start)?;
-    let length = match (start.first_chunk::<4>(), start.get(26..28)) {
-        (Some(b"PK\x03\x04"), Some(&[low, high])) => usize::from(u16::from_le_bytes([low, high])),
-        _ => return Ok(false),
-    };
-    let name = start.get(30..30 + length).unwrap_or_default();
-    let name = String::from_utf8_lossy(name);
-    Ok(name
-        .split_once("@v")
-        .is_some_and(|(path, rest)| path.contains('.') && rest.contains('/')))
-}
-
-/// Whether a file begins as ELF, Mach-O and PE files do; it is at its beginning again afterwards. Whether go made it is told
-/// by its content.
-fn is_program(file: &mut fs_err::File) -> std::io::Result<bool> {
-    let mut start = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut start)?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(matches!(
-        start.as_slice(),
-        [0x7f, b'E', b'L', b'F']
-            | [0xce | 0xcf, 0xfa, 0xed, 0xfe]
-            | [0xfe, 0xed, 0xfa, 0xce | 0xcf]
-            | [0xca, 0xfe, 0xba, 0xbe | 0xbf]
-            | [b'M', b'Z', ..]
-    ))
 }
 
 /// This machine in npm's words.

@@ -325,11 +325,11 @@ fn local_files_are_judged_by_their_names() {
     ] {
         let path = place.path().join(name);
         fs_err::write(&path, b"x").unwrap();
-        let outcome = remint_fetch::local_artifact(&path);
+        let outcome = remint_fetch::LocalFile::open(&path);
         assert_eq!(outcome.is_ok(), expect, "{name}");
     }
     for path in [place.path().join("absent.tgz"), place.path().to_owned()] {
-        let error = remint_fetch::local_artifact(&path).unwrap_err();
+        let error = remint_fetch::LocalFile::open(&path).unwrap_err();
         assert!(matches!(error, FetchError::Artifact { .. }), "{error}");
     }
 }

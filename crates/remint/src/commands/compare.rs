@@ -1,21 +1,22 @@
 //! `remint compare`.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use remint_compare::{Compared, Known, Options};
 use remint_judge::IntegrityCheck;
-use remint_model::{Artifact, Published, Spec};
+use remint_model::Spec;
 
 use crate::build::{Builder, Scratch};
 use crate::cli::{Compare, PlainFormat};
-use crate::comparison::{self, ComparisonReport, Given};
+use crate::comparison::{self, ComparisonReport, Given, GivenFile};
 use crate::exit::Exit;
 use crate::failure::{self, Usage};
 use crate::open::{self, Unreadable};
 use crate::progress::Progress;
 use crate::python_syntax;
-use crate::resolve::{Wish, given, resolve};
+use crate::resolve::{Unresolved, Wish, given, resolve};
 use crate::settings::Settings;
 use crate::{delivery, interrupt, terminal};
 
@@ -85,7 +86,7 @@ async fn compare(
     let mut notes = first.notes;
     notes.extend(second.notes);
     let stage = progress.begin("compare", "entry by entry");
-    let compared = match (&first.artifact, &second.artifact) {
+    let compared = match (&first.file, &second.file) {
         (Ok(one), Ok(other)) => {
             let options = Options {
                 words: comparison::WORDS,
@@ -96,7 +97,7 @@ async fn compare(
                 python: Some(python),
                 ..Options::default()
             };
-            hold(one.clone(), other.clone(), options).await?
+            hold(one, other, options).await?
         }
         (Err(why), _) => Err(format!("{}: {why}", arguments.first)),
         (_, Err(why)) => Err(format!("{}: {why}", arguments.second)),
@@ -106,11 +107,11 @@ async fn compare(
         started,
         first: Given {
             label: arguments.first.to_string(),
-            artifact: first.artifact.ok(),
+            file: first.file.ok(),
         },
         second: Given {
             label: arguments.second.to_string(),
-            artifact: second.artifact.ok(),
+            file: second.file.ok(),
         },
         compared,
         notes,
@@ -119,7 +120,7 @@ async fn compare(
 
 /// One of the two files, or why it cannot be had.
 struct Had {
-    artifact: Result<Artifact<Published>, String>,
+    file: Result<GivenFile, String>,
     /// Of a release.
     version: Option<String>,
     notes: Vec<String>,
@@ -127,7 +128,7 @@ struct Had {
 
 async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::Result<Had> {
     let unheard = |why: String| Had {
-        artifact: Err(why),
+        file: Err(why),
         version: None,
         notes: Vec::new(),
     };
@@ -135,15 +136,14 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
         (Spec::File(path), _) => {
             // Both are hashed at once.
             let path = path.clone();
-            let given = tokio::task::spawn_blocking(move || given(&path)).await??;
-            return Ok(match given {
-                Ok(artifact) => Had {
-                    artifact: Ok(artifact),
+            return match tokio::task::spawn_blocking(move || held(&path)).await?? {
+                Ok(file) => Ok(Had {
+                    file: Ok(file),
                     version: None,
                     notes: Vec::new(),
-                },
-                Err(unresolved) => unheard(unresolved.detail),
-            });
+                }),
+                Err(unresolved) => Ok(unheard(unresolved.detail)),
+            };
         }
         (Spec::Image(_), _) => {
             return Ok(unheard("images are not compared".to_owned()));
@@ -174,7 +174,7 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
                 }
             }
             Ok(Had {
-                artifact: Ok(case.artifact),
+                file: Ok(case.artifact.into()),
                 version: Some(case.target.version.as_str().to_owned()),
                 notes,
             })
@@ -186,10 +186,25 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
     }
 }
 
+/// A file of this machine.
+fn held(path: &Path) -> anyhow::Result<Result<GivenFile, Unresolved>> {
+    let mut file = match given(path)? {
+        Ok(file) => file,
+        Err(unresolved) => return Ok(Err(unresolved)),
+    };
+    Ok(Ok(GivenFile {
+        sha256: file.sha256()?,
+        name: file.name,
+        format: file.format,
+        path: path.to_owned(),
+        size: file.size,
+    }))
+}
+
 /// Holds the second against the first; the inner error says that one of them cannot be read as an archive.
 async fn hold(
-    first: Artifact<Published>,
-    second: Artifact<Published>,
+    first: &GivenFile,
+    second: &GivenFile,
     options: Options,
 ) -> anyhow::Result<Result<Compared, String>> {
     anyhow::ensure!(
@@ -199,8 +214,10 @@ async fn hold(
             first.name, second.name
         ))
     );
+    let (format, one, other) = (first.format, first.path.clone(), second.path.clone());
     let compared =
-        tokio::task::spawn_blocking(move || open::hold_against(&second, &first, &options)).await?;
+        tokio::task::spawn_blocking(move || open::hold_against(format, &other, &one, &options))
+            .await?;
     match compared {
         Ok(compared) => Ok(Ok(compared)),
         Err(Unreadable::Archive(error)) => Ok(Err(error.to_string())),

@@ -6,11 +6,11 @@ mod tree;
 
 use askama::Template;
 use remint_compare::normalise;
-use remint_model::{Anomaly, Artifact, Change, Difference, Published};
+use remint_model::{Anomaly, Change, Difference};
 
 use self::side_by_side::{Line, rows};
 use self::tree::{Node, nodes};
-use super::{ComparisonReport, Given, WORDS};
+use super::{ComparisonReport, Given, GivenFile, WORDS};
 use crate::report::foreign::harmless;
 use crate::report::page::change_words;
 use crate::report::size_words;
@@ -107,15 +107,14 @@ pub(crate) fn render(report: &ComparisonReport) -> anyhow::Result<String> {
 }
 
 fn file(which: &'static str, side: &Given, anomalies: &[Anomaly]) -> FileFacts {
-    let told = |of: &dyn Fn(&Artifact<Published>) -> String| {
-        side.artifact.as_ref().map_or_else(|| "—".to_owned(), of)
-    };
+    let told =
+        |of: &dyn Fn(&GivenFile) -> String| side.file.as_ref().map_or_else(|| "—".to_owned(), of);
     FileFacts {
         which,
         given: harmless(&side.label).into_owned(),
-        name: told(&|artifact| harmless(artifact.name.as_str()).into_owned()),
-        size: told(&|artifact| size_words(artifact.size)),
-        sha256: told(&|artifact| artifact.sha256.to_string()),
+        name: told(&|file| harmless(file.name.as_str()).into_owned()),
+        size: told(&|file| size_words(file.size)),
+        sha256: told(&|file| file.sha256.to_string()),
         anomalies: anomalies
             .iter()
             .take(SHOWN_ANOMALIES)

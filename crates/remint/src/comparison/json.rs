@@ -76,12 +76,12 @@ pub(crate) fn render(report: &ComparisonReport) -> String {
 }
 
 fn file<'a>(side: &'a Given, anomalies: &'a [Anomaly]) -> FileV1<'a> {
-    let artifact = side.artifact.as_ref();
+    let given = side.file.as_ref();
     FileV1 {
         given: &side.label,
-        name: artifact.map(|artifact| artifact.name.as_str()),
-        sha256: artifact.map(|artifact| artifact.sha256),
-        size: artifact.map(|artifact| artifact.size),
+        name: given.map(|file| file.name.as_str()),
+        sha256: given.map(|file| file.sha256),
+        size: given.map(|file| file.size),
         anomalies,
     }
 }

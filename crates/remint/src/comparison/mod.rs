@@ -8,8 +8,12 @@ pub(crate) use html::render as html;
 pub(crate) use human::render as human;
 pub(crate) use json::render as json;
 
+use std::path::PathBuf;
+
 use remint_compare::{Compared, SideWords};
-use remint_model::{Artifact, Comparison, Difference, Erasure, Published};
+use remint_model::{
+    Artifact, ArtifactFormat, Comparison, Difference, Erasure, FileName, Published, Sha256,
+};
 
 use crate::exit::Exit;
 use crate::report::count_words;
@@ -39,7 +43,34 @@ pub(crate) struct Given {
     /// As the user wrote it.
     pub(crate) label: String,
     /// The file; `None` where it could not be had.
-    pub(crate) artifact: Option<Artifact<Published>>,
+    pub(crate) file: Option<GivenFile>,
+}
+
+/// A file that is compared.
+#[derive(Debug, Clone)]
+pub(crate) struct GivenFile {
+    /// Its own name.
+    pub(crate) name: FileName,
+    /// How it is packed.
+    pub(crate) format: ArtifactFormat,
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Its identity.
+    pub(crate) sha256: Sha256,
+}
+
+impl From<Artifact<Published>> for GivenFile {
+    fn from(artifact: Artifact<Published>) -> Self {
+        Self {
+            name: artifact.name,
+            format: artifact.format,
+            path: artifact.path,
+            size: artifact.size,
+            sha256: artifact.sha256,
+        }
+    }
 }
 
 impl ComparisonReport {

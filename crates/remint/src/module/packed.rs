@@ -10,7 +10,7 @@ use std::time::Instant;
 use remint_compare::{Known, Options};
 use remint_ecosystem::golang::h1;
 use remint_ecosystem::golang::packing::{self, LARGEST_MODULE, LARGEST_SINGLE, PackedFile};
-use remint_fetch::local_artifact;
+use remint_fetch::LocalFile;
 use remint_judge::ResultEvidence;
 use remint_model::{
     Anomaly, Artifact, ArtifactFormat, Basis, CloneShape, Comparison, GapKind, InconclusiveReason,
@@ -156,7 +156,7 @@ impl Work {
         if let Err(detail) = pack(&self.files, &self.tree, &self.top, &self.zip)? {
             return Ok(Err((InconclusiveReason::NotBuilt, detail)));
         }
-        let written = local_artifact(&self.zip)?;
+        let written = LocalFile::open(&self.zip)?.artifact()?;
         let artifact: Artifact<Rebuilt> = Artifact::new(
             written.name,
             ArtifactFormat::GoModule,
@@ -169,7 +169,12 @@ impl Work {
             Ok(survey) => h1::of_survey(&survey),
             Err(error) => return Err(error.into()),
         };
-        let compared = match open::hold_against(&self.published, &artifact, &self.options) {
+        let compared = match open::hold_against(
+            artifact.format,
+            &self.published.path,
+            &artifact.path,
+            &self.options,
+        ) {
             Ok(compared) => compared,
             Err(Unreadable::Archive(error)) => {
                 return Ok(Err((InconclusiveReason::Malformed, error.to_string())));

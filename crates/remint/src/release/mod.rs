@@ -331,26 +331,24 @@ impl Held {
 
 /// Holds two files against each other; what only the first has is shown with `+`. The inner error says that one of them
 /// cannot be read as an archive.
-async fn hold<One: Send + 'static>(
+async fn hold<One>(
     one: &Artifact<One>,
     other: &Artifact<Rebuilt>,
-) -> anyhow::Result<Result<Held, String>>
-where
-    Artifact<One>: Clone,
-{
-    let (one, other) = (one.clone(), other.clone());
+) -> anyhow::Result<Result<Held, String>> {
+    let format = one.format;
+    let (one, other) = (one.path.clone(), other.path.clone());
     let compared = tokio::task::spawn_blocking(move || {
         let strictly = Options {
             erasing: Erasing::ArchivesOnly,
             ..Options::default()
         };
-        let usual = open::hold_against(&one, &other, &Options::default())?;
+        let usual = open::hold_against(format, &one, &other, &Options::default())?;
         match &usual.comparison {
             Comparison::Equivalent { erased } if erased.iter().any(concerns_contents) => {
-                open::hold_against(&one, &other, &strictly)
+                open::hold_against(format, &one, &other, &strictly)
             }
             Comparison::Different { erased, .. } if erased.iter().any(concerns_contents) => {
-                let mut strict = open::hold_against(&one, &other, &strictly)?;
+                let mut strict = open::hold_against(format, &one, &other, &strictly)?;
                 // A wheel's list of digests follows from the files that differ.
                 if let Comparison::Different { differences, .. } = &mut strict.comparison {
                     differences.retain(|difference| !is_record(&difference.path));

@@ -5,7 +5,7 @@ use remint_model::line_ends::with_lf;
 use super::ChangedFile;
 
 /// Whether the second text is the first with other line ends.
-pub(super) fn are_alike(lf: &[u8], crlf: &[u8]) -> bool {
+fn are_alike(lf: &[u8], crlf: &[u8]) -> bool {
     with_lf(crlf).is_some_and(|converted| converted == lf)
 }
 

@@ -25,7 +25,7 @@ use crate::known::Known;
 use crate::limits::SideWords;
 use crate::python::PythonSyntax;
 pub(crate) use javascript::EFFORT;
-pub(crate) use python::will_be_asked as python_will_be_asked;
+pub(crate) use python::is_python;
 pub(crate) use renamed::{Lone, Renamed, has_hashed_name, pair_up};
 
 /// A file that is on both sides with other content.

@@ -7,7 +7,7 @@ mod values;
 
 use remint_model::EntryPath;
 
-use super::{ChangedFile, extension, line_ends};
+use super::{ChangedFile, extension};
 use crate::python::PythonLikeness;
 
 pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
@@ -30,16 +30,14 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     )
 }
 
-/// Whether an interpreter will be asked, unless something else explains the difference.
-pub(crate) fn will_be_asked(path: &EntryPath, rebuilt: &[u8], published: &[u8]) -> bool {
-    may_be_one_program(path, rebuilt, published)
-        && !line_ends::are_alike(rebuilt, published)
-        && !line_ends::are_alike(published, rebuilt)
+/// Whether a file is Python by its name.
+pub(crate) fn is_python(path: &EntryPath) -> bool {
+    matches!(&*extension(path), "py" | "pyi" | "pyw")
 }
 
 /// Whether an interpreter is worth asking.
 fn may_be_one_program(path: &EntryPath, rebuilt: &[u8], published: &[u8]) -> bool {
-    matches!(&*extension(path), "py" | "pyi" | "pyw")
+    is_python(path)
         && words(rebuilt).eq(words(published))
         && instructions(rebuilt).eq(instructions(published))
         && values::may_be_alike(rebuilt, published)
