@@ -12,6 +12,7 @@ pub mod html;
 pub mod mcpb;
 pub mod npm;
 pub mod oci;
+mod own_version;
 pub mod pypi;
 mod release;
 mod request;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::npm::manifest::parse_json;
 use crate::npm::project::Project;
+use crate::own_version::OwnVersion;
 
 /// What is written into the manifest.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,19 +68,15 @@ pub(crate) fn companions(
     let changed = |path: &EntryPath, before: &[u8]| {
         let published = published_blob(survey, &below(project, path)?)?;
         let text = std::str::from_utf8(before).ok()?;
-        if path.file_name() == "package.json"
-            || !text.contains(found)
-            || blob_id(before) == *published
-        {
+        if path.file_name() == "package.json" || blob_id(before) == *published {
             return None;
         }
-        let name = project.manifest.text("name").unwrap_or_default();
-        let content = if is_program(path) {
-            literals_replaced(text, found, wanted)
-        } else {
-            mentions_replaced(text, name, found, wanted)
-        }
-        .into_bytes();
+        let own = OwnVersion {
+            name: project.manifest.text("name").unwrap_or_default(),
+            found,
+            wanted,
+        };
+        let content = own.written_into(path.file_name(), text)?.into_bytes();
         (blob_id(&content) == *published).then_some(content)
     };
     project
@@ -117,19 +114,32 @@ pub(crate) fn version_files(project: &Project<'_>, found: &str, wanted: &str) ->
             let stated = stated_version(text, found)?;
             Some(Edit {
                 path: path.clone(),
-                content: literals_replaced(text, stated, wanted).into_bytes(),
+                content: written_into_version_file(project, path, text, stated, wanted)?
+                    .into_bytes(),
                 because: format!("the version {wanted} in a file named for it"),
             })
         })
         .collect()
 }
 
-/// Whether a change in this file can change what runs.
-fn is_program(path: &EntryPath) -> bool {
-    !matches!(
-        path.extension(),
-        Some("json" | "jsonc" | "md" | "mdx" | "txt" | "yaml" | "yml" | "toml" | "xml" | "html")
-    )
+/// The text of a file that is named for the version: where something called one is given it, or else its only literal.
+fn written_into_version_file(
+    project: &Project<'_>,
+    path: &EntryPath,
+    text: &str,
+    stated: &str,
+    wanted: &str,
+) -> Option<String> {
+    let own = OwnVersion {
+        name: project.manifest.text("name").unwrap_or_default(),
+        found: stated,
+        wanted,
+    };
+    own.written_into(path.file_name(), text).or_else(|| {
+        let quotes = ['"', '\'', '`'];
+        let literals = quotes.map(|quote| text.matches(&format!("{quote}{stated}{quote}")).count());
+        (literals.iter().sum::<usize>() == 1).then(|| literals_replaced(text, stated, wanted))
+    })
 }
 
 /// The text with the version replaced where it is a whole literal: in a program, anything else that looks like it
@@ -143,38 +153,6 @@ fn literals_replaced(text: &str, found: &str, wanted: &str) -> String {
                 &format!("{quote}{wanted}{quote}"),
             )
         })
-}
-
-/// The text with the version replaced where it stands alone or as this package's own, `name@1.2.3`.
-fn mentions_replaced(text: &str, name: &str, found: &str, wanted: &str) -> String {
-    let mut replaced = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(found) {
-        replaced.push_str(before);
-        let continues = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_');
-        let alone = match replaced.strip_suffix('@') {
-            Some(owner) => owner.strip_suffix(name).is_some_and(|outside| {
-                !name.is_empty()
-                    && !outside.ends_with(|c: char| {
-                        c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '@')
-                    })
-            }),
-            None => {
-                // `v1.2.3` is the version as well; a letter before the `v` makes it something else.
-                let outside = replaced.strip_suffix('v').unwrap_or(&replaced);
-                !outside.ends_with(continues)
-            }
-        };
-        let ends = !after
-            .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '_'))
-            && !after
-                .strip_prefix('.')
-                .is_some_and(|after| after.starts_with(|c: char| c.is_ascii_alphanumeric()));
-        replaced.push_str(if alone && ends { wanted } else { found });
-        rest = after;
-    }
-    replaced.push_str(rest);
-    replaced
 }
 
 /// The version in quotes in a text: the expected one, or the only one that there is, such as a placeholder of its
@@ -427,20 +405,6 @@ mod tests {
             "x = 0.0.0",
         ] {
             assert_eq!(literals(kept), kept);
-        }
-        let mentions = |text: &str| mentions_replaced(text, "@o/a", "0.0.0", "9.9.9");
-        assert_eq!(mentions("v0.0.0, 0.0.0."), "v9.9.9, 9.9.9.");
-        assert_eq!(mentions("[\"@o/a@0.0.0\"]"), "[\"@o/a@9.9.9\"]");
-        for kept in [
-            "helper@0.0.0",
-            "x@o/a@0.0.0",
-            "0.0.0.0",
-            "10.0.0.0",
-            "0.0.0-beta",
-            "rev0.0.0",
-            "0.0.01",
-        ] {
-            assert_eq!(mentions(kept), kept);
         }
     }
 

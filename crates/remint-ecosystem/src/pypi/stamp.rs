@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use remint_model::{Assumption, AssumptionKind, Edit, EntryPath, Sha256, SourceTree, Stamp};
 
+use crate::own_version::OwnVersion;
 use crate::pypi::pyproject::Pyproject;
 use crate::pypi::{identity, setup_py, versions};
 use crate::request::PlanRequest;
@@ -136,6 +137,12 @@ impl Stamper<'_> {
             .iter()
             .map(|entry| (&entry.sha256, &entry.path))
             .collect();
+        let own = OwnVersion {
+            name: self.request.target.name.as_str(),
+            found: &found,
+            wanted: &self.wanted,
+        };
+        let mut confirmed = Vec::new();
         let directory = self.request.pin.subdirectory.as_ref();
         for path in self.request.tree.texts.keys() {
             let below = directory.is_none_or(|directory| path.below(directory).is_some());
@@ -145,26 +152,24 @@ impl Stamper<'_> {
             let Some(text) = self.request.tree.text(path.as_str()) else {
                 continue;
             };
-            if !text.contains(&found) {
-                continue;
-            }
             let changed = if path.extension() == Some("py") {
                 in_python(text, &self.wanted, |literal| {
-                    literal.top_level && literal.value == found
+                    literal.top_level
+                        && literal.value == found
+                        && identity::VERSION_NAMES.contains(&literal.name.as_str())
                 })
             } else {
-                Some(text.replacen(&found, &self.wanted, 1))
+                own.written_into(path.file_name(), text)
             };
             let Some(changed) = changed else { continue };
             let published = entries.get(&Sha256::of(changed.as_bytes()));
             if published.is_some_and(|published| published.file_name() == path.file_name()) {
-                self.insert(
-                    path.clone(),
-                    text,
-                    changed,
-                    "the published file holds it with that version",
-                );
+                confirmed.push((path.clone(), text, changed));
             }
+        }
+        for (path, text, changed) in confirmed {
+            let because = "the published file holds it with that version";
+            self.insert(path, text, changed, because);
         }
     }
 
