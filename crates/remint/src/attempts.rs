@@ -12,7 +12,6 @@ use remint_model::{
     Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Comparison,
     Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Survey, Worth,
 };
-use tokio::task::JoinSet;
 
 use crate::build::{Builder, Executed};
 use crate::failed_installs::{FailedInstall, Install};
@@ -95,33 +94,6 @@ pub(crate) async fn attempt(
     located: &Located,
     builder: &Builder,
     progress: &Progress,
-) -> anyhow::Result<Attempted> {
-    let mut discarded = JoinSet::new();
-    let attempted = try_all(
-        case,
-        survey,
-        plans,
-        located,
-        builder,
-        progress,
-        &mut discarded,
-    )
-    .await;
-    // Also after an interruption: nothing is left behind.
-    while discarded.join_next().await.is_some() {}
-    attempted
-}
-
-/// The same; what a build leaves and nobody needs is removed while the next plan is tried. An installed tree can be a
-/// hundred thousand files.
-async fn try_all(
-    case: &Case,
-    survey: &Survey,
-    plans: &[BuildPlan],
-    located: &Located,
-    builder: &Builder,
-    progress: &Progress,
-    discarded: &mut JoinSet<()>,
 ) -> anyhow::Result<Attempted> {
     let mut best: Option<Candidate> = None;
     let mut tried = Vec::new();
@@ -232,33 +204,26 @@ async fn try_all(
             let is_closer = (distance, !is_alike) < (best.distance, !best.is_alike);
             is_closer && !strays
         });
-        let passed_over = if takes {
-            let taken = Candidate {
+        if takes {
+            best = Some(Candidate {
                 distance,
                 is_alike,
                 plan: plan.clone(),
                 executed,
                 compared,
                 words,
-            };
-            best.replace(taken).map(|candidate| candidate.executed)
-        } else {
-            if let (Some(what), Some(best)) = (unasked, &mut best)
-                && best.compared.is_ok()
-            {
-                // That plan might have matched: a registry's silence is no difference.
-                best.compared = Err(not_compared(
-                    InconclusiveReason::Unavailable,
-                    format!(
-                        "what was built differs ({}), and one more build could not be tried: {what}",
-                        best.words
-                    ),
-                ));
-            }
-            Some(executed)
-        };
-        if let Some(executed) = passed_over {
-            discarded.spawn_blocking(move || drop(executed));
+            });
+        } else if let (Some(what), Some(best)) = (unasked, &mut best)
+            && best.compared.is_ok()
+        {
+            // That plan might have matched: a registry's silence is no difference.
+            best.compared = Err(not_compared(
+                InconclusiveReason::Unavailable,
+                format!(
+                    "what was built differs ({}), and one more build could not be tried: {what}",
+                    best.words
+                ),
+            ));
         }
         if stop {
             break;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// The error that unwinds a run which the user interrupted.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("interrupted; nothing was left behind")]
+#[error("interrupted; what was built so far is removed")]
 pub(crate) struct Interrupted;
 
 /// Sets `cancel` when the user presses Ctrl-C or the process is asked to end.

@@ -51,8 +51,10 @@ use crate::cli::{Cli, ColorChoice, Command};
 use crate::exit::Exit;
 use crate::settings::{Settings, Surroundings};
 
-/// How long work that was interrupted gets to clear its own away.
+/// How long work that was interrupted gets to end.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a removal that has begun gets to end: an installed tree can be a hundred thousand files.
+const REMOVAL: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     // Before anything else: this process may be the sandbox's own helper, or watch over git.
@@ -144,5 +146,8 @@ fn wait_for(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Resu
     let ended = runtime.block_on(command);
     // After an interruption some work may still be going on that cannot be told to stop.
     runtime.shutdown_timeout(LINGER);
+    if !build::removals_end_within(REMOVAL) {
+        terminal::tell("what is left of a build is removed at the next start");
+    }
     ended
 }

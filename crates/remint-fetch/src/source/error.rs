@@ -110,6 +110,13 @@ impl SourceError {
                 url,
                 reason: error.to_string(),
             },
+            // No host was asked: what is there takes longer than is spent on one repository.
+            GitError::Deadline { ref operation, .. } if !waits_for_a_host(operation) => {
+                Self::Unsupported {
+                    url,
+                    reason: error.to_string(),
+                }
+            }
             GitError::Unexpected { detail, .. } if detail.contains("SHA-256") => {
                 Self::Unsupported {
                     url,
@@ -133,6 +140,11 @@ impl SourceError {
             }
         }
     }
+}
+
+/// Whether git speaks with the repository's host in this subcommand.
+fn waits_for_a_host(operation: &str) -> bool {
+    matches!(operation, "fetch" | "ls-remote")
 }
 
 impl From<GitError> for SourceError {
@@ -225,5 +237,31 @@ fn nearest_of(nearest: &[String]) -> String {
         String::new()
     } else {
         format!("; the nearest are `{}`", nearest.join("`, `"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_host_that_was_asked_is_said_not_to_answer() {
+        let stopped = |operation: &str| {
+            let error = GitError::Deadline {
+                operation: operation.to_owned(),
+                seconds: 60,
+            };
+            SourceError::from_git("https://git.example/o/r", error)
+        };
+        for operation in ["fetch", "ls-remote"] {
+            let error = stopped(operation);
+            assert!(matches!(error, SourceError::Unavailable { .. }), "{error}");
+        }
+        let error = stopped("update-index");
+        assert!(matches!(error, SourceError::Unsupported { .. }), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "`https://git.example/o/r` cannot be used: `git update-index` was stopped after 60 s"
+        );
     }
 }

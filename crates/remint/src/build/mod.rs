@@ -39,7 +39,7 @@ use crate::unfetched::{self, Unfetched};
 
 pub(crate) use conditions::{Conditions, DirectoryOrder};
 pub(crate) use environment::isolation;
-pub(crate) use workspace::{Scratch, Workspace};
+pub(crate) use workspace::{Scratch, Workspace, removals_end_within};
 
 /// What every build of a run shares.
 #[derive(Clone)]

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use remint_model::{Edit, EntryPath, Failure, FailureReason, Sha256, line_ends};
@@ -12,12 +14,12 @@ use sha2::{Digest as _, Sha256 as Hasher};
 /// The largest text whose line ends are converted, in bytes.
 const LARGEST_CONVERTED: u64 = 1 << 20;
 
-/// A directory that is removed when dropped. What a killed run leaves is swept at the next start, because its lock is
-/// no longer held.
+/// A directory that is removed once it is dropped, beside whatever goes on then: an installed tree can be a hundred thousand
+/// files. What a killed run leaves is swept at the next start, because its lock is no longer held.
 pub(crate) struct Scratch {
-    root: tempfile::TempDir,
-    /// Held while the directory is in use; sweeping takes only what it can lock.
-    _lock: File,
+    root: PathBuf,
+    /// Held while the directory is there; sweeping takes only what it can lock.
+    lock: Option<File>,
 }
 
 impl Scratch {
@@ -34,23 +36,60 @@ impl Scratch {
             .into_parts()
             .0;
         lock.lock().context("cannot lock a work directory")?;
-        Ok(Self { root, _lock: lock })
+        Ok(Self {
+            root: root.keep(),
+            lock: Some(lock),
+        })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        self.root.path()
+        &self.root
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A build may have made directories that an ordinary removal cannot enter. What cannot be removed is swept
-        // at the next start.
-        if remint_sandbox::remove_tree(self.root.path()).is_err() {
-            self.root.disable_cleanup(true);
-        }
+        let removal = Removal {
+            root: std::mem::take(&mut self.root),
+            _lock: self.lock.take(),
+        };
+        REMOVALS.fetch_add(1, Ordering::SeqCst);
+        // Where no thread can be had, the closure is dropped here, and the removal with it.
+        let _detached = std::thread::Builder::new()
+            .name("removal".to_owned())
+            .spawn(move || drop(removal));
     }
+}
+
+/// A directory on its way out, gone once this is dropped.
+struct Removal {
+    root: PathBuf,
+    _lock: Option<File>,
+}
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        // A build may have made directories that an ordinary removal cannot enter. What cannot be removed is swept at the
+        // next start.
+        let _left = remint_sandbox::remove_tree(&self.root);
+        REMOVALS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// How many directories are being removed.
+static REMOVALS: AtomicUsize = AtomicUsize::new(0);
+
+/// Waits until no directory is being removed, so long at most; `false` where that was not enough.
+pub(crate) fn removals_end_within(patience: Duration) -> bool {
+    let end = Instant::now() + patience;
+    while REMOVALS.load(Ordering::SeqCst) > 0 {
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
 }
 
 /// The directories of one build.
