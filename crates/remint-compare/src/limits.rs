@@ -16,6 +16,8 @@ pub struct Limits {
     pub names: u64,
     /// Bytes of one extended header (PAX records, GNU long names); npm's reader ignores larger ones than this.
     pub extended_header: u64,
+    /// Bytes of all extended headers together.
+    pub extended_headers: u64,
     /// Bytes of a zip's central directory.
     pub directory: u64,
 }
@@ -28,6 +30,7 @@ impl Default for Limits {
             name: 4096,
             names: 32 << 20,
             extended_header: 1 << 20,
+            extended_headers: 64 << 20,
             directory: 64 << 20,
         }
     }

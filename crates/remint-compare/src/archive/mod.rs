@@ -35,7 +35,7 @@ pub(crate) use anomalies::Anomalies;
 pub(crate) use build_listing::{Keep, list};
 pub(crate) use inside::{Container, Room, contents_inside, list_inside};
 pub(crate) use listing::{Encoding, Entry, Kind, Listing, Owner, Written};
-pub(crate) use names::{by_place, is_below};
+pub(crate) use names::{by_place, fold, is_below};
 use source::Source;
 
 use crate::error::ReadError;

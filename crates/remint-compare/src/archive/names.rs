@@ -107,7 +107,7 @@ fn clash(path: &str, anomalies: &mut Anomalies) {
 }
 
 /// A path as file systems see it that ignore case and composition.
-fn fold(path: &str) -> String {
+pub(crate) fn fold(path: &str) -> String {
     if path.is_ascii() {
         path.to_ascii_lowercase()
     } else {

@@ -10,6 +10,9 @@ const LONGEST_DESCRIPTION: usize = 256;
 /// As long as a macOS attribute may be: where it is text, it can hold no header that readers accept.
 const LONGEST_ATTRIBUTE: usize = 4096;
 
+/// How many disagreements of one header are told: a single one settles what is to be thought of it.
+const MOST_DISAGREEMENTS: usize = 16;
+
 /// The records of one extended header.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Records {
@@ -41,7 +44,7 @@ impl Records {
                 .ok_or_else(|| bad("has no length"))?;
             if digits.starts_with(b"0") {
                 // node-tar counts the digits of the number, not those that stand there.
-                records.disagree("a PAX record's length with a leading zero");
+                records.disagree(|| "a PAX record's length with a leading zero".to_owned());
             }
             if length > rest.len() {
                 return Err(bad("is longer than its header"));
@@ -61,22 +64,24 @@ impl Records {
             let (key, value) = body.split_at(equals);
             let value = value.get(1..).unwrap_or_default();
             if let Some(reason) = disagreement(key, value) {
-                records.disagree(format!("PAX `{}` {reason}", key.escape_ascii()));
+                records.disagree(|| format!("PAX `{}` {reason}", key.escape_ascii()));
             }
             if records
                 .values
                 .insert(key.to_vec(), value.to_vec())
                 .is_some()
             {
-                records.disagree(format!("PAX `{}` is stated twice", key.escape_ascii()));
+                records.disagree(|| format!("PAX `{}` is stated twice", key.escape_ascii()));
             }
             rest = next;
         }
         Ok(records)
     }
 
-    fn disagree(&mut self, reason: impl Into<String>) {
-        self.disagreements.push(reason.into());
+    fn disagree(&mut self, reason: impl FnOnce() -> String) {
+        if self.disagreements.len() < MOST_DISAGREEMENTS {
+            self.disagreements.push(reason());
+        }
     }
 
     /// What readers are known to understand in different ways, in words.

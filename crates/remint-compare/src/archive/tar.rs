@@ -11,7 +11,7 @@ use super::blocks::{Blocks, TarStream};
 use super::gzip::GzipReader;
 use super::listing::{Encoding, Kind, Owner, Written};
 use super::pax::Records;
-use super::tar_header::{Block, Header};
+use super::tar_header::{Block, Dialect, Header};
 use super::{Anomalies, Flow, Seen, Visit, Walked};
 use crate::error::ReadError;
 use crate::limits::Limits;
@@ -44,6 +44,8 @@ const KNOWN_PREFIXES: &[&str] = &[
 ];
 
 const PAX_AND_GNU: &str = "PAX and GNU headers for one entry";
+/// The most headers that describe one entry. Packers write a long name, a long link target and a PAX header at most.
+const MOST_DESCRIBING: usize = 16;
 
 /// Goes through the tar inside a gzip stream.
 pub(super) fn walk<R: Read>(
@@ -72,6 +74,7 @@ pub(super) fn walk_stream<S: TarStream>(
         blocks: Blocks::new(stream, limits, anomalies),
         global: Records::default(),
         global_size: 0,
+        pax_size: 0,
         global_attributes: None,
         owner: Arc::default(),
     };
@@ -88,6 +91,8 @@ struct Extended {
     records: Option<Records>,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
+    /// Bytes of all PAX headers for it.
+    size: u64,
     /// The header blocks before the entry's own, without their values.
     spelling: Vec<Block>,
 }
@@ -97,6 +102,8 @@ struct Tar<'a, S> {
     global: Records,
     /// Bytes of all that was ever added to them.
     global_size: u64,
+    /// Bytes of all PAX headers so far.
+    pax_size: u64,
     /// A digest of all that they have added to the attributes of every entry.
     global_attributes: Option<Sha256>,
     /// That of the last entry: nearly always that of the next one too.
@@ -152,13 +159,19 @@ impl<S: TarStream> Tar<'_, S> {
             ),
             _ => {}
         }
+        if matches!(header.kind, b'x' | b'X' | b'g' | b'L' | b'K') {
+            self.check_dialect(header);
+            if extended.spelling.len() >= MOST_DESCRIBING {
+                return Err(ReadError::malformed(
+                    at,
+                    format!("more than {MOST_DESCRIBING} headers describe one entry"),
+                ));
+            }
+        }
         match header.kind {
             b'x' | b'X' => {
-                let content = self.blocks.text(
-                    header.size,
-                    self.blocks.limits.extended_header,
-                    "PAX header",
-                )?;
+                extended.size = extended.size.saturating_add(header.size);
+                let content = self.pax_text(header.size, extended.size)?;
                 let records = Records::parse(&content, at)?;
                 self.check_records(header, &records);
                 if let Some(earlier) = &mut extended.records {
@@ -169,11 +182,7 @@ impl<S: TarStream> Tar<'_, S> {
                 }
             }
             b'g' => {
-                let content = self.blocks.text(
-                    header.size,
-                    self.blocks.limits.extended_header,
-                    "PAX header",
-                )?;
+                let content = self.pax_text(header.size, header.size)?;
                 let records = Records::parse(&content, at)?;
                 self.check_records(header, &records);
                 for key in ["path", "linkpath", "size"] {
@@ -202,6 +211,40 @@ impl<S: TarStream> Tar<'_, S> {
         }
         extended.spelling.push(header.spelling);
         Ok(true)
+    }
+
+    /// The text of a PAX header, if that and `together`, all for one entry, are no longer than such headers may be.
+    fn pax_text(&mut self, size: u64, together: u64) -> Result<Vec<u8>, ReadError> {
+        let limits = self.blocks.limits;
+        self.pax_size = self.pax_size.saturating_add(size);
+        for (size, limit, what) in [
+            (together, limits.extended_header, "PAX headers of one entry"),
+            (
+                self.pax_size,
+                limits.extended_headers,
+                "all PAX headers together",
+            ),
+        ] {
+            if size > limit {
+                return Err(ReadError::TooLarge { what, limit });
+            }
+        }
+        self.blocks.text(size, limits.extended_header, "PAX header")
+    }
+
+    /// Readers in Rust (cargo's, uv's, Deno's) only take such a header for what it is where its magic is that of ustar or
+    /// GNU, and never know the `X` of Solaris: to them it is a file, and what it says of the next entry is not said.
+    fn check_dialect(&mut self, header: &Header) {
+        let is_known = match header.dialect {
+            Dialect::Ustar | Dialect::Gnu => header.kind != b'X',
+            Dialect::V7 | Dialect::Other => false,
+        };
+        if !is_known {
+            self.disagree(
+                &header.name,
+                "a header for the next entry that some readers take for a file",
+            );
+        }
     }
 
     /// Takes in the records of a global header. Their digest goes on from the one before: every entry has all of them, and

@@ -28,6 +28,8 @@ pub(crate) struct Header {
     pub(crate) size: u64,
     pub(crate) mtime: i64,
     pub(crate) kind: u8,
+    /// As its magic announces it.
+    pub(crate) dialect: Dialect,
     /// What readers are known to understand in different ways, in words.
     pub(crate) disagreements: Vec<&'static str>,
     /// The header with its values blanked: how it was written, not what it says.
@@ -116,6 +118,7 @@ impl Header {
                 .map_err(|_| ReadError::malformed(offset, "tar header has a negative size"))?,
             mtime: number(MTIME, "modification time")?,
             kind: block[KIND],
+            dialect,
             disagreements,
             spelling: spelling(block),
         })

@@ -1,6 +1,8 @@
 //! Every anomaly of a tar, and the honest archive that it was made from.
 
-use remint_compare::ArchiveError;
+use std::io::Cursor;
+
+use remint_compare::{ArchiveError, Limits};
 use remint_model::AnomalyKind::{self, *};
 use remint_model::ArtifactFormat::{self, NpmTarball, Sdist};
 
@@ -590,6 +592,21 @@ fn headers_that_stand_between_an_entry_and_its_description() {
         ("an extended header without an entry", vec![x(), long(b'K')]),
     ]);
     check(NpmTarball, &[long(b'K'), long(b'L'), x()], &[]);
+    // Readers in Rust write these as files, and then the next entry under its own name.
+    let file_to_some = "that some readers take for a file";
+    for magic in [[0; 8], *b"ustar\0\0\0"] {
+        disagree(vec![
+            (file_to_some, vec![records().put(257, &magic), x()]),
+            (file_to_some, vec![long(b'L').put(257, &magic), x()]),
+            (file_to_some, vec![long(b'K').put(257, &magic), x()]),
+            (file_to_some, vec![pax(b'g', &[]).put(257, &magic), x()]),
+        ]);
+    }
+    disagree(vec![(
+        file_to_some,
+        vec![pax(b'X', &[("size", b"1")]), x()],
+    )]);
+    check(NpmTarball, &[records().put(257, b"ustar  \0"), x()], &[]);
     for content in [&b""[..], b"\0", b"package/y\0/z\0"] {
         let entry = TarEntry::new(b'K', b"././@LongLink", content);
         disagree(vec![(
@@ -651,8 +668,8 @@ fn broken_archives_are_errors_with_a_reason() {
 
 #[test]
 fn limits_are_errors_too() {
-    let limits = |change: fn(&mut remint_compare::Limits)| {
-        let mut limits = remint_compare::Limits::default();
+    let limits = |change: fn(&mut Limits)| {
+        let mut limits = Limits::default();
         change(&mut limits);
         let bytes = tgz(&[
             file("package/a", &[0; 5000]),
@@ -660,7 +677,7 @@ fn limits_are_errors_too() {
             pax(b'x', &[("path", &[b'a'; 300])]),
             file("package/c", b""),
         ]);
-        remint_compare::survey(NpmTarball, &mut std::io::Cursor::new(bytes), &limits)
+        remint_compare::survey(NpmTarball, &mut Cursor::new(bytes), &limits)
             .map(|_| ())
             .map_err(|error| error.to_string())
     };
@@ -689,4 +706,34 @@ fn limits_are_errors_too() {
     let deep = format!("package/{}", "d/".repeat(40) + &"e/".repeat(5));
     let deep = pax(b'x', &[("path", deep.repeat(6).as_bytes())]);
     malformed(&tgz(&[deep, file("package/x", b"")]), "directories deep");
+}
+
+#[test]
+fn what_describes_entries_is_bounded_for_one_and_for_all() {
+    let x = || file("package/x", b"x");
+    let records = |size: usize| pax(b'x', &[("comment", &vec![b'c'; size])]);
+    let survey = |entries: &[TarEntry], limits: &Limits| {
+        remint_compare::survey(NpmTarball, &mut Cursor::new(tgz(entries)), limits)
+    };
+    let limits = Limits {
+        extended_header: 3000,
+        extended_headers: 5000,
+        ..Limits::default()
+    };
+    let fits = [records(2000), x(), records(2000), x()];
+    assert!(survey(&fits, &limits).is_ok());
+    for (entries, why) in [
+        (vec![records(2000), records(2000), x()], "one entry"),
+        (
+            vec![records(2000), x(), records(2000), x(), records(2000), x()],
+            "all PAX headers together",
+        ),
+        (
+            [vec![TarEntry::new(b'L', b"l", b"package/y"); 17], vec![x()]].concat(),
+            "describe one entry",
+        ),
+    ] {
+        let error = survey(&entries, &limits).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
 }
