@@ -5,7 +5,7 @@ use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Differen
 use super::{InstallScripts, classify};
 use crate::archive::{Entry, Kind};
 use crate::limits::SideWords;
-use crate::normalise::{Facets, Pairs, Row};
+use crate::normalise::{Facets, Pairs, Row, Wrapping};
 
 /// Describes a row by its headers; hunks come later.
 pub(crate) fn describe(
@@ -142,6 +142,30 @@ pub(crate) fn top_folder_difference(pairs: &Pairs, words: SideWords) -> Option<D
         explanation: Some(format!(
             "top folder `{published}` {}, `{rebuilt}` {}",
             words.published, words.rebuilt
+        )),
+    })
+}
+
+/// Another order of entries that can be one file, where case or composition does not count: the last one is what is left.
+pub(crate) fn order_difference(pairs: &Pairs, words: SideWords) -> Option<Difference> {
+    let of = |wrapping: &Wrapping| -> Vec<u32> {
+        let order = wrapping.order.iter().copied();
+        order.filter(|row| wrapping.twins.contains(row)).collect()
+    };
+    let (published, rebuilt) = (of(&pairs.published), of(&pairs.rebuilt));
+    let mut orders = published.iter().zip(&rebuilt);
+    let (number, _) = orders.find(|(one, other)| one != other)?;
+    let row = pairs.rows.get(usize::try_from(*number).ok()?)?;
+    Some(Difference {
+        path: row.path.clone(),
+        change: Change::Metadata,
+        class: Class::Executable,
+        hunks: Vec::new(),
+        lines: (0, 0),
+        explanation: Some(format!(
+            "another path differs from this one in case or composition alone, and the two come in another order in the {} \
+             archive: where that does not count, the last one is what is installed",
+            words.published
         )),
     })
 }

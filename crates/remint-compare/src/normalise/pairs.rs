@@ -1,12 +1,12 @@
 //! Two listings laid side by side, path by path, and what each pair of entries differs in.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::iter::Peekable;
 
 use remint_model::{ArtifactFormat, EntryPath, GzipHeader, Sha256, SignatureBlock};
 
-use crate::archive::{Entry, Kind, Listing, by_place, is_below};
+use crate::archive::{Entry, Kind, Listing, by_place, fold, is_below};
 
 /// In what two things differ, one bit each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,6 +98,8 @@ fn written_differently(one: &Entry, other: &Entry) -> bool {
 pub(crate) struct Wrapping {
     /// Row numbers in this archive's order, of the rows that both archives have.
     pub(crate) order: Vec<u32>,
+    /// Those of them that can be one file where case or composition does not count, where order matters at all.
+    pub(crate) twins: BTreeSet<u32>,
     /// Directories with an entry of their own that other entries of this archive lie in, and that the other
     /// archive has no entry for.
     pub(crate) implied_directories: Vec<EntryPath>,
@@ -162,6 +164,11 @@ impl Pairs {
         }
         published_wrapping.order = order(&rows, |row| &row.published);
         rebuilt_wrapping.order = order(&rows, |row| &row.rebuilt);
+        if published_wrapping.order != rebuilt_wrapping.order {
+            let twins = twins(&rows);
+            published_wrapping.twins.clone_from(&twins);
+            rebuilt_wrapping.twins = twins;
+        }
         Self {
             format,
             rows,
@@ -212,6 +219,7 @@ fn lay_out(listing: Listing) -> (Wrapping, HashSet<EntryPath>, Vec<Entry>) {
     }
     let wrapping = Wrapping {
         order: Vec::new(),
+        twins: BTreeSet::new(),
         implied_directories: Vec::new(),
         top_folder: listing.top_folder,
         gzip: listing.gzip,
@@ -221,6 +229,18 @@ fn lay_out(listing: Listing) -> (Wrapping, HashSet<EntryPath>, Vec<Entry>) {
         },
     };
     (wrapping, implied, entries)
+}
+
+/// The rows of files that can be one where case or composition does not count.
+fn twins(rows: &[Row]) -> BTreeSet<u32> {
+    let mut folded: HashMap<String, u32> = HashMap::new();
+    let mut twins = BTreeSet::new();
+    for (number, row) in (0_u32..).zip(rows) {
+        if let Some(first) = folded.insert(fold(row.path.as_str()), number) {
+            twins.extend([first, number]);
+        }
+    }
+    twins
 }
 
 /// The rows that both sides have, in the order in which one side has them.

@@ -172,6 +172,7 @@ proptest! {
     ) {
         let wrapping = Wrapping {
             order,
+            twins: [1, 4, 7].into(),
             implied_directories: vec![entry.path.clone()],
             top_folder: top,
             gzip,

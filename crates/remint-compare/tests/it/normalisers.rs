@@ -451,6 +451,25 @@ fn adversarial_archives() -> Vec<Pair> {
             npm(&[index(), file("package/index.js", b"steal()")]),
             npm(&[file("package/index.js", b"steal()"), index()]),
         ),
+        // And of two that are one file where case or composition does not count.
+        pair(
+            "entry-order",
+            NpmTarball,
+            npm(&[index(), file("package/Index.js", b"steal()")]),
+            npm(&[file("package/Index.js", b"steal()"), index()]),
+        ),
+        pair(
+            "entry-order",
+            NpmTarball,
+            npm(&[
+                file("package/\u{e9}.js", b"1"),
+                file("package/e\u{301}.js", b"2"),
+            ]),
+            npm(&[
+                file("package/e\u{301}.js", b"2"),
+                file("package/\u{e9}.js", b"1"),
+            ]),
+        ),
         pair(
             "directory-entries",
             Sdist,
