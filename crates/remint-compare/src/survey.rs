@@ -61,16 +61,7 @@ pub fn survey<R: Read + Seek>(
             })
         })
         .collect();
-    let classes = match format {
-        ArtifactFormat::Mcpb => classes(&listed.listing.entries),
-        ArtifactFormat::NpmTarball
-        | ArtifactFormat::Wheel
-        | ArtifactFormat::Sdist
-        | ArtifactFormat::SdistZip
-        | ArtifactFormat::Crate
-        | ArtifactFormat::GoModule
-        | ArtifactFormat::GoProgram => BTreeMap::new(),
-    };
+    let classes = classes(format, &listed.listing.entries);
     let native = listed
         .listing
         .entries
@@ -110,17 +101,12 @@ pub fn survey<R: Read + Seek>(
     })
 }
 
-fn classes(entries: &[Entry]) -> BTreeMap<EntryPath, Class> {
+fn classes(format: ArtifactFormat, entries: &[Entry]) -> BTreeMap<EntryPath, Class> {
     entries
         .iter()
         .filter(|entry| entry.is_file())
         .map(|entry| {
-            let class = classify(
-                ArtifactFormat::Mcpb,
-                &entry.path,
-                &entry.head,
-                entry.is_executable(),
-            );
+            let class = classify(format, &entry.path, &entry.head, entry.is_executable());
             (entry.path.clone(), class)
         })
         .collect()

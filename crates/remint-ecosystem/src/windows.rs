@@ -8,24 +8,39 @@
 use std::collections::BTreeSet;
 
 use remint_model::{
-    Assumption, AssumptionKind, BuildPlan, CommitId, EntryPath, SourceTree, Survey,
+    Assumption, AssumptionKind, BuildPlan, Class, CommitId, EntryPath, SourceTree, Survey,
 };
 
 /// Endings of texts whose readers end lines with either (ECMAScript, "Line Terminators"; Python's universal newlines;
 /// YAML, "Line Breaks"; CommonMark; HTML, "Preprocessing the input stream"), or to which line ends are white space.
-const ALIKE: [&str; 21] = [
-    "cjs", "css", "cts", "htm", "html", "js", "json", "jsx", "map", "markdown", "md", "mjs", "mts",
-    "py", "pyi", "rs", "toml", "ts", "tsx", "yaml", "yml",
+const ALIKE: [&str; 19] = [
+    "cjs", "css", "cts", "htm", "html", "js", "json", "jsx", "map", "mjs", "mts", "py", "pyi",
+    "rs", "toml", "ts", "tsx", "yaml", "yml",
 ];
-/// Beginnings of the names of texts for people, where no other ending follows than `txt` or `rst`.
-const FOR_PEOPLE: [&str; 7] = [
+/// The same, where the file is documentation: elsewhere programs split such texts into lines of their own (the front matter
+/// of a skill, a list of hosts).
+const PROSE: [&str; 5] = ["", "markdown", "md", "rst", "txt"];
+/// The names of texts for people, but for an ending of `PROSE`.
+const FOR_PEOPLE: [&str; 10] = [
     "authors",
     "changelog",
+    "contributing",
     "copying",
     "licence",
     "license",
+    "license-apache",
+    "license-mit",
     "notice",
     "readme",
+];
+/// Lists of requirements as people name them, without their ending `txt`. pip reads them as Python reads texts.
+const REQUIREMENTS: [&str; 6] = [
+    "dev-requirements",
+    "requirements",
+    "requirements-dev",
+    "requirements-test",
+    "requirements_dev",
+    "requirements_test",
 ];
 
 /// Files whose only readers are known: lockfiles in TOML, and lists of patterns whose readers cut a carriage return off
@@ -40,16 +55,16 @@ const KNOWN: [&str; 7] = [
     "uv.lock",
 ];
 
-/// Whether CRLF in place of LF makes no difference to whatever reads a file of this name.
-fn reads_alike(path: &EntryPath) -> bool {
+/// Whether CRLF in place of LF makes no difference to whatever reads a file of this name and class.
+fn reads_alike(path: &EntryPath, class: Option<Class>) -> bool {
     let name = path.file_name().to_ascii_lowercase();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name.as_str(), ""));
+    // Also told by its first bytes and its mode: a licence that a shell runs is none.
+    let is_for_people = matches!(class, Some(Class::Documentation | Class::Licence));
     ALIKE.contains(&ending)
         || KNOWN.contains(&name.as_str())
-        // pip reads lists of requirements as Python reads texts.
-        || (ending == "txt" && stem.starts_with("requirements"))
-        || (matches!(ending, "" | "txt" | "rst")
-            && FOR_PEOPLE.iter().any(|start| stem.starts_with(start)))
+        || (ending == "txt" && REQUIREMENTS.contains(&stem))
+        || (PROSE.contains(&ending) && FOR_PEOPLE.contains(&stem) && is_for_people)
 }
 
 /// The paths in a published file that are there with CRLF, and may be laid out so.
@@ -69,7 +84,7 @@ pub(crate) fn lay_out(plan: &mut BuildPlan, tree: &SourceTree, survey: &Survey) 
     let published: BTreeSet<(&str, &CommitId)> = survey
         .entries
         .iter()
-        .filter(|entry| reads_alike(&entry.path))
+        .filter(|entry| reads_alike(&entry.path, survey.classes.get(&entry.path).copied()))
         .filter_map(|entry| Some((entry.path.file_name(), entry.lf_blob.as_ref()?)))
         .collect();
     if published.is_empty() {
@@ -116,29 +131,37 @@ mod tests {
 
     #[test]
     fn shells_and_lists_tell_line_ends_apart() {
-        for (name, expect) in [
-            ("lib/a.js", true),
-            ("a.d.ts", true),
-            ("x/__init__.py", true),
-            ("package.json", true),
-            ("README.md", true),
-            ("LICENSE", true),
-            ("LICENSE-MIT", true),
-            ("licence.txt", true),
-            ("uv.lock", true),
-            (".gitignore", true),
-            ("requirements-dev.txt", true),
-            ("yarn.lock", false),
-            ("Dockerfile", false),
-            ("bin/guard.sh", false),
-            ("bin/server", false),
-            ("hosts.txt", false),
-            ("license.sh", false),
-            ("x.pth", false),
-            (".npmrc", false),
-            ("a.csv", false),
+        for (name, class, expect) in [
+            ("lib/a.js", Class::Executable, true),
+            ("a.d.ts", Class::Types, true),
+            ("x/__init__.py", Class::Executable, true),
+            ("package.json", Class::Manifest, true),
+            ("README.md", Class::Documentation, true),
+            ("LICENSE", Class::Licence, true),
+            ("LICENSE-MIT", Class::Licence, true),
+            ("licence.txt", Class::Licence, true),
+            ("uv.lock", Class::DependencyList, true),
+            (".gitignore", Class::Metadata, true),
+            ("requirements-dev.txt", Class::DependencyList, true),
+            ("requirements-denied.txt", Class::DependencyList, false),
+            ("yarn.lock", Class::DependencyList, false),
+            ("Dockerfile", Class::Data, false),
+            ("bin/guard.sh", Class::Executable, false),
+            ("bin/server", Class::Executable, false),
+            ("bin/license", Class::Executable, false),
+            ("bin/licensed-server", Class::Executable, false),
+            ("skills/readme-blocked-hosts.txt", Class::Data, false),
+            ("readme-blocked-hosts.txt", Class::Documentation, false),
+            ("skills/reader.md", Class::Data, false),
+            ("hosts.txt", Class::Data, false),
+            ("license.sh", Class::Executable, false),
+            ("x.pth", Class::Startup, false),
+            (".npmrc", Class::Data, false),
+            ("a.csv", Class::Data, false),
         ] {
-            assert_eq!(reads_alike(&name.parse().unwrap()), expect, "{name}");
+            let alike = reads_alike(&name.parse().unwrap(), Some(class));
+            assert_eq!(alike, expect, "{name}");
         }
+        assert!(!reads_alike(&"LICENSE".parse().unwrap(), None));
     }
 }

@@ -34,7 +34,7 @@ pub struct Survey {
     pub top_folder: Option<String>,
     /// What stands after the end of a bundle.
     pub signature: SignatureBlock,
-    /// What the files of a bundle are for, their first bytes considered; empty for other formats.
+    /// What the files are for, their first bytes and whether they may be executed considered.
     pub classes: BTreeMap<EntryPath, Class>,
     /// The files that are machine code, by their first bytes.
     pub native: BTreeMap<EntryPath, NativeCode>,

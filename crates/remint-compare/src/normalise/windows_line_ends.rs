@@ -7,7 +7,7 @@ use super::{ALL_FORMATS, Normaliser, Subject, with_erasure};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "windows-line-ends",
-    version: 2,
+    version: 3,
     hides: "CRLF in place of LF throughout a text whose readers take both for the end of a line",
     formats: ALL_FORMATS,
     subject: Subject::Build,
