@@ -102,7 +102,7 @@ pub struct BuildRecord {
     pub reproduced_under: Vec<String>,
 }
 
-/// A regular file of a working tree that [`crate::SourceTree`] does not list.
+/// A regular file of a working tree that [`crate::SourceTree`] does not list, or lists with another content than git writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnlistedFile {
     /// From the repository's root, as it can be shown.

@@ -100,6 +100,7 @@ pub(crate) async fn attempt(
     let mut compare_seconds = 0.0;
     let mut failed_installs: Vec<FailedInstall> = Vec::new();
     let mut fuller = Fuller::default();
+    let mut left_open = None;
     let python = {
         let known = builder.clone();
         let cancel = Arc::clone(&builder.cancel);
@@ -161,11 +162,13 @@ pub(crate) async fn attempt(
                 fuller.objection_to_shortcut(at_stake)
             } else {
                 fuller.learn(comparison, &executed.record.failed_commands);
-                fuller.objection(at_stake)
+                fuller.objection()
             };
-            let objection = objection.filter(|_| distance <= 1);
-            if let Some(why) = objection {
-                words = format!("{words}; not taken: {why}");
+            if let Some(objection) = objection.filter(|_| distance <= 1) {
+                words = format!("{words}; not taken: {}", objection.words);
+                if objection.leaves_open {
+                    left_open.get_or_insert_with(|| format!("{}: {words}", plan.variant));
+                }
                 (distance, compared) = (
                     usize::MAX - 1,
                     Err(not_compared(InconclusiveReason::NotBuilt, words.clone())),
@@ -228,6 +231,12 @@ pub(crate) async fn attempt(
         if stop {
             break;
         }
+    }
+    if let (Some(why), Some(best)) = (left_open, &mut best)
+        && best.compared.as_ref().is_ok_and(Match::is_different)
+    {
+        // What differs from a full build is not held against a release that is explained otherwise.
+        best.compared = Err(not_compared(InconclusiveReason::NotBuilt, why));
     }
     Ok(conclude(best, tried, located.basis, compare_seconds))
 }
@@ -323,6 +332,10 @@ struct Match {
 }
 
 impl Match {
+    const fn is_different(&self) -> bool {
+        matches!(self.comparison, Comparison::Different { .. })
+    }
+
     /// With what the published file had a say in: it proves nothing about that.
     fn told_by(mut self, plan: &BuildPlan, survey: &Survey) -> Self {
         let seeded = seeded_from_published(self.comparison, &seeded(plan));

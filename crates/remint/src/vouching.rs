@@ -6,11 +6,8 @@ use std::collections::BTreeSet;
 use remint_compare::class_of_path;
 use remint_model::{
     ArtifactFormat, Change, Class, CommitId, Comparison, Edit, EntryPath, SourceTree, Survey,
-    SurveyEntry, UnlistedFile,
+    UnlistedFile,
 };
-
-/// Folders that hold what was built, by convention.
-const BUILT: [&str; 7] = ["build", "bundle", "bundled", "cjs", "dist", "esm", "out"];
 
 /// What was published, and what a build of it starts from.
 #[derive(Clone, Copy)]
@@ -24,7 +21,7 @@ pub(crate) struct AtStake<'a> {
     pub(crate) edits: &'a [Edit],
 }
 
-impl<'a> AtStake<'a> {
+impl AtStake<'_> {
     /// What the build finds in its tree, the edits of its plan included.
     fn committed(self) -> BTreeSet<CommitId> {
         let edited = self
@@ -39,19 +36,20 @@ impl<'a> AtStake<'a> {
             .collect()
     }
 
-    /// A published file that is as it was committed, and of such a class or where built files lie.
-    fn as_committed(self, is_at_stake: impl Fn(Class) -> bool) -> Option<&'a EntryPath> {
-        let committed = self.committed();
-        let is_suspect = |entry: &&SurveyEntry| {
-            let folders = entry.path.as_str().rsplit_once('/');
-            let mut folders = folders.map_or("", |(folders, _)| folders).split('/');
-            (is_at_stake(class_of_path(self.format, &entry.path))
-                || folders.any(|folder| BUILT.contains(&folder)))
-                && entry.committed_as().any(|blob| committed.contains(blob))
-        };
-        let mut entries = self.survey.entries.iter();
-        entries.find(is_suspect).map(|entry| &entry.path)
+    /// What a published file is for. Also its first bytes and its mode count: a program needs no ending.
+    fn class_of(self, path: &EntryPath) -> Class {
+        let known = self.survey.classes.get(path).copied();
+        known.unwrap_or_else(|| class_of_path(self.format, path))
     }
+}
+
+/// Why a match proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Objection {
+    pub(crate) words: String,
+    /// Whether it leaves open what the release is made of. Otherwise it is known to be something else than what the steps of
+    /// the source make.
+    pub(crate) leaves_open: bool,
 }
 
 /// What plans with all steps of the source made of the published paths.
@@ -82,60 +80,73 @@ impl Fuller {
     }
 
     /// Why the match of one of them proves nothing after all.
-    pub(crate) fn objection(&self, at_stake: AtStake<'_>) -> Option<String> {
-        // Code that is committed, and whatever lies where built files do, may be what such a command writes.
+    pub(crate) fn objection(&self) -> Option<Objection> {
+        // Whatever such a command writes, or what is built from it, may be another thing than was published.
         let command = self.failed.first()?;
-        let runs = |class| {
-            matches!(
-                class,
-                Class::Startup | Class::InstallScript | Class::Native | Class::Executable
-            )
-        };
-        at_stake.as_committed(runs).map(|path| {
-            format!(
-                "`{path}` is as it was committed, and `{command}`, which may be what makes it, failed here"
-            )
+        Some(Objection {
+            words: format!(
+                "`{command}`, which may write what is published or what that is made of, failed here"
+            ),
+            leaves_open: true,
         })
     }
 
     /// Why the match of a plan that leaves out steps proves nothing.
-    pub(crate) fn objection_to_shortcut(&self, at_stake: AtStake<'_>) -> Option<String> {
+    pub(crate) fn objection_to_shortcut(&self, at_stake: AtStake<'_>) -> Option<Objection> {
         if !self.built {
-            // Nothing shows what the steps that are left out would have written: any of it could be theirs. What is
-            // read by people and package managers alone is not what a build is for.
-            return at_stake
-                .as_committed(|class| {
-                    !matches!(
-                        class,
-                        Class::Manifest | Class::Documentation | Class::Licence | Class::Metadata
-                    )
-                })
-                .map(|path| {
-                    format!(
-                        "it leaves out steps that the source names, with them nothing was built, and `{path}`, which \
-                         they may make, is as it was committed"
-                    )
-                });
+            // Nothing shows what the steps that are left out would have written, nor what would have been made of that.
+            return Some(Objection {
+                words: "it leaves out steps that the source names, and with them nothing was built"
+                    .to_owned(),
+                leaves_open: true,
+            });
         }
         // Wherever it lies: packages are not laid out as their repositories are.
         let committed = at_stake.committed();
         let entries = &at_stake.survey.entries;
-        entries
-            .iter()
-            .find(|entry| self.written.contains(&entry.path) && entry.committed_as().any(|blob| committed.contains(blob)))
-            .map(|entry| {
-                format!(
+        let as_committed = entries.iter().find(|entry| {
+            self.written.contains(&entry.path)
+                && entry.committed_as().any(|blob| committed.contains(blob))
+        });
+        if let Some(entry) = as_committed {
+            return Some(Objection {
+                words: format!(
                     "`{}` is as it was committed, and the steps of the source that it leaves out make something else of it",
                     entry.path
-                )
-            })
-            .or_else(|| self.objection(at_stake))
+                ),
+                leaves_open: false,
+            });
+        }
+        // Made from what is committed, it can be what a step of the source would have changed.
+        let runs = |path: &&EntryPath| match at_stake.class_of(path) {
+            Class::Startup
+            | Class::InstallScript
+            | Class::Native
+            | Class::Executable
+            | Class::Manifest
+            | Class::DependencyList => true,
+            Class::Data
+            | Class::Types
+            | Class::Sourcemap
+            | Class::Metadata
+            | Class::Documentation
+            | Class::Licence => false,
+        };
+        if let Some(path) = self.written.iter().find(runs) {
+            return Some(Objection {
+                words: format!(
+                    "it leaves out steps that the source names, and with them `{path}` becomes something else"
+                ),
+                leaves_open: true,
+            });
+        }
+        self.objection()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use remint_model::{Difference, TreeEntry};
+    use remint_model::{Difference, SurveyEntry, TreeEntry};
 
     use super::*;
 
@@ -197,13 +208,18 @@ mod tests {
         }
     }
 
-    /// Whether a shortcut counts that packs `published`, after a full build that came to this.
-    fn counts(comparison: &Comparison, published: &Survey, tree: &SourceTree) -> bool {
+    /// Whether a shortcut that packs `published` is known to pack something else than a full build that came to this;
+    /// `None` where it counts.
+    fn known_otherwise(
+        comparison: &Comparison,
+        published: &Survey,
+        tree: &SourceTree,
+    ) -> Option<bool> {
         let mut fuller = Fuller::default();
         fuller.learn(comparison, &[]);
         fuller
             .objection_to_shortcut(at_stake(published, tree, &[]))
-            .is_none()
+            .map(|objection| !objection.leaves_open)
     }
 
     #[test]
@@ -219,34 +235,24 @@ mod tests {
             ("server/core.js", Change::Changed, Class::Manifest),
         ] {
             let comparison = different("server/core.js", change, class);
-            assert!(
-                !counts(&comparison, &package, &tree(from, COMMITTED)),
+            assert_eq!(
+                known_otherwise(&comparison, &package, &tree(from, COMMITTED)),
+                Some(true),
                 "{from} {change:?} {class:?}"
             );
         }
     }
 
     #[test]
-    fn where_no_full_build_succeeds_nothing_that_a_build_may_make_is_taken_as_committed() {
-        let objection = |path: &str, tree: &SourceTree| {
-            Fuller::default().objection_to_shortcut(at_stake(&published(path), tree, &[]))
-        };
-        for path in [
-            "server/core.js",
-            "prompts.json",
-            "icon.png",
-            "dist/README.md",
-        ] {
-            let why = objection(path, &tree(path, COMMITTED)).unwrap();
-            assert!(
-                why.contains("nothing was built") && why.contains(path),
-                "{why}"
-            );
-            // Made by the steps that ran, of something else.
-            assert_eq!(objection(path, &tree(path, b"other")), None, "{path}");
-        }
-        for path in ["README.md", "LICENSE", "package.json"] {
-            assert_eq!(objection(path, &tree(path, COMMITTED)), None, "{path}");
+    fn where_no_full_build_succeeds_nobody_knows_what_the_other_steps_make() {
+        // Also where no published file is as it was committed: what it is made of may be what they change.
+        for committed in [COMMITTED, b"other"] {
+            let tree = tree("server/core.js", committed);
+            let survey = published("server/core.js");
+            let objection = Fuller::default().objection_to_shortcut(at_stake(&survey, &tree, &[]));
+            let objection = objection.unwrap();
+            assert!(objection.leaves_open);
+            assert!(objection.words.contains("nothing was built"));
         }
     }
 
@@ -261,31 +267,47 @@ mod tests {
         }
         let changed = different("server/core.js", Change::Changed, Class::Executable);
         let committed = tree("server/core.js", COMMITTED);
-        assert!(!counts(&changed, &package, &committed));
+        assert_eq!(known_otherwise(&changed, &package, &committed), Some(true));
         let other = tree("server/core.js", b"other");
-        assert!(counts(&changed, &package, &other));
+        assert_eq!(known_otherwise(&changed, &package, &other), Some(false));
     }
 
     #[test]
-    fn a_shortcut_counts_where_nothing_committed_is_at_stake() {
-        let package = published("server/core.js");
-        let changed = different("server/core.js", Change::Changed, Class::Executable);
-        // Built from something else, so the shortcut built it too.
-        assert!(counts(
-            &changed,
-            &package,
-            &tree("server/core.ts", b"source")
-        ));
+    fn a_shortcut_counts_where_what_it_leaves_out_changes_nothing_that_runs() {
         let same = tree("server/core.js", COMMITTED);
+        let package = published("server/core.js");
         for (other, change, class) in [
-            ("server/more.js", Change::Changed, Class::Executable),
             ("server/core.js", Change::Removed, Class::Executable),
             ("server/core.js", Change::Metadata, Class::Executable),
             ("server/core.js", Change::Changed, Class::Metadata),
+            ("server/prompts.json", Change::Changed, Class::Data),
         ] {
             let comparison = different(other, change, class);
-            assert!(counts(&comparison, &package, &same), "{other} {change:?}");
+            let outcome = known_otherwise(&comparison, &package, &same);
+            assert_eq!(outcome, None, "{other} {change:?}");
         }
+    }
+
+    #[test]
+    fn code_that_the_steps_left_out_change_leaves_open_what_was_published() {
+        // Made of something else that is committed, which those steps may change.
+        let source = tree("server/core.ts", b"source");
+        for (path, class) in [
+            ("server/core.js", Class::Executable),
+            ("server/more.js", Class::Executable),
+            ("package.json", Class::Manifest),
+            ("build/addon.node", Class::Native),
+        ] {
+            let comparison = different(path, Change::Changed, class);
+            let outcome = known_otherwise(&comparison, &published("server/core.js"), &source);
+            assert_eq!(outcome, Some(false), "{path}");
+        }
+        // By its first bytes and its mode a program, by its name nothing.
+        let comparison = different("bin/server", Change::Changed, Class::Executable);
+        let mut package = published("bin/server");
+        assert_eq!(known_otherwise(&comparison, &package, &source), None);
+        package.classes = [(path("bin/server"), Class::Executable)].into();
+        assert_eq!(known_otherwise(&comparison, &package, &source), Some(false));
     }
 
     #[test]
@@ -300,38 +322,23 @@ mod tests {
         };
         let tree = tree("server/core.js", b"before the edit");
         let package = published("server/core.js");
-        assert_eq!(
-            fuller.objection_to_shortcut(at_stake(&package, &tree, &[])),
-            None
-        );
-        assert!(
-            fuller
-                .objection_to_shortcut(at_stake(&package, &tree, &[edit]))
-                .is_some()
-        );
+        for (edits, leaves_open) in [(&[][..], true), (&[edit][..], false)] {
+            let objection = fuller.objection_to_shortcut(at_stake(&package, &tree, edits));
+            assert_eq!(objection.unwrap().leaves_open, leaves_open);
+        }
     }
 
     #[test]
     fn a_step_that_failed_may_have_been_the_one_that_builds() {
-        let failed = ["node generate.js".to_owned()];
-        let objects = |published: &str, committed: &str, failed: &[String]| {
-            let mut fuller = Fuller::default();
-            fuller.learn(&Comparison::Identical, failed);
-            let (survey, tree) = (self::published(published), tree(committed, COMMITTED));
-            let objection = fuller.objection(at_stake(&survey, &tree, &[]));
-            assert_eq!(
-                fuller.objection_to_shortcut(at_stake(&survey, &tree, &[])),
-                objection
-            );
-            objection.is_some()
-        };
-        assert!(objects("dist/core.js", "dist/core.js", &failed));
-        assert!(objects("server/build/core.js", "a/build/core.js", &failed));
-        assert!(!objects("dist/core.js", "dist/core.js", &[]));
-        assert!(objects("server/core.js", "server/core.js", &failed));
-        assert!(objects("dist/prompts.json", "prompts.json", &failed));
-        assert!(!objects("server/core.js", "server/core.js", &[]));
-        assert!(!objects("README.md", "README.md", &failed));
-        assert!(!objects("package.json", "package.json", &failed));
+        let mut fuller = Fuller::default();
+        fuller.learn(&Comparison::Identical, &[]);
+        assert_eq!(fuller.objection(), None);
+        fuller.learn(&Comparison::Identical, &["node generate.js".to_owned()]);
+        let objection = fuller.objection().unwrap();
+        assert!(objection.leaves_open);
+        assert!(objection.words.contains("node generate.js"));
+        let (survey, tree) = (published("README.md"), tree("README.md", b"other"));
+        let of_shortcut = fuller.objection_to_shortcut(at_stake(&survey, &tree, &[]));
+        assert_eq!(of_shortcut, Some(objection));
     }
 }

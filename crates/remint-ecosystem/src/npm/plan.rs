@@ -86,6 +86,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         stale.extras.insert(Extra::StaleLockfile);
         plans.extend(assembler.plan(&stale));
     }
+    // Whether what they leave out matters shows once all others were tried.
+    plans.sort_by_key(|plan| plan.worth == Worth::Shortcut);
     match refused {
         Some(error) if plans.is_empty() => Err(error),
         _ => Ok(plans),
@@ -198,6 +200,11 @@ fn variants(assembler: &Assembler<'_>, learnt: Option<&str>) -> Vec<Variant> {
         }));
     }
     if lifecycle::build_script(&project.manifest).is_some() {
+        // Who publishes by hand builds first, and then lets the scripts of packing do their part.
+        variants.push(with("built, then packed", &|variant| {
+            variant.building = Building::Plain;
+            variant.shortcut = replays;
+        }));
         let adds = lifecycle::packing_adds_to_build(project, assembler.request.survey);
         variants.push(with("built, then packed without scripts", &|variant| {
             variant.building = Building::Plain;

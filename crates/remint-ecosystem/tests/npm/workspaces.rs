@@ -59,8 +59,8 @@ jobs:
     project.check_variants(&[
         "as inferred",
         "the whole workspace built",
-        "built, then packed without scripts",
         "lockfile behind its manifest",
+        "built, then packed without scripts",
     ]);
 }
 

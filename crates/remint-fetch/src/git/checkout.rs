@@ -6,6 +6,7 @@ use std::sync::Arc;
 use git2::Oid;
 use remint_model::{CloneShape, EntryPath, GapKind, SourceGap, UnlistedFile};
 
+use super::converted::converted;
 use super::error::GitError;
 use super::remote::AdvertisedRef;
 use super::store::Store;
@@ -40,7 +41,7 @@ pub(crate) struct Pinned {
 pub struct LaidOut {
     /// What is not there as a clone with everything would have it.
     pub gaps: Vec<SourceGap>,
-    /// The files that the source's tree does not list.
+    /// The files that the source's tree does not list, or lists with another content than git writes.
     pub unlisted: Vec<UnlistedFile>,
 }
 
@@ -93,6 +94,7 @@ impl Checkout {
                 .into_iter()
                 .filter(|file| !file.is_listed());
             unlisted.extend(nameless.filter_map(|file| file.unlisted("")));
+            unlisted.extend(converted(&objects, tree, into, "")?);
             worktree::finish(&pinned.store, &layout, into)?;
             let gap = |kind: GapKind, path: String| SourceGap {
                 path,

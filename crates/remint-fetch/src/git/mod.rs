@@ -7,6 +7,7 @@
 
 mod checkout;
 mod command;
+mod converted;
 mod error;
 mod local;
 mod names;

@@ -11,6 +11,7 @@ use remint_model::{CloneShape, EntryPath, GapKind, RepositoryUrl, SourceGap};
 
 use super::checkout::LaidOut;
 use super::command::GitCommand;
+use super::converted::converted;
 use super::error::GitError;
 use super::remote::{Remote, Unreachable, remotes_for};
 use super::store::{Snapshot, Store};
@@ -120,7 +121,7 @@ impl Filling {
             };
             match laid_out {
                 Ok(inner) => {
-                    self.list(&inner, pinned, &format!("{shown}/"))?;
+                    self.list(&inner, pinned, &directory, &format!("{shown}/"))?;
                     self.fill(&inner, pinned, &directory, &format!("{shown}/"), depth + 1)?;
                 }
                 Err(reason) => self.laid_out.gaps.push(reason.gap(shown)),
@@ -130,12 +131,20 @@ impl Filling {
     }
 
     /// Notes the files of a submodule.
-    fn list(&mut self, store: &Store, commit: Oid, prefix: &str) -> Result<(), GitError> {
+    fn list(
+        &mut self,
+        store: &Store,
+        commit: Oid,
+        directory: &Path,
+        prefix: &str,
+    ) -> Result<(), GitError> {
         let objects = store.objects()?;
         let tree = objects.peel_to_commit(commit)?.tree;
         let files = objects.files(tree, MOST_FILES)?;
         let told = files.iter().filter_map(|file| file.unlisted(prefix));
         self.laid_out.unlisted.extend(told);
+        let written = converted(&objects, tree, directory, prefix)?;
+        self.laid_out.unlisted.extend(written);
         Ok(())
     }
 

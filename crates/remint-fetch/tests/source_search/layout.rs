@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use remint_model::CloneShape;
+use remint_model::{CloneShape, CommitId};
 
 use crate::fixture::{Wanted, World, manifest};
 
@@ -145,6 +145,41 @@ fn line_endings_follow_the_repository_and_not_the_user() {
     assert_eq!(read("plain.txt"), b"a\nb\n");
     assert_eq!(read("windows.bat"), b"a\r\nb\r\n");
     assert_eq!(git(&out, &["status", "--porcelain"]).1, "");
+}
+
+#[test]
+fn what_git_writes_otherwise_than_it_is_stored_is_told() {
+    for (attributes, content, told) in [
+        ("*.js ident\n", "// $Id$\n", true),
+        (
+            "[attr]windows text eol=crlf\n*.js windows\n",
+            "a\nb\n",
+            true,
+        ),
+        // Four bytes, which are two letters there and six bytes of what is stored.
+        ("*.js working-tree-encoding=UTF-16LE\n", "abc\n", true),
+        ("*.js eol=lf\n", "a\nb\n", false),
+        ("* text=auto\n", "// $Id$\n", false),
+    ] {
+        let world = World::new();
+        let repository = world.repository("owner/name");
+        repository.commit(&[(".gitattributes", attributes)]);
+        repository.commit(&[
+            ("package.json", &manifest("thing", "1.2.3")),
+            ("a.js", content),
+        ]);
+        repository.tag("v1.2.3");
+        let stored = repository.git(&["rev-parse", "HEAD:a.js"]);
+        let found = world.find(&Wanted::npm("thing", "1.2.3")).unwrap();
+        let out = world.path("out/converted");
+        let laid_out = found.checkout.materialise(CloneShape::Tip, &out).unwrap();
+        let written = CommitId::of_blob(&std::fs::read(out.join("a.js")).unwrap());
+        assert_eq!(written.to_string() != stored.trim(), told, "{attributes}");
+        let expect = told.then(|| ("a.js".to_owned(), written));
+        let unlisted = laid_out.unlisted.into_iter();
+        let unlisted: Vec<_> = unlisted.map(|file| (file.path, file.blob)).collect();
+        assert_eq!(unlisted, Vec::from_iter(expect), "{attributes}");
+    }
 }
 
 #[test]

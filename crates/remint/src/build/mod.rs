@@ -340,10 +340,11 @@ fn explain_with_registry(failure: &mut Failure, served: &remint_fetch::ProxyReco
     }
     if let Some(budget) = served.over_budget {
         failure.reason = FailureReason::Downloads(budget);
+    } else if let Some(url) = served.unavailable.first() {
+        // Before what is gone: with an answer, the install might have got on without that.
+        failure.reason = FailureReason::RegistryUnavailable(url.clone());
     } else if let Some(url) = served.gone.first() {
         failure.reason = FailureReason::DependencyGone(url.clone());
-    } else if let Some(url) = served.unavailable.first() {
-        failure.reason = FailureReason::RegistryUnavailable(url.clone());
     }
 }
 
