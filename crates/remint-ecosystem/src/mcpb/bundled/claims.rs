@@ -49,7 +49,9 @@ fn read(survey: &Survey, mut aliases: Option<Aliases>) -> Bundled {
     }
     for mut package in renamed {
         package.declared_in = match &aliases {
-            Some(aliases) => aliases.declaring(&package.folder, &package.name),
+            Some(aliases) => {
+                aliases.declaring(&package.folder, &package.name, package.version.as_str())
+            }
             None => Vec::new(),
         };
         if package.declared_in.is_empty() {
