@@ -66,7 +66,7 @@ pub(crate) fn pack_builds(manifest: &Manifest) -> bool {
 pub(crate) fn builds(manifest: &Manifest, name: &str) -> bool {
     any_reached(manifest, name, &|text, called| match split(text) {
         Script::Commands(commands) => commands.iter().any(|command| match classify(command) {
-            Kind::Script(name) if is_check(&name) => false,
+            Kind::Script(name) if only_checks(manifest, &name) => false,
             Kind::Script(name) => {
                 let says = says_build(&name);
                 called.push(name);
@@ -82,6 +82,70 @@ pub(crate) fn builds(manifest: &Manifest, name: &str) -> bool {
         }),
         Script::Compound(text) => says_build(&text),
     })
+}
+
+/// Whether a script checks rather than builds: by its name, and unless it runs a program of the tree that is named for
+/// something else.
+pub(crate) fn only_checks(manifest: &Manifest, name: &str) -> bool {
+    let makes = |text: &str| match split(text) {
+        Script::Commands(commands) => commands.iter().any(may_make_files),
+        Script::Compound(_) => false,
+    };
+    is_check(name) && !manifest.script(name).is_some_and(makes)
+}
+
+/// Whether a command of a script that is called a check runs or writes what no check is named for.
+fn may_make_files(command: &Command) -> bool {
+    const RUNNERS: [&str; 14] = [
+        "awk", "bash", "bun", "cp", "deno", "mv", "node", "perl", "python", "python3", "sed", "sh",
+        "ts-node", "tsx",
+    ];
+    const CHECKS: [&str; 23] = [
+        "audit",
+        "ava",
+        "bench",
+        "biome",
+        "c8",
+        "check",
+        "coverage",
+        "cypress",
+        "e2e",
+        "inspect",
+        "jest",
+        "knip",
+        "lint",
+        "mocha",
+        "nyc",
+        "playwright",
+        "prettier",
+        "size",
+        "smoke",
+        "spec",
+        "tap",
+        "test",
+        "tsc",
+    ];
+    let named_for_a_check = command.words.iter().skip(1).any(|word| {
+        let word = word.to_ascii_lowercase();
+        let mut parts = word.split(|c: char| !c.is_ascii_alphanumeric());
+        parts.any(|part| {
+            CHECKS.contains(&part)
+                || [
+                    "test",
+                    "lint",
+                    "check",
+                    "verif",
+                    "valid",
+                    "spec",
+                    "typecheck",
+                    "vitest",
+                    "eslint",
+                ]
+                .iter()
+                .any(|beginning| part.starts_with(beginning))
+        })
+    });
+    classify(command) == Kind::Other && RUNNERS.contains(&command.word(0)) && !named_for_a_check
 }
 
 /// Whether this holds for the text of a script or of one that it reaches; what a text calls is added to the list.
@@ -171,7 +235,11 @@ fn script_runs(manifest: &Manifest, caller: &str, script: &str) -> bool {
         // With options of its own it may do something else.
         let names: Vec<String> = commands.iter().filter_map(plain_script).collect();
         let runs = names.iter().any(|name| name == script);
-        called.extend(names.into_iter().filter(|name| !is_check(name)));
+        called.extend(
+            names
+                .into_iter()
+                .filter(|name| !only_checks(manifest, name)),
+        );
         runs
     })
 }
@@ -214,7 +282,7 @@ pub(crate) fn without_checks(manifest: &Manifest, names: &[&str]) -> Vec<Call> {
         let kept: Vec<Call> = commands
             .iter()
             .filter_map(|command| match classify(command) {
-                Kind::Script(called) if is_check(&called) => None,
+                Kind::Script(called) if only_checks(manifest, &called) => None,
                 Kind::Script(_) | Kind::Other => Some(
                     plain_script(command)
                         .map_or_else(|| Call::Shell(command.text.clone()), Call::Script),
@@ -371,7 +439,7 @@ pub(crate) fn packing_adds_to_build(project: &Project<'_>, survey: &Survey) -> b
                     || GIT_HOOKS.contains(&command.text.trim())
                     || match classify(command) {
                         Kind::Script(called) => {
-                            is_check(&called)
+                            only_checks(manifest, &called)
                                 || (plain_script(command).is_some()
                                     && build == Some(called.as_str()))
                         }
@@ -484,6 +552,31 @@ mod tests {
         ] {
             assert_eq!(pack_builds(&manifest(&scripts)), expect, "{scripts}");
         }
+    }
+
+    #[test]
+    fn a_check_is_named_for_it_and_runs_nothing_that_is_not() {
+        for (script, expect) in [
+            ("eslint .", true),
+            ("tsc --noEmit", true),
+            ("npm run build && vitest run", true),
+            ("node --test", true),
+            ("node scripts/lint-docs.mjs", true),
+            (
+                "node --experimental-vm-modules node_modules/jest/bin/jest.js",
+                true,
+            ),
+            ("python3 -m unittest tests", true),
+            ("node scripts/generate.js", false),
+            ("eslint . && node scripts/generate.js", false),
+            ("cp honest.js server.js", false),
+            ("sed -i s/a/b/ server.js", false),
+        ] {
+            let manifest = manifest(&json!({ "lint": script, "build": script }));
+            assert_eq!(only_checks(&manifest, "lint"), expect, "{script}");
+            assert!(!only_checks(&manifest, "build"), "{script}");
+        }
+        assert!(only_checks(&manifest(&json!({})), "lint"));
     }
 
     #[test]

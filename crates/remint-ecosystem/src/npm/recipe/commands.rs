@@ -39,7 +39,7 @@ pub(crate) fn classify(command: &Command) -> Kind {
     } else if command.words.is_empty() {
         // `archive=$(npm pack --json)`
         substituted(&command.text).unwrap_or(Kind::Other)
-    } else if leaves_the_tree(&command.text) || command.text.contains(".npmrc") {
+    } else if is_about_the_machine(&words, &command.text) || command.text.contains(".npmrc") {
         // Nothing outside of the tree is part of a release.
         Kind::Nothing
     } else {
@@ -60,7 +60,61 @@ fn substituted(text: &str) -> Option<Kind> {
     .map(|(_, manager)| Kind::Publish(Publisher::Manager(manager)))
 }
 
-/// Whether a command is about the machine of the workflow rather than the tree.
+/// Whether a command is about the machine of the workflow rather than the tree: one that installs there, or that makes or
+/// moves files whose place is outside. A program that runs code of the tree may be told of such places and write into the
+/// tree all the same.
+fn is_about_the_machine(words: &[&str], text: &str) -> bool {
+    let program = words.first().map_or("", |program| last_part(program));
+    let last = words.last().copied().unwrap_or_default();
+    match program {
+        "apt"
+        | "apt-get"
+        | "apt-key"
+        | "add-apt-repository"
+        | "brew"
+        | "dpkg"
+        | "snap"
+        | "systemctl"
+        | "service"
+        | "usermod"
+        | "update-alternatives" => true,
+        "cp" | "mv" | "ln" | "install" | "tee" => is_outside(last),
+        "mkdir" | "chmod" | "chown" | "touch" | "rm" => words
+            .iter()
+            .skip(1)
+            .all(|word| word.starts_with(['-', '+']) || is_octal(word) || is_outside(word)),
+        "export" | "source" | "." => leaves_the_tree(text),
+        _ => false,
+    }
+}
+
+fn is_outside(place: &str) -> bool {
+    [
+        "~",
+        "$HOME",
+        "${HOME}",
+        "/usr/",
+        "/etc/",
+        "/opt/",
+        "/var/",
+        "/tmp/",
+        "$RUNNER_",
+        "${RUNNER_",
+    ]
+    .iter()
+    .any(|start| place.starts_with(start))
+}
+
+fn is_octal(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The name of a program without its folder.
+fn last_part(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}
+
+/// Whether a script is about the machine of the workflow rather than the tree.
 pub(crate) fn leaves_the_tree(text: &str) -> bool {
     [
         "~/",
@@ -100,18 +154,30 @@ fn of_words(words: &[&str]) -> Kind {
         // An assignment alone: later commands of the same script may use it.
         return Kind::Other;
     };
-    match *program {
+    // `/usr/bin/env`, and what it names; a program of the tree keeps its folder.
+    let installed = ["/bin/", "/usr/bin/", "/usr/local/bin/"]
+        .iter()
+        .find_map(|folder| program.strip_prefix(folder));
+    match installed.unwrap_or(program) {
         "cd" => Kind::Directory(rest.first().map_or(".", |d| d).to_owned()),
         "npx" | "bunx" | "pnpx" => of_words(&after_options(rest)),
         "cross-env" | "env" => {
             let rest: Vec<&str> = rest
                 .iter()
-                .skip_while(|word| word.contains('='))
+                .skip_while(|word| word.contains('=') || word.starts_with('-'))
                 .copied()
                 .collect();
             of_words(&rest)
         }
-        "sudo" => Kind::Nothing,
+        "sudo" => {
+            let rest = after_options(rest);
+            let kind = of_words(&rest);
+            if kind == Kind::Other && is_about_the_machine(&rest, "") {
+                Kind::Nothing
+            } else {
+                kind
+            }
+        }
         "time" | "command" | "exec" => of_words(rest),
         "npm" => npm(rest),
         "pnpm" | "yarn" | "bun" => other_manager(program, rest),
@@ -122,6 +188,15 @@ fn of_words(words: &[&str]) -> Kind {
         "lerna" if rest.contains(&"publish") => Kind::Publish(Publisher::Npm),
         "lerna" if rest.contains(&"version") => Kind::Stamp,
         "nx" if rest.first() == Some(&"release") => Kind::Publish(Publisher::Npm),
+        "git" if changes_files(rest) => Kind::Other,
+        "tar" if unpacks(rest) => Kind::Other,
+        "unzip"
+            if !rest
+                .iter()
+                .any(|word| matches!(*word, "-l" | "-t" | "-v" | "-z")) =>
+        {
+            Kind::Other
+        }
         "changeset" | "@changesets/cli" => match rest.first() {
             Some(&"publish") => Kind::Publish(Publisher::Changesets),
             _ => Kind::Nothing,
@@ -131,9 +206,42 @@ fn of_words(words: &[&str]) -> Kind {
     }
 }
 
+/// Whether git writes files of the tree other than those of the commit that is built anyway.
+fn changes_files(rest: &[&str]) -> bool {
+    let mut at = 0;
+    while let Some(word) = rest.get(at).filter(|word| word.starts_with('-')) {
+        at += if matches!(*word, "-c" | "-C" | "--git-dir" | "--work-tree") {
+            2
+        } else {
+            1
+        };
+    }
+    let words = rest.get(at..).unwrap_or_default();
+    let Some((verb, rest)) = words.split_first() else {
+        return false;
+    };
+    match *verb {
+        "am" | "apply" | "cherry-pick" | "checkout-index" | "clean" | "merge" | "mv"
+        | "read-tree" | "restore" | "revert" | "rm" => true,
+        "checkout" => rest.contains(&"--"),
+        "stash" => rest.iter().any(|word| matches!(*word, "apply" | "pop")),
+        _ => false,
+    }
+}
+
+/// Whether tar unpacks more than the registry's own publishing tool, which many workflows fetch so.
+fn unpacks(rest: &[&str]) -> bool {
+    let extracts = rest.iter().enumerate().any(|(at, word)| {
+        matches!(*word, "--extract" | "--get")
+            || ((at == 0 || (word.starts_with('-') && !word.starts_with("--")))
+                && word.contains('x'))
+    });
+    extracts && rest.last() != Some(&"mcp-publisher")
+}
+
 /// Programs that check, talk to hosts, or look.
 fn is_bystander(program: &str) -> bool {
-    const BYSTANDERS: [&str; 46] = [
+    const BYSTANDERS: [&str; 48] = [
         "echo",
         "printf",
         "cat",
@@ -177,6 +285,8 @@ fn is_bystander(program: &str) -> bool {
         "kubectl",
         "minikube",
         "only-allow",
+        "verdaccio",
+        "wait-on",
         "commitlint",
         "mcp-publisher",
         "./mcp-publisher",
@@ -214,7 +324,7 @@ fn npm(rest: &[&str]) -> Kind {
             }
         }
         "pkg" if rest.first() == Some(&"delete") => Kind::Other,
-        "rebuild" | "prune" | "dedupe" => Kind::Nothing,
+        "test" | "t" | "tst" => Kind::Script("test".to_owned()),
         _ => Kind::Nothing,
     }
 }
@@ -407,7 +517,7 @@ mod tests {
             ("pnpm changeset version", Nothing),
             ("npm run build", Script("build".into())),
             ("npm run --if-present build", Script("build".into())),
-            ("npm test", Nothing),
+            ("npm test", Script("test".into())),
             ("pnpm -r build", Script("build".into())),
             ("pnpm --filter x build", Script("build".into())),
             ("yarn build", Script("build".into())),
@@ -429,6 +539,36 @@ mod tests {
             ("echo //r/:_authToken=x > .npmrc", Nothing),
             ("echo V=1 >> $GITHUB_ENV", Other),
             ("git push", Nothing),
+            ("git checkout main", Nothing),
+            ("git checkout release -- server.js", Other),
+            ("git -c a=b apply x.diff", Other),
+            ("git apply patches/x.diff", Other),
+            ("git restore server.js", Other),
+            ("git stash", Nothing),
+            ("git stash pop", Other),
+            ("tar czf x.tgz dist", Nothing),
+            ("tar tzf x.tgz", Nothing),
+            ("tar xzf prebuilt.tgz", Other),
+            ("tar -C . -xzf prebuilt.tgz", Other),
+            ("tar xz mcp-publisher", Nothing),
+            ("unzip -l x.zip", Nothing),
+            ("unzip x.zip", Other),
+            ("/usr/bin/env node scripts/generate.js", Other),
+            ("env -i A=b npm ci", Install(Manager::Npm)),
+            (
+                "node scripts/generate.js --registry http://localhost:4873",
+                Other,
+            ),
+            ("node scripts/generate.js ~/.npm", Other),
+            ("sudo apt-get install -y libsecret-1-dev", Nothing),
+            ("sudo cp honest.js server.js", Other),
+            ("sudo -E npm ci", Install(Manager::Npm)),
+            ("cp x ~/.config/x", Nothing),
+            ("cp ~/.config/x server.js", Other),
+            ("mkdir -p ~/.ssh", Nothing),
+            ("chmod 600 ~/.ssh/key", Nothing),
+            ("mkdir -p dist ~/.ssh", Other),
+            ("npx wait-on http://localhost:4873", Nothing),
             ("cd packages/x", Directory("packages/x".into())),
             ("V=1", Other),
         ] {

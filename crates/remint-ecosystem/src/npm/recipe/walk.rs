@@ -12,6 +12,7 @@ use super::{
     leaves_the_tree,
 };
 use crate::npm::folder::Folder;
+use crate::npm::lifecycle;
 use crate::npm::manager::Manager;
 use crate::npm::project::{Project, manifest_in};
 use crate::workflow::script::{Command, Script, split};
@@ -293,7 +294,7 @@ impl Walk<'_, '_> {
                         if self.published.is_some() {
                             return;
                         }
-                    } else if !is_check(&name) {
+                    } else if !self.only_checks(&name, &place) {
                         let scope = self.scope(&name, &place);
                         replay.push(&text, scope, Weight::Counts);
                     }
@@ -321,6 +322,14 @@ impl Walk<'_, '_> {
             }
         }
         self.recipe.steps.extend(replay.finish());
+    }
+
+    /// Whether a script of a folder's manifest makes nothing.
+    fn only_checks(&self, name: &str, folder: &Folder) -> bool {
+        match manifest_in(self.project.tree, folder) {
+            Some(manifest) => lifecycle::only_checks(&manifest, name),
+            None => is_check(name),
+        }
     }
 
     /// Looks into a script of a manifest; true when it publishes, and its commands have been read instead.
