@@ -219,15 +219,16 @@ impl Assembler<'_> {
         };
         let mut edits = Vec::from_iter(stamp::manifest(self.project, self.request.survey, written));
         if let (Some(found), Some(wanted)) = (found, version) {
-            edits.extend(stamp::companions(
-                self.project,
-                self.request.survey,
-                found,
-                wanted,
-            ));
+            let mut more = stamp::companions(self.project, self.request.survey, found, wanted);
             if variant.extras.contains(&Extra::VersionFiles) {
-                edits.extend(stamp::version_files(self.project, found, wanted));
+                more.extend(stamp::version_files(self.project, found, wanted));
             }
+            assumptions.extend(more.iter().map(|edit| Assumption {
+                kind: AssumptionKind::VersionStamp,
+                value: format!("{wanted} in {}", edit.path),
+                from: "the release".to_owned(),
+            }));
+            edits.extend(more);
         }
         edits
     }

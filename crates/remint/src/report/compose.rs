@@ -3,7 +3,7 @@
 use remint_judge::{Evidence, IntegrityCheck, ResultEvidence};
 use remint_model::{
     Basis, BuildPlan, Content, DependencyKind, Ecosystem, GapKind, InconclusiveReason, Judgement,
-    Outcome, Provenance, SourceGap, Target,
+    Outcome, Provenance, SourceGap, Target, Worth,
 };
 
 use super::{TargetReport, count_words};
@@ -99,6 +99,12 @@ impl TargetReport {
         request: &Request,
     ) -> Self {
         self.limits = limits(&evidence, judgement.basis);
+        let is_shortcut = |plan: &BuildPlan| plan.worth == Worth::Shortcut;
+        if self.plan.as_ref().is_some_and(is_shortcut) {
+            self.limits.push(
+                "what steps of the source would have done that this build leaves out".to_owned(),
+            );
+        }
         self.next = next(&self, &evidence, &judgement, request);
         self.evidence = Some(evidence);
         self.judgement = judgement;
