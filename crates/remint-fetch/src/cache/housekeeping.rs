@@ -129,7 +129,9 @@ pub(super) fn sweep_and_settle(temporary: &Path) -> Result<(PathBuf, File), Fetc
             Err(_) => false,
         };
         if !alive {
-            remove(&place)?;
+            // A run that was interrupted may be ending just now, with a thread that still writes there: what is left of it
+            // is swept by the next one.
+            let _left = remove(&place);
         }
     }
     let place = tempfile::Builder::new()
