@@ -389,6 +389,76 @@ fn a_committed_result_does_not_vouch_for_itself() {
 }
 
 #[test]
+fn what_git_writes_into_a_committed_result_vouches_for_nothing_either() {
+    const EVIL: &str = "// $Id$\nconsole.log('committed, and made by nothing');\n";
+    let manifest = r#"{
+  "name": "note-server", "version": "1.0.0", "type": "module", "files": ["dist"],
+  "scripts": { "build": "node -e 1", "prepack": "node make.js" }
+}
+"#;
+    let make =
+        "import { writeFileSync } from 'node:fs';\nwriteFileSync('dist/index.js', '// made\\n');\n";
+    let release = release(&[
+        ("package.json", manifest),
+        ("make.js", make),
+        ("dist/index.js", EVIL),
+        (".gitattributes", "dist/*.js ident\n"),
+    ]);
+    let stored = remint_model::CommitId::of_blob(EVIL.as_bytes());
+    let answer = release.tampered(|entries| {
+        for entry in entries {
+            if entry.path == "package/dist/index.js" {
+                let expanded = EVIL.replace("$Id$", &format!("$Id: {stored} $"));
+                entry.content = expanded.into_bytes();
+            }
+        }
+    });
+    assert_eq!(answer.outcome(), ("failed", "different"), "{answer:?}");
+}
+
+#[test]
+fn a_build_without_a_step_that_changes_its_source_leaves_open_what_was_published() {
+    const EVIL: &str = "console.log('committed');\n";
+    let manifest = r#"{
+  "name": "note-server", "version": "1.0.0", "type": "module", "files": ["dist"],
+  "scripts": { "build": "node build.js", "prepack": "node make.js && npm run build" }
+}
+"#;
+    let make =
+        "import { writeFileSync } from 'node:fs';\nwriteFileSync('src/core.js', '// made\\n');\n";
+    let build = "import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';\n\
+                 mkdirSync('dist', { recursive: true });\n\
+                 writeFileSync('dist/index.js', '// built\\n' + readFileSync('src/core.js', 'utf8'));\n";
+    let release = release(&[
+        ("package.json", manifest),
+        ("make.js", make),
+        ("build.js", build),
+        ("src/core.js", EVIL),
+    ]);
+    let honest = release.verify(&release.file);
+    assert_eq!(honest.outcome(), ("verified", "identical"), "{honest:?}");
+
+    let answer = release.tampered(|entries| {
+        for entry in entries {
+            if entry.path == "package/dist/index.js" {
+                entry.content = format!("// built\n{EVIL}").into_bytes();
+            }
+        }
+    });
+    assert_eq!(
+        answer.outcome(),
+        ("inconclusive", "inconclusive"),
+        "{answer:?}"
+    );
+    let detail = answer.target()["detail"].to_string();
+    assert!(detail.contains("leaves out steps"), "{detail}");
+    assert!(
+        detail.contains("`dist/index.js` becomes something else"),
+        "{detail}"
+    );
+}
+
+#[test]
 fn a_build_that_needs_the_network_says_so() {
     let world = World::new();
     let manifest = r#"{
