@@ -169,6 +169,7 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
         &rebuilt_anomalies,
         words,
     ));
+    differences.sort_by_key(|difference| difference.class);
 
     let gzip_encoder = if !format.is_zip()
         && same_framing

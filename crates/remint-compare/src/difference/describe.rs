@@ -177,16 +177,29 @@ pub(crate) fn archive_difference(
     rebuilt: &[Anomaly],
     words: SideWords,
 ) -> Option<Difference> {
-    let hides = |anomaly: &&Anomaly| is_beyond_entries(anomaly);
-    let (side, anomaly) = published
+    let sides = published
         .iter()
-        .find(hides)
         .map(|anomaly| (words.published, anomaly))
-        .or_else(|| Some((words.rebuilt, rebuilt.iter().find(hides)?)))?;
+        .chain(rebuilt.iter().map(|anomaly| (words.rebuilt, anomaly)));
+    // What some readers take for other files may be other code.
+    let class = |anomaly: &Anomaly| {
+        let kinds = [
+            AnomalyKind::HeaderDisagreement,
+            AnomalyKind::TrailingGzipMember,
+        ];
+        if kinds.contains(&anomaly.kind) {
+            Class::Executable
+        } else {
+            Class::Data
+        }
+    };
+    let (side, anomaly) = sides
+        .filter(|(_, anomaly)| is_beyond_entries(anomaly))
+        .min_by_key(|(_, anomaly)| class(anomaly))?;
     Some(Difference {
         path: ARCHIVE.parse().ok()?,
         change: Change::Changed,
-        class: Class::Data,
+        class: class(anomaly),
         hunks: Vec::new(),
         lines: (0, 0),
         explanation: Some(format!(
