@@ -83,6 +83,11 @@ fn is_about_the_machine(words: &[&str], text: &str) -> bool {
             .iter()
             .skip(1)
             .all(|word| word.starts_with(['-', '+']) || is_octal(word) || is_outside(word)),
+        // After its options and its script.
+        "sed" => {
+            let files = after_options(words.get(1..).unwrap_or_default());
+            files.len() > 1 && files.iter().skip(1).all(|file| is_outside(file))
+        }
         "export" | "source" | "." => leaves_the_tree(text),
         _ => false,
     }
@@ -132,7 +137,10 @@ pub(crate) fn leaves_the_tree(text: &str) -> bool {
 }
 
 fn is_printer(program: &str) -> bool {
-    matches!(program, "echo" | "printf" | "cat" | "jq")
+    matches!(
+        program,
+        "cat" | "date" | "echo" | "grep" | "head" | "jq" | "printf" | "tail" | "wc" | "which"
+    )
 }
 
 /// Redirections to files that only the host of the workflow reads.
@@ -201,7 +209,7 @@ fn of_words(words: &[&str]) -> Kind {
             Some(&"publish") => Kind::Publish(Publisher::Changesets),
             _ => Kind::Nothing,
         },
-        program if is_bystander(program) => Kind::Nothing,
+        program if is_bystander(program) || is_printer(program) => Kind::Nothing,
         _ => Kind::Other,
     }
 }
@@ -241,10 +249,7 @@ fn unpacks(rest: &[&str]) -> bool {
 
 /// Programs that check, talk to hosts, or look.
 fn is_bystander(program: &str) -> bool {
-    const BYSTANDERS: [&str; 48] = [
-        "echo",
-        "printf",
-        "cat",
+    const BYSTANDERS: [&str; 44] = [
         "ls",
         "pwd",
         "set",
@@ -265,7 +270,6 @@ fn is_bystander(program: &str) -> bool {
         "ssh",
         "tar",
         "unzip",
-        "jq",
         "eslint",
         "prettier",
         "biome",
@@ -568,6 +572,10 @@ mod tests {
             ("mkdir -p ~/.ssh", Nothing),
             ("chmod 600 ~/.ssh/key", Nothing),
             ("mkdir -p dist ~/.ssh", Other),
+            ("sed -i s/a/b/ ~/.kube/config", Nothing),
+            ("sed -i s/a/b/ ~/.kube/config server.js", Other),
+            ("grep server: ~/.kube/config", Nothing),
+            ("grep -v x server.js > other.js", Other),
             ("npx wait-on http://localhost:4873", Nothing),
             ("cd packages/x", Directory("packages/x".into())),
             ("V=1", Other),
