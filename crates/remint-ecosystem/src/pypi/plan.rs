@@ -75,7 +75,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
     if let Some(wheel) = &wheel {
         assumptions.extend(wheel.assumptions());
     }
-    let base = BuildPlan {
+    let mut base = BuildPlan {
         variant: String::new(),
         worth: Worth::Always,
         tools,
@@ -120,12 +120,12 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         | ArtifactFormat::GoModule
         | ArtifactFormat::GoProgram => &[Route::Sdist],
     };
-    // Steps of the workflow are done again only where the published file holds what the tree does not.
-    let replay = if prepared::is_called_for(request, &base.edits) {
-        prepared::prepare(request, &publishing, TREE)
-    } else {
-        None
-    };
+    let mut replay = prepared::prepare(request, &publishing, TREE);
+    if !prepared::is_called_for(request, &base.edits) {
+        // They are done again only where the published file holds what the tree does not, and said to be left out elsewhere.
+        base.assumptions
+            .extend(replay.take().into_iter().flat_map(Preparation::left_out));
+    }
     let mut plans = Vec::new();
     for preparation in replay.iter().map(Some).chain([None]) {
         for source in project.version_sources(request) {

@@ -78,6 +78,18 @@ pub(crate) fn prepare(
 }
 
 impl Preparation {
+    /// What is said of the steps where they are not done.
+    pub(crate) fn left_out(self) -> impl Iterator<Item = Assumption> {
+        self.assumptions
+            .into_iter()
+            .filter(|assumption| assumption.kind == AssumptionKind::WorkflowStep)
+            .map(|step| Assumption {
+                kind: AssumptionKind::ReleaseSteps,
+                value: format!("left out: {}", step.value),
+                from: step.from,
+            })
+    }
+
     fn install(&mut self, request: &PlanRequest<'_>, folder: &Folder) {
         let moment = request.uploaded.unwrap_or(request.pin.commit_time);
         let Some(frontend) = frontend::look(request.tree, request.pin, folder, moment) else {

@@ -2,8 +2,8 @@
 
 use remint_judge::{Evidence, IntegrityCheck, ResultEvidence};
 use remint_model::{
-    Basis, BuildPlan, Content, DependencyKind, Ecosystem, GapKind, InconclusiveReason, Judgement,
-    Outcome, Provenance, SourceGap, Target, Worth,
+    AssumptionKind, Basis, BuildPlan, Content, DependencyKind, Ecosystem, GapKind,
+    InconclusiveReason, Judgement, Outcome, Provenance, SourceGap, Target, Worth,
 };
 
 use super::{TargetReport, count_words};
@@ -99,8 +99,12 @@ impl TargetReport {
         request: &Request,
     ) -> Self {
         self.limits = limits(&evidence, judgement.basis);
-        let is_shortcut = |plan: &BuildPlan| plan.worth == Worth::Shortcut;
-        if self.plan.as_ref().is_some_and(is_shortcut) {
+        let leaves_out = |plan: &BuildPlan| {
+            let mut assumptions = plan.assumptions.iter();
+            plan.worth == Worth::Shortcut
+                || assumptions.any(|assumption| assumption.kind == AssumptionKind::ReleaseSteps)
+        };
+        if self.plan.as_ref().is_some_and(leaves_out) {
             self.limits.push(
                 "what steps of the source would have done that this build leaves out".to_owned(),
             );
