@@ -1,7 +1,7 @@
 //! Files that bundlers name after their content (`chunk-ABC123XY.js`): only published under one name, only rebuilt
 //! under another, and the same otherwise.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{ChangedFile, SideWords, quoted};
 
@@ -57,7 +57,7 @@ pub(crate) fn pair_up(rebuilt: &[Lone<'_>], published: &[Lone<'_>]) -> Vec<Renam
             .map(|(old, new)| (file_name(old.path), file_name(new.path)))
             .collect();
         let before = pairs.len();
-        pairs.retain(|(old, new)| replaced(old.content, &names) == new.content);
+        pairs.retain(|(old, new)| replaced(old.content, &names).content == new.content);
         if pairs.len() == before {
             return pairs
                 .into_iter()
@@ -81,12 +81,13 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         .iter()
         .map(|pair| (pair.rebuilt_name.as_str(), pair.published_name.as_str()))
         .collect();
-    if names.is_empty() || replaced(file.rebuilt, &names) != file.published {
+    if names.is_empty() {
         return None;
     }
-    let (old, new) = names
-        .iter()
-        .find(|(old, _)| contains(file.rebuilt, old.as_bytes()))?;
+    let replaced = replaced(file.rebuilt, &names);
+    let (old, new) = replaced
+        .first
+        .filter(|_| replaced.content == file.published)?;
     Some(format!(
         "only the hashed names of files differ whose contents are the same otherwise: {} {}, {} {}",
         quoted(new.as_bytes()),
@@ -180,7 +181,7 @@ fn canonical<'a>(files: &[Lone<'a>]) -> BTreeMap<(&'a str, &'a str, Vec<u8>), Ve
     for file in files {
         if let Some((before, after)) = pattern(file.path) {
             use sha2::Digest as _;
-            let digest = sha2::Sha256::digest(replaced(file.content, &names)).to_vec();
+            let digest = sha2::Sha256::digest(replaced(file.content, &names).content).to_vec();
             sorted
                 .entry((before, after, digest))
                 .or_default()
@@ -190,10 +191,18 @@ fn canonical<'a>(files: &[Lone<'a>]) -> BTreeMap<(&'a str, &'a str, Vec<u8>), Ve
     sorted
 }
 
+/// A content with names replaced.
+struct Replaced<'n> {
+    content: Vec<u8>,
+    /// The first name in it, in their own order, and what took its place.
+    first: Option<(&'n str, &'n str)>,
+}
+
 /// The content with each of these names replaced, where it stands as a whole name.
-fn replaced(content: &[u8], names: &Names<'_>) -> Vec<u8> {
+fn replaced<'n>(content: &[u8], names: &Names<'n>) -> Replaced<'n> {
     let belongs = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let mut out = Vec::with_capacity(content.len());
+    let mut first: Option<(&str, &str)> = None;
     let mut at = 0;
     while let Some(rest) = content.get(at..).filter(|rest| !rest.is_empty()) {
         let length = rest.iter().take_while(|byte| belongs(**byte)).count();
@@ -206,13 +215,16 @@ fn replaced(content: &[u8], names: &Names<'_>) -> Vec<u8> {
         let word = rest.get(..length).unwrap_or_default();
         // `chunk-ABC123.js.map` names the map of a chunk.
         let name = std::str::from_utf8(word).ok().and_then(|word| {
-            names
-                .get(word)
-                .map(|new| (*new, ""))
-                .or_else(|| Some((*names.get(word.strip_suffix(".map")?)?, ".map")))
+            let found = |word: &str| names.get_key_value(word).map(|(old, new)| (*old, *new));
+            found(word)
+                .map(|name| (name, ""))
+                .or_else(|| Some((found(word.strip_suffix(".map")?)?, ".map")))
         });
         match name {
-            Some((new, suffix)) => {
+            Some(((old, new), suffix)) => {
+                if first.is_none_or(|(before, _)| old < before) {
+                    first = Some((old, new));
+                }
                 out.extend_from_slice(new.as_bytes());
                 out.extend_from_slice(suffix.as_bytes());
             }
@@ -220,15 +232,8 @@ fn replaced(content: &[u8], names: &Names<'_>) -> Vec<u8> {
         }
         at += length;
     }
-    out
-}
-
-fn contains(content: &[u8], name: &[u8]) -> bool {
-    let names: BTreeSet<&[u8]> = content
-        .split(|byte| !(byte.is_ascii_alphanumeric() || b"-_.".contains(byte)))
-        .collect();
-    names.contains(name)
-        || names
-            .iter()
-            .any(|found| found.strip_suffix(b".map") == Some(name))
+    Replaced {
+        content: out,
+        first,
+    }
 }

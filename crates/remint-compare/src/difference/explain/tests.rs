@@ -364,6 +364,43 @@ fn files_under_hashed_names_are_paired_where_nothing_else_differs() {
     );
 }
 
+#[test]
+fn many_pairs_cost_a_file_with_many_words_no_more_than_one() {
+    let name = |side: &str, number: usize| format!("n{number:03}-{side}00000A.js");
+    let pairs: Vec<Renamed> = (0..500)
+        .map(|number| Renamed {
+            rebuilt_name: name("AA", number),
+            published_name: name("BB", number),
+            rebuilt: name("AA", number),
+            published: name("BB", number),
+            same_bytes: true,
+        })
+        .collect();
+    let content = |side: &str| {
+        let words: Vec<String> = (0..30_000).map(|word| format!("{word:x}")).collect();
+        format!("{} {}", name(side, 499), words.join(" ")).into_bytes()
+    };
+    let found = renamed::explain(&ChangedFile {
+        path: &"a.vue".parse().unwrap(),
+        rebuilt: &content("AA"),
+        published: &content("BB"),
+        text: None,
+        known: &Known::default(),
+        python: None,
+        words: SideWords::default(),
+        effort: &Cell::new(0),
+        room: &Room::default(),
+        renamed: &pairs,
+    });
+    assert_eq!(
+        found.as_deref(),
+        Some(
+            "only the hashed names of files differ whose contents are the same otherwise: `n499-BB00000A.js` published, \
+             `n499-AA00000A.js` rebuilt"
+        )
+    );
+}
+
 /// A WebAssembly module of sections.
 fn wasm(sections: &[(u8, &[u8])]) -> Vec<u8> {
     let mut module = b"\0asm\x01\0\0\0".to_vec();
