@@ -12,6 +12,10 @@ const LARGEST: usize = 8 << 20;
 const MOST_PARTS: usize = 10_000;
 /// More are counted and not named.
 const NAMED: usize = 4;
+/// Sections do not overlap, so that all of them are no longer than the file, but for what links them.
+const MOST_OVERLAP: usize = 2;
+/// Functions have few names each: those of a section are all in all no longer than so many of it.
+const MOST_NAMES: usize = 8;
 
 pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     if file.rebuilt.len().max(file.published.len()) > LARGEST {
@@ -27,6 +31,9 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         object_file::parts
     };
     let (rebuilt, published) = (read(file.rebuilt)?, read(file.published)?);
+    if rebuilt.overlap(file.rebuilt) || published.overlap(file.published) {
+        return None;
+    }
     if rebuilt.kind != published.kind {
         return Some(format!(
             "another kind of machine code: {} {ours}, {} {theirs}",
@@ -83,6 +90,13 @@ pub(super) struct Taken<'a> {
     parts: std::collections::BTreeMap<(&'a [u8], usize), Part<'a>>,
 }
 
+impl Taken<'_> {
+    /// Whether the parts stand for far more bytes than the file has.
+    fn overlap(&self, file: &[u8]) -> bool {
+        total(self.parts.values().map(|part| part.content)) > file.len() * MOST_OVERLAP
+    }
+}
+
 /// One section.
 #[derive(Default)]
 pub(super) struct Part<'a> {
@@ -91,8 +105,22 @@ pub(super) struct Part<'a> {
     functions: std::collections::BTreeMap<&'a [u8], &'a [u8]>,
 }
 
+impl Part<'_> {
+    /// Whether the functions stand for far more bytes than the part has.
+    fn functions_overlap(&self) -> bool {
+        total(self.functions.values().copied()) > self.content.len() * MOST_NAMES
+    }
+}
+
+fn total<'a>(contents: impl Iterator<Item = &'a [u8]>) -> usize {
+    contents.map(<[u8]>::len).fold(0, usize::saturating_add)
+}
+
 /// The functions that differ, where the part has names.
 fn functions(old: &Part<'_>, new: &Part<'_>) -> Option<String> {
+    if old.functions_overlap() || new.functions_overlap() {
+        return None;
+    }
     let names: std::collections::BTreeSet<&[u8]> = old
         .functions
         .keys()

@@ -494,6 +494,74 @@ fn functions_of_machine_code_are_named() {
     );
 }
 
+/// An ELF file with this `.text` as so many sections, and with so many symbols, each of which is all of it.
+fn overlapping_elf(text: &[u8], sections: u16, symbols: u32) -> Vec<u8> {
+    let names = b"\0.text\0.symtab\0.strtab\0";
+    let mut strings = vec![0];
+    let mut table = vec![0; 24];
+    for number in 0..symbols {
+        table.extend((strings.len() as u32).to_le_bytes());
+        table.extend([0x12, 0, 1, 0]);
+        table.extend(0_u64.to_le_bytes());
+        table.extend((text.len() as u64).to_le_bytes());
+        strings.extend(format!("f{number}\0").bytes());
+    }
+    let contents = [text, &table, &strings, names];
+    let mut body = Vec::new();
+    let places = contents.map(|content| {
+        body.extend_from_slice(content);
+        (64 + body.len() - content.len(), content.len())
+    });
+    let section =
+        |name: u32, kind: u32, flags: u64, (at, length): (usize, usize), link: u32, size: u64| {
+            let mut header = Vec::new();
+            header.extend(name.to_le_bytes());
+            header.extend(kind.to_le_bytes());
+            for value in [flags, 0, at as u64, length as u64] {
+                header.extend(value.to_le_bytes());
+            }
+            header.extend(link.to_le_bytes());
+            header.extend(1_u32.to_le_bytes());
+            header.extend(1_u64.to_le_bytes());
+            header.extend(size.to_le_bytes());
+            header
+        };
+    let mut headers = vec![0; 64];
+    for _ in 0..sections {
+        headers.extend(section(1, 1, 6, places[0], 0, 0));
+    }
+    let strings_at = u32::from(sections) + 2;
+    headers.extend(section(7, 2, 0, places[1], strings_at, 24));
+    headers.extend(section(15, 3, 0, places[2], 0, 0));
+    headers.extend(section(15, 3, 0, places[3], 0, 0));
+    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\x01\0\0\0".to_vec();
+    for value in [0, 0, 64 + body.len() as u64] {
+        file.extend(value.to_le_bytes());
+    }
+    file.extend(0_u32.to_le_bytes());
+    for value in [64, 0, 0, 64, sections + 4, sections + 3] {
+        file.extend(value.to_le_bytes());
+    }
+    [file, body, headers].concat()
+}
+
+#[test]
+fn what_stands_for_far_more_bytes_than_the_file_has_is_not_compared() {
+    let said = |sections, symbols| {
+        let file = |byte| overlapping_elf(&[byte; 512], sections, symbols);
+        explained("a.node", &file(1), &file(2), &Known::default())
+    };
+    assert_eq!(
+        said(1, 2).as_deref(),
+        Some("sections that differ: `.text` (2 functions: `f0`, `f1`)")
+    );
+    assert_eq!(
+        said(1, 20).as_deref(),
+        Some("sections that differ: `.text`")
+    );
+    assert_eq!(said(50, 1), None);
+}
+
 const PATHS: &[&str] = &[
     "a.js", "a.ts", "a.tsx", "a.d.ts", "a.cjs", "a.json", "a.js.map", "a.py", "a.wasm", "a.node",
     "a.zip",
