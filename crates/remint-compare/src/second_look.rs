@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 use remint_model::{ArtifactFormat, Change, Difference, EntryPath};
 
 use crate::archive::source::collect;
-use crate::archive::{Anomalies, Entry, Flow, Room, walk};
+use crate::archive::{Allowance, Entry, Flow, Room, walk_again};
 use crate::difference::{
     ChangedFile, EFFORT, Lone, Patience, Renamed, compare_text, explain, has_hashed_name, is_text,
     pair_up,
@@ -71,6 +71,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                 candidates.push((at, left.row));
             }
         }
+        let mut allowances = allowances(rows);
         let mut room = ALL_CONTENTS;
         let mut rest = candidates.as_slice();
         while !rest.is_empty() {
@@ -79,7 +80,9 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                 break;
             }
             rest = later;
-            let (published, rebuilt) = self.contents(rows, batch)?;
+            let Some((published, rebuilt)) = self.contents(rows, batch, &mut allowances)? else {
+                break;
+            };
             for (at, row) in batch {
                 let Some(row) = rows.get(*row) else { continue };
                 let (Some(one), Some(other)) = (
@@ -116,7 +119,8 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
         differences: &mut [(usize, Difference)],
     ) -> Result<BTreeSet<usize>, ArchiveError> {
         let mut explained = BTreeSet::new();
-        let renamed = self.renamed(rows, differences)?;
+        let mut allowances = allowances(rows);
+        let renamed = self.renamed(rows, differences, &mut allowances)?;
         for (row, difference) in differences.iter_mut() {
             let path = difference.path.as_str();
             let words = renamed.iter().find_map(|pair| {
@@ -162,7 +166,9 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                 break;
             }
             rest = later;
-            let (published, rebuilt) = self.contents(rows, batch)?;
+            let Some((published, rebuilt)) = self.contents(rows, batch, &mut allowances)? else {
+                break;
+            };
             let contents: Vec<_> = batch
                 .iter()
                 .filter_map(|(at, number)| {
@@ -217,6 +223,7 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
         &mut self,
         rows: &[Row],
         differences: &[(usize, Difference)],
+        allowances: &mut Allowances,
     ) -> Result<Vec<Renamed>, ArchiveError> {
         let lone = |change: Change, side: fn(&Row) -> &Vec<Entry>| -> Vec<(usize, usize)> {
             differences
@@ -247,7 +254,9 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
         if size > BATCH {
             return Ok(Vec::new());
         }
-        let (published, rebuilt) = self.contents(rows, &wanted)?;
+        let Some((published, rebuilt)) = self.contents(rows, &wanted, allowances)? else {
+            return Ok(Vec::new());
+        };
         let published: Vec<Lone<'_>> = published_rows
             .iter()
             .filter_map(|(_, row)| rows.get(*row))
@@ -271,29 +280,51 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
         Ok(pair_up(&rebuilt, &published))
     }
 
-    /// The contents of these rows' last entries on both sides.
+    /// The contents of these rows' last entries on both sides; `None` where reading them would cost too much.
     fn contents(
         &mut self,
         rows: &[Row],
         wanted: &[(usize, usize)],
-    ) -> Result<(Contents, Contents), ArchiveError> {
+        allowances: &mut Allowances,
+    ) -> Result<Option<(Contents, Contents)>, ArchiveError> {
         let indices = |side: fn(&Row) -> &Vec<Entry>| -> BTreeSet<u32> {
             wanted
                 .iter()
                 .filter_map(|(_, row)| Some(side(rows.get(*row)?).last()?.index))
                 .collect()
         };
-        let limits = &self.options.limits;
+        let (format, limits) = (self.format, &self.options.limits);
         let wanted_published = indices(|row| &row.published);
         let wanted_rebuilt = indices(|row| &row.rebuilt);
+        let Allowances {
+            published: ours,
+            rebuilt: theirs,
+        } = allowances;
         let (published, rebuilt) = at_once(
-            || read_contents(self.format, self.published, limits, &wanted_published),
-            || read_contents(self.format, self.rebuilt, limits, &wanted_rebuilt),
+            || read_contents(format, self.published, limits, ours, &wanted_published),
+            || read_contents(format, self.rebuilt, limits, theirs, &wanted_rebuilt),
         );
-        Ok((
-            published.map_err(|error| error.on(Side::Published))?,
-            rebuilt.map_err(|error| error.on(Side::Rebuilt))?,
-        ))
+        let published = published.map_err(|error| error.on(Side::Published))?;
+        let rebuilt = rebuilt.map_err(|error| error.on(Side::Rebuilt))?;
+        Ok(published.zip(rebuilt))
+    }
+}
+
+/// What reading the two archives again may still cost. To erase and to show have their own, so that neither leaves the other
+/// without.
+struct Allowances {
+    published: Allowance,
+    rebuilt: Allowance,
+}
+
+fn allowances(rows: &[Row]) -> Allowances {
+    let of = |side: fn(&Row) -> &Vec<Entry>| {
+        let sizes = rows.iter().flat_map(side).map(|entry| entry.size);
+        Allowance::new(sizes.fold(0, u64::saturating_add))
+    };
+    Allowances {
+        published: of(|row| &row.published),
+        rebuilt: of(|row| &row.rebuilt),
     }
 }
 
@@ -321,21 +352,23 @@ fn batch(rest: &[(usize, usize)], rows: &[Row], room: &mut u64) -> usize {
     count
 }
 
+/// `None` where the allowance does not suffice.
 fn read_contents<R: Read + Seek>(
     format: ArtifactFormat,
     reader: &mut R,
     limits: &Limits,
+    allowance: &mut Allowance,
     wanted: &BTreeSet<u32>,
-) -> Result<Contents, ReadError> {
+) -> Result<Option<Contents>, ReadError> {
     let mut contents = Contents::new();
     if wanted.is_empty() {
-        return Ok(contents);
+        return Ok(Some(contents));
     }
-    walk(
+    let walked = walk_again(
         format,
         reader,
         limits,
-        &mut Anomalies::default(),
+        allowance,
         &mut |seen, content, _| {
             if wanted.contains(&seen.index) {
                 let content = collect(content, LARGEST, "a differing file")?;
@@ -348,7 +381,7 @@ fn read_contents<R: Read + Seek>(
             })
         },
     )?;
-    Ok(contents)
+    Ok(walked.map(|()| contents))
 }
 
 /// Whether any normaliser of contents looks at files of this name.
@@ -375,4 +408,64 @@ pub(crate) fn at_once<A, B: Send>(
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use remint_model::ArtifactFormat::NpmTarball;
+
+    use super::*;
+
+    /// A gzipped tar of files of one block each.
+    fn tgz(contents: &[[u8; 512]]) -> Vec<u8> {
+        let mut tar = Vec::new();
+        for (number, content) in contents.iter().enumerate() {
+            let mut header = [0; 512];
+            let mut put = |at: usize, text: &str| {
+                header[at..at + text.len()].copy_from_slice(text.as_bytes());
+            };
+            put(0, &format!("package/{number}"));
+            put(100, "0000644\0");
+            put(124, "00000001000\0");
+            put(136, "00000000000\0");
+            put(148, "        0");
+            put(257, "ustar\000");
+            let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+            header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            tar.extend(header);
+            tar.extend(content);
+        }
+        tar.extend([0; 1024]);
+        crate::npm_gzip(&tar)
+    }
+
+    #[test]
+    fn an_archive_is_read_again_as_often_as_is_allowed() {
+        let archive = tgz(&[[b'a'; 512], [b'b'; 512], [b'c'; 512]]);
+        let mut reader = Cursor::new(archive);
+        let mut allowance = Allowance::of_bytes(5000);
+        let mut read = |index: u32| {
+            let limits = Limits::default();
+            read_contents(
+                NpmTarball,
+                &mut reader,
+                &limits,
+                &mut allowance,
+                &[index].into(),
+            )
+            .unwrap()
+            .map(|contents| {
+                contents
+                    .get(&index)
+                    .and_then(|content| content.first().copied())
+            })
+        };
+        // Up to the second file, 2 KiB are gone through.
+        assert_eq!(read(1), Some(Some(b'b')));
+        assert_eq!(read(1), Some(Some(b'b')));
+        assert_eq!(read(1), None);
+        assert_eq!(read(0), None);
+    }
 }

@@ -3,6 +3,7 @@
 //! Where readers are known to understand an archive in different ways, the entry is read as Python's `tarfile`
 //! and `zipfile` would and the ambiguity is kept as an anomaly.
 
+mod again;
 mod anomalies;
 mod blocks;
 mod build_listing;
@@ -31,6 +32,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use remint_model::{ArtifactFormat, GzipHeader, Sha256, SignatureBlock};
 
+pub(crate) use again::{Allowance, walk_again};
 pub(crate) use anomalies::Anomalies;
 pub(crate) use build_listing::{Keep, list};
 pub(crate) use inside::{Container, Room, contents_inside, list_inside};
