@@ -121,16 +121,22 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
         let mut explained = BTreeSet::new();
         let mut allowances = allowances(rows);
         let renamed = self.renamed(rows, differences, &mut allowances)?;
+        let by_path = |path: fn(&Renamed) -> &str| -> BTreeMap<&str, &Renamed> {
+            renamed.iter().map(|pair| (path(pair), pair)).collect()
+        };
+        let published = by_path(|pair| &pair.published);
+        let rebuilt = by_path(|pair| &pair.rebuilt);
         for (row, difference) in differences.iter_mut() {
             let path = difference.path.as_str();
-            let words = renamed.iter().find_map(|pair| {
-                let (published, rebuilt) = pair.explanations(self.options.words);
-                match difference.change {
-                    Change::Added => (pair.published == path).then_some(published),
-                    Change::Removed => (pair.rebuilt == path).then_some(rebuilt),
-                    Change::Changed | Change::Metadata => None,
-                }
-            });
+            let explanations = |pair: &&Renamed| pair.explanations(self.options.words);
+            let words = match difference.change {
+                Change::Added => published.get(path).map(explanations).map(|(ours, _)| ours),
+                Change::Removed => rebuilt
+                    .get(path)
+                    .map(explanations)
+                    .map(|(_, theirs)| theirs),
+                Change::Changed | Change::Metadata => None,
+            };
             if words.is_some() {
                 difference.explanation = words;
                 explained.insert(*row);
