@@ -77,6 +77,7 @@ pub(super) struct Deflate {
     length: usize,
     start: usize,
     pending_literal: bool,
+    work: u64,
 }
 
 impl Deflate {
@@ -96,6 +97,7 @@ impl Deflate {
             length: SHORTEST - 1,
             start: 0,
             pending_literal: false,
+            work: 0,
         }
     }
 
@@ -115,6 +117,11 @@ impl Deflate {
     /// What the block that is not written yet is made of so far.
     pub(super) fn begun(&self) -> &[Symbol] {
         self.blocks.begun()
+    }
+
+    /// How many candidates for matches have been looked at so far, and how much of them.
+    pub(super) const fn work(&self) -> u64 {
+        self.work
     }
 
     /// Ends the stream.
@@ -258,9 +265,11 @@ impl Deflate {
         let here = &self.window[self.at..self.at + LONGEST];
         loop {
             let there = &self.window[candidate..candidate + LONGEST];
+            self.work += 1;
             // Most candidates fail at the byte that would make them longer than the best.
             if there[best] == here[best] && there[best - 1] == here[best - 1] {
                 let length = here.iter().zip(there).take_while(|(a, b)| a == b).count();
+                self.work += length as u64 / 8;
                 if length > best {
                     self.start = candidate;
                     best = length;

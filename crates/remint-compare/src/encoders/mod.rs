@@ -8,6 +8,7 @@ mod blocks;
 mod first_block;
 mod huffman;
 mod matching;
+mod work;
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -18,6 +19,7 @@ use crate::archive::source::{CHUNK, Input, Source};
 use crate::error::{ArchiveError, ReadError, Side};
 use first_block::FirstBlock;
 use matching::{Deflate, Hash};
+use work::{Foretold, TooMuchWork};
 
 /// Larger tars are not encoded anew: it would take minutes.
 const LARGEST: u64 = 128 << 20;
@@ -76,18 +78,41 @@ pub(crate) fn explain<P: Read + Seek, R: Read + Seek>(
         Err(error) => return Err(error.on(Side::Rebuilt)),
     };
     for encoder in ALL {
-        if encoder.is_ruled_out(&beginning) {
-            continue;
-        }
-        match encoder.makes(published, rebuilt) {
+        let makes = match encoder.is_ruled_out(&beginning) {
+            Ok(true) => Ok(false),
+            Ok(false) => encoder.makes(published, rebuilt),
+            Err(too_much) => Err(too_much.into()),
+        };
+        match makes {
             Ok(true) => return Ok(Some(encoder.name)),
             Ok(false) => {}
             // Both streams were read to their ends before, so only the length is new.
-            Err(ReadError::TooLarge { .. }) => return Ok(None),
-            Err(error) => return Err(error.on(Side::Rebuilt)),
+            Err(Stop::Reading(ReadError::TooLarge { .. }) | Stop::Working(TooMuchWork)) => {
+                return Ok(None);
+            }
+            Err(Stop::Reading(error)) => return Err(error.on(Side::Rebuilt)),
         }
     }
     Ok(None)
+}
+
+/// Why the search for the encoder ends without an answer.
+#[derive(Debug)]
+enum Stop {
+    Reading(ReadError),
+    Working(TooMuchWork),
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        Self::Reading(error)
+    }
+}
+
+impl From<TooMuchWork> for Stop {
+    fn from(error: TooMuchWork) -> Self {
+        Self::Working(error)
+    }
 }
 
 /// How much of both is looked at before an encoder is tried: more than one block of most tars.
@@ -127,39 +152,42 @@ impl Beginning {
 
 impl Encoder {
     /// Whether this encoder begins with other choices than the published stream, as far as the beginnings tell.
-    fn is_ruled_out(self, beginning: &Beginning) -> bool {
+    fn is_ruled_out(self, beginning: &Beginning) -> Result<bool, TooMuchWork> {
         let Some(block) = &beginning.block else {
-            return false;
+            return Ok(false);
         };
         match self.kind {
             Kind::Zlib(hash) => {
                 let mut deflate = Deflate::new(self.level, hash);
                 let mut chosen = 0;
-                for piece in beginning.tar.chunks(1024) {
+                let mut taken = 0;
+                for piece in beginning.tar.chunks(PIECE) {
                     if !deflate.push(piece).is_empty() {
                         break;
                     }
+                    taken += piece.len() as u64;
+                    work::check(deflate.work(), taken)?;
                     let begun = deflate.begun();
                     if !block.may_go_on_with(chosen, begun.get(chosen..).unwrap_or_default()) {
-                        return true;
+                        return Ok(true);
                     }
                     chosen = begun.len();
                 }
-                false
+                Ok(false)
             }
             Kind::ZlibRs => {
                 let piece = beginning.tar.get(..FIRST_PIECE);
                 let Some(piece) = piece.filter(|piece| piece.len() < beginning.tar.len()) else {
-                    return false;
+                    return Ok(false);
                 };
                 let mut stream = self.start();
-                let mut out = stream.push(piece);
+                let mut out = stream.push(piece)?;
                 out.extend(stream.finish());
                 let Some(chosen) = first_block::read(&out) else {
-                    return false;
+                    return Ok(false);
                 };
                 let certain = chosen.within(FIRST_PIECE - OPEN_END);
-                !block.may_go_on_with(0, certain)
+                Ok(!block.may_go_on_with(0, certain))
             }
         }
     }
@@ -168,9 +196,11 @@ impl Encoder {
         self,
         published: &mut P,
         rebuilt: &mut R,
-    ) -> Result<bool, ReadError> {
-        published.seek(SeekFrom::Start(0))?;
-        rebuilt.seek(SeekFrom::Start(0))?;
+    ) -> Result<bool, Stop> {
+        published
+            .seek(SeekFrom::Start(0))
+            .map_err(ReadError::from)?;
+        rebuilt.seek(SeekFrom::Start(0)).map_err(ReadError::from)?;
         let mut expected = GzipReader::new(published, LARGEST)?.into_deflated();
         let mut tar = GzipReader::new(rebuilt, LARGEST)?;
         let mut stream = self.start();
@@ -181,7 +211,7 @@ impl Encoder {
             let out = if piece.is_empty() {
                 stream.finish()
             } else {
-                stream.push(piece)
+                stream.push(piece)?
             };
             if !comes_next(&mut expected, &out)? {
                 return Ok(false);
@@ -194,11 +224,14 @@ impl Encoder {
 
     fn start(self) -> Stream {
         match self.kind {
-            Kind::Zlib(hash) => Stream::Zlib(Some(Deflate::new(self.level, hash))),
-            Kind::ZlibRs => Stream::ZlibRs(Compress::new(
-                Compression::new(u32::from(self.level)),
-                false,
-            )),
+            Kind::Zlib(hash) => Stream::Zlib {
+                deflate: Some(Deflate::new(self.level, hash)),
+                taken: 0,
+            },
+            Kind::ZlibRs => Stream::ZlibRs {
+                compress: Compress::new(Compression::new(u32::from(self.level)), false),
+                foretold: Foretold::new(),
+            },
         }
     }
 }
@@ -209,28 +242,48 @@ fn comes_next<R: Read>(expected: &mut Input<R>, out: &[u8]) -> Result<bool, Read
     Ok(count == out.len() && found == out)
 }
 
+/// How much is encoded at once, between looks at how much work it was.
+const PIECE: usize = 1024;
+
 /// An encoder at work.
 enum Stream {
-    /// `None` once it has ended.
-    Zlib(Option<Deflate>),
-    ZlibRs(Compress),
+    Zlib {
+        /// `None` once it has ended.
+        deflate: Option<Deflate>,
+        taken: u64,
+    },
+    ZlibRs {
+        compress: Compress,
+        foretold: Foretold,
+    },
 }
 
 impl Stream {
-    fn push(&mut self, input: &[u8]) -> Vec<u8> {
+    fn push(&mut self, input: &[u8]) -> Result<Vec<u8>, TooMuchWork> {
+        let mut out = Vec::new();
         match self {
-            Self::Zlib(deflate) => deflate
-                .as_mut()
-                .map(|deflate| deflate.push(input))
-                .unwrap_or_default(),
-            Self::ZlibRs(compress) => run(compress, input, FlushCompress::None),
+            Self::Zlib { deflate, taken } => {
+                let Some(deflate) = deflate else {
+                    return Ok(out);
+                };
+                for piece in input.chunks(PIECE) {
+                    out.extend(deflate.push(piece));
+                    *taken += piece.len() as u64;
+                    work::check(deflate.work(), *taken)?;
+                }
+            }
+            Self::ZlibRs { compress, foretold } => {
+                foretold.push(input)?;
+                out = run(compress, input, FlushCompress::None);
+            }
         }
+        Ok(out)
     }
 
     fn finish(&mut self) -> Vec<u8> {
         match self {
-            Self::Zlib(deflate) => deflate.take().map(Deflate::finish).unwrap_or_default(),
-            Self::ZlibRs(compress) => run(compress, &[], FlushCompress::Finish),
+            Self::Zlib { deflate, .. } => deflate.take().map(Deflate::finish).unwrap_or_default(),
+            Self::ZlibRs { compress, .. } => run(compress, &[], FlushCompress::Finish),
         }
     }
 }
@@ -274,7 +327,7 @@ mod tests {
             let mut stream = encoder("", kind, level).start();
             let mut out = Vec::new();
             for piece in content.chunks(piece) {
-                out.extend(stream.push(piece));
+                out.extend(stream.push(piece).unwrap());
             }
             out.extend(stream.finish());
             let found = Sha256::of(&out).to_string();
@@ -296,7 +349,7 @@ mod tests {
         };
         let deflated = |content: &[u8], encoder: Encoder| {
             let mut stream = encoder.start();
-            let mut out = stream.push(content);
+            let mut out = stream.push(content).unwrap();
             out.extend(stream.finish());
             out
         };
@@ -364,6 +417,33 @@ mod tests {
             .into_iter()
             .flat_map(|word| words[usize::from(word)].to_vec())
             .collect()
+    }
+
+    /// Two letters at random: whatever comes next has been there a thousand times, and never for long.
+    fn two_letters(length: usize) -> Vec<u8> {
+        noise(length, 2).iter().map(|byte| b'a' + byte).collect()
+    }
+
+    #[test]
+    fn what_takes_an_encoder_far_longer_than_a_package_is_given_up() {
+        for hash in [Hash::Rolling, Hash::Multiplied] {
+            // As if it went on like that for a long time.
+            let for_long = |content: &[u8]| {
+                let mut deflate = Deflate::new(9, hash);
+                drop(deflate.push(content));
+                work::check(deflate.work() << 12, (content.len() as u64) << 12)
+            };
+            let package = include_bytes!("matching.rs");
+            assert_eq!(for_long(package), Ok(()), "{hash:?}");
+            assert_eq!(for_long(&two_letters(32 << 10)), Err(TooMuchWork));
+        }
+        let hostile = two_letters(512 << 10);
+        assert_eq!(Foretold::new().push(&hostile), Err(TooMuchWork));
+        let mut stream = encoder("", Kind::ZlibRs, 9).start();
+        assert_eq!(stream.push(&hostile), Err(TooMuchWork));
+        for honest in [vec![0; 4 << 20], noise(4 << 20, 256)] {
+            assert_eq!(Foretold::new().push(&honest), Ok(()));
+        }
     }
 
     const ZLIB: Kind = Kind::Zlib(Hash::Rolling);
