@@ -60,20 +60,20 @@ impl Look<'_> {
             rebuilt: theirs,
         } = self.words;
         if container != other {
-            return Some(pointer(format!(
+            return Some(Explanation::pointer(format!(
                 "another kind of archive: a {} {ours}, a {} {theirs}",
                 container.word(),
                 other.word()
             )));
         }
         if self.room.is_used_up() {
-            return Some(pointer(
+            return Some(Explanation::pointer(
                 "could not be looked into: other archives took all that may be unpacked".to_owned(),
             ));
         }
         let list = |archive, side| {
             list_inside(container, archive, self.room)
-                .map_err(|error| pointer(unreadable(side, container, error)))
+                .map_err(|error| Explanation::pointer(unreadable(side, container, error)))
         };
         let listings = list(pair.published, ours)
             .and_then(|published| Ok((published, list(pair.rebuilt, theirs)?)));
@@ -269,14 +269,6 @@ impl Look<'_> {
             class.word(),
             shown.join(", ")
         )
-    }
-}
-
-/// What says where to look, and does not account for the difference.
-const fn pointer(words: String) -> Explanation {
-    Explanation {
-        words,
-        accounts_for_all: false,
     }
 }
 

@@ -1,5 +1,5 @@
 //! The cause of a difference, where it can be proved from the two files alone: each explainer tries one cause and
-//! says nothing unless it accounts for every byte that differs. An explanation stands beside a difference and
+//! says nothing unless it accounts for every byte that differs, or says that it is only where to look. An explanation stands beside a difference and
 //! never removes it.
 
 mod archive_inside;
@@ -70,57 +70,72 @@ pub(crate) struct Explanation {
     pub(crate) accounts_for_all: bool,
 }
 
-/// One kind of cause.
-struct Explainer {
-    explain: fn(&ChangedFile<'_>) -> Option<String>,
-    /// Whether it is asked about binary files instead of texts.
-    binary: bool,
-}
+impl Explanation {
+    /// What accounts for the whole difference.
+    const fn proof(words: String) -> Self {
+        Self {
+            words,
+            accounts_for_all: true,
+        }
+    }
 
-const fn text(explain: fn(&ChangedFile<'_>) -> Option<String>) -> Explainer {
-    Explainer {
-        explain,
-        binary: false,
+    /// What says where to look, and does not account for the difference.
+    const fn pointer(words: String) -> Self {
+        Self {
+            words,
+            accounts_for_all: false,
+        }
     }
 }
 
-const fn binary(explain: fn(&ChangedFile<'_>) -> Option<String>) -> Explainer {
-    Explainer {
-        explain,
-        binary: true,
+/// One kind of cause, and what it is worth where it applies.
+enum Explainer {
+    Proof(fn(&ChangedFile<'_>) -> Option<String>),
+    Pointer(fn(&ChangedFile<'_>) -> Option<String>),
+    /// It says so itself.
+    Either(fn(&ChangedFile<'_>) -> Option<Explanation>),
+}
+
+impl Explainer {
+    fn explain(&self, file: &ChangedFile<'_>) -> Option<Explanation> {
+        match self {
+            Self::Proof(explain) => explain(file).map(Explanation::proof),
+            Self::Pointer(explain) => explain(file).map(Explanation::pointer),
+            Self::Either(explain) => explain(file),
+        }
     }
 }
 
-/// Most specific first; the first that accounts for the whole difference is taken.
-const ALL: &[Explainer] = &[
-    text(line_ends::explain),
-    text(cargo_vcs_info::explain),
-    text(javascript::explain),
-    text(python::explain),
-    text(json::explain),
-    text(source_map::explain),
-    text(white_space::explain),
-    text(renamed::explain),
-    text(embedded::explain),
-    text(bundled::explain),
-    binary(native::explain),
+/// What is asked about texts: most specific first; the first that applies is taken.
+const OF_TEXTS: &[Explainer] = &[
+    Explainer::Proof(line_ends::explain),
+    Explainer::Proof(cargo_vcs_info::explain),
+    Explainer::Proof(javascript::explain),
+    Explainer::Proof(python::explain),
+    Explainer::Proof(json::explain),
+    Explainer::Proof(source_map::explain),
+    Explainer::Proof(white_space::explain),
+    Explainer::Proof(renamed::explain),
+    Explainer::Proof(embedded::explain),
+    Explainer::Pointer(bundled::explain),
 ];
 
-/// A cause that accounts for everything in which the two contents differ, or the entries of archives that do; `None`
-/// where nothing is known.
+/// What is asked about all else.
+const OF_BINARIES: &[Explainer] = &[Explainer::Either(native::explain)];
+
+/// A cause that accounts for everything in which the two contents differ, or the parts that do; `None` where nothing is known.
 pub(crate) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
     if file.rebuilt == file.published {
         return None;
     }
+    let explainers = match file.text {
+        Some(_) => OF_TEXTS,
+        None => OF_BINARIES,
+    };
     archive_inside::explain(file).or_else(|| {
-        let words = ALL
+        explainers
             .iter()
-            .filter(|explainer| explainer.binary == file.text.is_none())
-            .find_map(|explainer| (explainer.explain)(file))?;
-        Some(Explanation {
-            words,
-            accounts_for_all: true,
-        })
+            .find_map(|explainer| explainer.explain(file))
     })
 }
 

@@ -1,10 +1,11 @@
 //! Machine code: which sections differ, and which functions where the file still names them. It says where the
 //! difference is, not what it does.
 
+mod debugging;
 mod object_file;
 mod wasm;
 
-use super::{ChangedFile, SideWords, quoted};
+use super::{ChangedFile, Explanation, SideWords, quoted};
 
 /// Larger files are not taken apart.
 const LARGEST: usize = 8 << 20;
@@ -17,7 +18,7 @@ const MOST_OVERLAP: usize = 2;
 /// Functions have few names each: those of a section are all in all no longer than so many of it.
 const MOST_NAMES: usize = 8;
 
-pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
+pub(super) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
     if file.rebuilt.len().max(file.published.len()) > LARGEST {
         return None;
     }
@@ -35,10 +36,10 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         return None;
     }
     if rebuilt.kind != published.kind {
-        return Some(format!(
+        return Some(Explanation::pointer(format!(
             "another kind of machine code: {} {ours}, {} {theirs}",
             published.kind, rebuilt.kind
-        ));
+        )));
     }
     let mut said = Vec::new();
     let mut debugging = Vec::new();
@@ -59,7 +60,11 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
             (None, _) => format!("{shown} ({ours} only)"),
             (_, None) => format!("{shown} ({theirs} only)"),
         };
-        if is_for_debuggers(name.0) {
+        if [old, new]
+            .into_iter()
+            .flatten()
+            .all(|part| part.for_debuggers)
+        {
             debugging.push(words);
         } else if said.len() < 8 {
             said.push(words);
@@ -70,17 +75,23 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     if more > 0 {
         said.push(format!("{more} more"));
     }
+    const ONLY: &str =
+        "no section with code or data differs, only build ids and sections for debuggers";
     Some(match (said.is_empty(), debugging.is_empty()) {
-        (true, true) => "the sections are the same; headers or what lies between sections differ".to_owned(),
-        (true, false) => {
-            "no section with code or data differs, only build ids and sections for debuggers (headers were not compared)"
-                .to_owned()
+        (true, true) => Explanation::pointer(
+            "the sections are the same; headers or what lies between sections differ".to_owned(),
+        ),
+        (true, false)
+            if rebuilt.same_but_for_debuggers(file.rebuilt, &published, file.published) =>
+        {
+            Explanation::proof(ONLY.to_owned())
         }
-        (false, true) => format!("sections that differ: {}", said.join(", ")),
-        (false, false) => format!(
+        (true, false) => Explanation::pointer(format!("{ONLY} (headers were not compared)")),
+        (false, true) => Explanation::pointer(format!("sections that differ: {}", said.join(", "))),
+        (false, false) => Explanation::pointer(format!(
             "sections that differ: {}, and sections for debuggers",
             said.join(", ")
-        ),
+        )),
     })
 }
 
@@ -95,12 +106,34 @@ impl Taken<'_> {
     fn overlap(&self, file: &[u8]) -> bool {
         total(self.parts.values().map(|part| part.content)) > file.len() * MOST_OVERLAP
     }
+
+    /// Whether nothing beyond sections for debuggers differs, headers included, all of them in the same places.
+    fn same_but_for_debuggers(&self, file: &[u8], other: &Self, other_file: &[u8]) -> bool {
+        let blanked = |taken: &Self, file: &[u8]| {
+            let mut blanked = file.to_vec();
+            for part in taken.parts.values().filter(|part| part.for_debuggers) {
+                if let Some(section) = blanked.get_mut(part.range.clone()) {
+                    section.fill(0);
+                }
+            }
+            blanked
+        };
+        let ranges = |taken: &Self| -> Vec<std::ops::Range<usize>> {
+            let parts = taken.parts.values().filter(|part| part.for_debuggers);
+            parts.map(|part| part.range.clone()).collect()
+        };
+        ranges(self) == ranges(other) && blanked(self, file) == blanked(other, other_file)
+    }
 }
 
 /// One section.
 #[derive(Default)]
 pub(super) struct Part<'a> {
     content: &'a [u8],
+    /// Where it is in the file.
+    range: std::ops::Range<usize>,
+    /// Whether only debuggers have a use for it: by what the file says is done with it, not by its name alone.
+    for_debuggers: bool,
     /// The named functions in it: name, and their bytes.
     functions: std::collections::BTreeMap<&'a [u8], &'a [u8]>,
 }
@@ -145,12 +178,12 @@ fn functions(old: &Part<'_>, new: &Part<'_>) -> Option<String> {
     ))
 }
 
-fn is_for_debuggers(name: &[u8]) -> bool {
+/// Whether it is called so. Anything can be.
+fn is_named_for_debuggers(name: &[u8]) -> bool {
     [
         &b".debug_"[..],
         b".zdebug_",
         b"__debug_",
-        b".note.gnu.build-id",
         b".gnu_debuglink",
         b"build_id",
     ]

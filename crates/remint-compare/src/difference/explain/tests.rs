@@ -7,6 +7,10 @@ use crate::difference::hunks::{Patience, compare_text, is_text};
 use crate::limits::Options;
 
 fn explained(path: &str, rebuilt: &[u8], published: &[u8], known: &Known) -> Option<String> {
+    judged(path, rebuilt, published, known).map(|explanation| explanation.words)
+}
+
+fn judged(path: &str, rebuilt: &[u8], published: &[u8], known: &Known) -> Option<Explanation> {
     let text = (is_text(rebuilt) && is_text(published)).then(|| {
         compare_text(
             rebuilt,
@@ -27,7 +31,13 @@ fn explained(path: &str, rebuilt: &[u8], published: &[u8], known: &Known) -> Opt
         room: &Room::default(),
         renamed: &[],
     })
-    .map(|explanation| explanation.words)
+}
+
+/// Whether it ranks behind what nothing explains.
+fn accounts_for_all(path: &str, rebuilt: &[u8], published: &[u8]) -> bool {
+    judged(path, rebuilt, published, &Known::default())
+        .expect("something is known")
+        .accounts_for_all
 }
 
 fn check(path: &str, rebuilt: &str, published: &str, expect: Option<&str>) {
@@ -437,6 +447,14 @@ fn sections_of_machine_code_are_named() {
             &wasm(&[(0, &custom(".debug_info", "2"))])
         )
         .as_deref(),
+        Some("no section with code or data differs, only build ids and sections for debuggers")
+    );
+    assert_eq!(
+        said(
+            &wasm(&[(0, &custom(".debug_info", "1"))]),
+            &wasm(&[(0, &custom(".debug_info", "22"))])
+        )
+        .as_deref(),
         Some(
             "no section with code or data differs, only build ids and sections for debuggers (headers were not compared)"
         )
@@ -492,6 +510,112 @@ fn functions_of_machine_code_are_named() {
         hidden,
         "sections that differ: `.text` (1 function: `a'\\u{1b}[2J`)"
     );
+}
+
+#[test]
+fn only_sections_that_nobody_but_debuggers_uses_account_for_a_difference() {
+    use object::write::Object;
+    use object::{Architecture, BinaryFormat, Endianness, SectionKind};
+    let object = |format, name: &[u8], kind, content: &[u8]| {
+        let mut file = Object::new(format, Architecture::X86_64, Endianness::Little);
+        let segment = match format {
+            BinaryFormat::MachO => b"__DWARF".to_vec(),
+            _ => Vec::new(),
+        };
+        let section = file.add_section(segment, name.to_vec(), kind);
+        file.append_section_data(section, content, 1);
+        file.write().unwrap()
+    };
+    let id = |byte| {
+        [
+            b"\x04\0\0\0\x04\0\0\0\x03\0\0\0GNU\0".as_slice(),
+            &[byte; 4],
+        ]
+        .concat()
+    };
+    let check = |name: &[u8], kind, contents: [&[u8]; 2], expect: bool| {
+        let [one, other] = contents.map(|content| object(BinaryFormat::Elf, name, kind, content));
+        assert_eq!(accounts_for_all("a.node", &one, &other), expect);
+    };
+    check(b".debug_info", SectionKind::Debug, [b"a", b"b"], true);
+    check(
+        b".note.gnu.build-id",
+        SectionKind::Note,
+        [&id(1), &id(2)],
+        true,
+    );
+    // More of it moves what comes after it.
+    check(b".debug_info", SectionKind::Debug, [b"a", b"ab"], false);
+    check(b".debug_frames", SectionKind::Text, [b"a", b"b"], false);
+    check(b".debug_info", SectionKind::Data, [b"a", b"b"], false);
+    check(
+        b".gnu_debuglink",
+        SectionKind::ReadOnlyData,
+        [b"a", b"b"],
+        false,
+    );
+    check(b".data", SectionKind::Other, [b"a", b"b"], false);
+    check(
+        b".note.gnu.build-id",
+        SectionKind::Note,
+        [b"evil1", b"evil2"],
+        false,
+    );
+    check(
+        b".note.gnu.build-id",
+        SectionKind::Text,
+        [&id(1), &id(2)],
+        false,
+    );
+    let said = explained(
+        "a.node",
+        &object(BinaryFormat::Elf, b".debug_frames", SectionKind::Text, b"a"),
+        &object(BinaryFormat::Elf, b".debug_frames", SectionKind::Text, b"b"),
+        &Known::default(),
+    );
+    assert_eq!(
+        said.as_deref(),
+        Some("sections that differ: `.debug_frames`")
+    );
+
+    // The same bytes as program, whatever the section headers say.
+    let pointed_at = |kind: u8, byte: u8| {
+        let mut file = object(
+            BinaryFormat::Elf,
+            b".debug_info",
+            SectionKind::Debug,
+            &[byte; 8],
+        );
+        let at = file
+            .windows(8)
+            .position(|bytes| bytes == [byte; 8])
+            .unwrap() as u64;
+        let headers = file.len() as u64;
+        file[32..40].copy_from_slice(&headers.to_le_bytes());
+        file[54..58].copy_from_slice(&[56, 0, 1, 0]);
+        file.extend([kind, 0, 0, 0, 5, 0, 0, 0]);
+        for value in [at, 0, 0, 8, 8, 1] {
+            file.extend(value.to_le_bytes());
+        }
+        file
+    };
+    // As notes, to be loaded and executed, as the interpreter.
+    for kind in [4, 1, 3] {
+        let (one, other) = (pointed_at(kind, 1), pointed_at(kind, 2));
+        assert!(!accounts_for_all("a.node", &one, &other), "{kind}");
+    }
+    let mach = |content: &[u8]| {
+        object(
+            BinaryFormat::MachO,
+            b"__debug_info",
+            SectionKind::Debug,
+            content,
+        )
+    };
+    // An object file of Mach-O is one segment, which may be executed.
+    assert!(!accounts_for_all("a.node", &mach(b"a"), &mach(b"b")));
+    let code = |byte| overlapping_elf(&[byte; 64], 1, 1);
+    assert!(!accounts_for_all("a.node", &code(1), &code(2)));
 }
 
 /// An ELF file with this `.text` as so many sections, and with so many symbols, each of which is all of it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
+use super::debugging::{Loaded, is_for_debuggers};
 use super::{MOST_PARTS, Part, Taken};
 
 /// More symbols are not looked at.
@@ -11,6 +12,7 @@ const MOST_SYMBOLS: usize = 500_000;
 
 pub(super) fn parts(content: &[u8]) -> Option<Taken<'_>> {
     let file = object::File::parse(content).ok()?;
+    let loaded = Loaded::of(&file);
     let mut parts = BTreeMap::new();
     let mut copies: BTreeMap<&[u8], usize> = BTreeMap::new();
     let mut places: BTreeMap<usize, ((&[u8], usize), u64)> = BTreeMap::new();
@@ -23,10 +25,19 @@ pub(super) fn parts(content: &[u8]) -> Option<Taken<'_>> {
         let key = (name, *copy);
         *copy += 1;
         places.insert(section.index().0, (key, section.address()));
+        let range = match section.file_range() {
+            Some((start, length)) => {
+                let start = usize::try_from(start).ok()?;
+                start..start.checked_add(usize::try_from(length).ok()?)?
+            }
+            None => 0..0,
+        };
         parts.insert(
             key,
             Part {
                 content: section.data().ok()?,
+                for_debuggers: is_for_debuggers(&section, &loaded),
+                range,
                 functions: BTreeMap::new(),
             },
         );

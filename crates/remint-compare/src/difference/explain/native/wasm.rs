@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wasmparser::{Parser, Payload};
 
-use super::{MOST_PARTS, Part, Taken};
+use super::{MOST_PARTS, Part, Taken, is_named_for_debuggers};
 
 pub(super) fn parts(content: &[u8]) -> Option<Taken<'_>> {
     let mut parts = BTreeMap::new();
@@ -27,7 +27,11 @@ pub(super) fn parts(content: &[u8]) -> Option<Taken<'_>> {
         parts.insert(
             (name, *copy),
             Part {
-                content: content.get(range)?,
+                content: content.get(range.clone())?,
+                range,
+                // The specification gives custom sections no meaning.
+                for_debuggers: matches!(payload, Payload::CustomSection(_))
+                    && is_named_for_debuggers(name),
                 functions: BTreeMap::new(),
             },
         );
