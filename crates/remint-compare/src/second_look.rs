@@ -200,6 +200,11 @@ impl<P: Read + Seek + Send, R: Read + Seek + Send> SecondLook<'_, P, R> {
                         path: &row.path,
                         rebuilt: other,
                         published: one,
+                        executable: row
+                            .published
+                            .iter()
+                            .chain(&row.rebuilt)
+                            .any(Entry::is_executable),
                         text: text.as_ref(),
                         known: &self.options.known,
                         python: self.options.python.as_ref(),
@@ -437,7 +442,7 @@ mod tests {
             put(124, "00000001000\0");
             put(136, "00000000000\0");
             put(148, "        0");
-            put(257, "ustar\000");
+            put(257, "ustar\x0000");
             let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
             header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
             tar.extend(header);

@@ -15,7 +15,7 @@ use super::gzip::{GzipReader, Trailing};
 use super::listing::{Encoding, Kind, Listing, Owner, Written};
 use super::source::{Input, Source, collect};
 use super::tar_header::{BLOCK, Block, Header};
-use super::{Anomalies, Flow, Seen, Visit, Walked, tar, zip};
+use super::{Anomalies, Flow, Seen, Visit, Walked, beside, tar, zip};
 use crate::error::ReadError;
 use crate::limits::Limits;
 
@@ -103,6 +103,11 @@ impl Room {
         self.bytes.get() == 0 || self.entries.get() == 0
     }
 
+    /// Whether so little is left that a bound is no longer that of one archive.
+    pub(crate) fn is_short(&self) -> bool {
+        self.bytes.get() < UNPACKED || self.entries.get() < ENTRIES
+    }
+
     fn limits(&self) -> Limits {
         Limits {
             unpacked: self.bytes.get().min(UNPACKED),
@@ -171,6 +176,32 @@ pub(crate) fn contents_inside(
         },
     )?;
     Ok(contents)
+}
+
+/// A digest of the texts that stand beside the entries; `None` where it cannot be told.
+pub(crate) fn texts_beside(
+    container: Container,
+    archive: &[u8],
+    room: &Room,
+) -> Result<Option<remint_model::Sha256>, ReadError> {
+    let limits = room.limits();
+    match container {
+        Container::Zip => beside::of_zip(archive, &limits),
+        Container::Gzip => Ok(Some(beside::of_gzip(archive))),
+        Container::Tar => beside::of_tar(&mut Metered {
+            stream: Input::new(archive),
+            room,
+        }),
+        Container::GzippedTar => {
+            let stream = GzipReader::new(archive, limits.unpacked)?;
+            let of_tar = beside::of_tar(&mut Metered { stream, room })?;
+            let of_gzip = beside::of_gzip(archive);
+            Ok(of_tar.map(|of_tar| {
+                let both = [of_tar.as_bytes().as_slice(), of_gzip.as_bytes()].concat();
+                remint_model::Sha256::of(&both)
+            }))
+        }
+    }
 }
 
 /// Goes through such an archive once, in its own order.

@@ -5,6 +5,7 @@
 
 mod again;
 mod anomalies;
+mod beside;
 mod blocks;
 mod build_listing;
 pub(crate) mod gzip;
@@ -35,7 +36,7 @@ use remint_model::{ArtifactFormat, GzipHeader, Sha256, SignatureBlock};
 pub(crate) use again::{Allowance, walk_again};
 pub(crate) use anomalies::Anomalies;
 pub(crate) use build_listing::{Keep, list};
-pub(crate) use inside::{Container, Room, contents_inside, list_inside};
+pub(crate) use inside::{Container, Room, contents_inside, list_inside, texts_beside};
 pub(crate) use listing::{Encoding, Entry, Kind, Listing, Owner, Written};
 pub(crate) use names::{by_place, fold, is_below};
 use source::Source;

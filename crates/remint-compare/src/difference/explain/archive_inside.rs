@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Difference, EntryPath};
 
 use super::{ChangedFile, Explanation, SideWords, quoted};
-use crate::archive::{Container, Room, contents_inside, list_inside};
-use crate::difference::class::class_of_path;
+use crate::archive::{Container, Entry, Room, contents_inside, list_inside, texts_beside};
+use crate::difference::classify;
 use crate::difference::describe::{describe, is_beyond_entries};
 use crate::difference::install_scripts::InstallScripts;
 use crate::error::ReadError;
@@ -25,6 +25,7 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
         path: file.path,
         published: file.published,
         rebuilt: file.rebuilt,
+        executable: file.executable,
     };
     Look {
         words: file.words,
@@ -39,6 +40,8 @@ struct Pair<'a> {
     path: &'a EntryPath,
     published: &'a [u8],
     rebuilt: &'a [u8],
+    /// Whether one of the two may be executed.
+    executable: bool,
 }
 
 /// What is the same for all archives of a nest.
@@ -50,7 +53,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn explain(self, pair: Pair<'_>, depth: usize) -> Option<Explanation> {
-        if is_named_like_a_program(pair.path) {
+        if is_a_program(pair) {
             return None;
         }
         let container = Container::of(pair.published)?;
@@ -72,8 +75,9 @@ impl Look<'_> {
             ));
         }
         let list = |archive, side| {
+            let is_short = self.room.is_short();
             list_inside(container, archive, self.room)
-                .map_err(|error| Explanation::pointer(unreadable(side, container, error)))
+                .map_err(|error| Explanation::pointer(unreadable(side, container, error, is_short)))
         };
         let listings = list(pair.published, ours)
             .and_then(|published| Ok((published, list(pair.rebuilt, theirs)?)));
@@ -84,7 +88,8 @@ impl Look<'_> {
         let beyond_entries = beyond_entries(&published.anomalies, &rebuilt.anomalies, self.words);
         let same_framing = published.framing == rebuilt.framing;
         let mut pairs = Pairs::new(ArtifactFormat::Mcpb, published, rebuilt);
-        let packing = packing(container, &pairs, same_framing);
+        let beyond_entries = beyond_entries.or_else(|| strange_owner(&pairs, self.words));
+        let mut packing = packing(container, &pairs);
         let differing = self.differing(pair.path, &mut pairs);
         let signature = pairs.archive_facets().has(Facets::SIGNATURE);
         let mut accounts_for_all = beyond_entries.is_none() && !signature;
@@ -94,7 +99,27 @@ impl Look<'_> {
                 (_, 1) => format!("the same entry in the {}", container.word()),
                 (_, count) => format!("the same {count} entries in the {}", container.word()),
             };
-            format!("{entries}; only the packing differs: {packing}")
+            let same_texts = self.same_texts(container, pair);
+            let time_counts = times_count(&pairs);
+            accounts_for_all &= same_texts && !time_counts;
+            if !same_texts {
+                packing.push("comments or other texts beside the entries");
+            }
+            if packing.is_empty() {
+                packing.push(match container {
+                    Container::GzippedTar | Container::Gzip if same_framing => "compression",
+                    Container::GzippedTar | Container::Gzip | Container::Tar | Container::Zip => {
+                        "what stands between and after the entries"
+                    }
+                });
+            }
+            let packing = packing.join(", ");
+            let times = if time_counts {
+                "; Python goes by times where it takes a `.pyc`"
+            } else {
+                ""
+            };
+            format!("{entries}; only the packing differs: {packing}{times}")
         } else {
             let inside = self.inside(container, pair, &pairs.rows, &differing, depth);
             accounts_for_all &= differing.iter().all(|(row, _)| {
@@ -115,6 +140,15 @@ impl Look<'_> {
             words,
             accounts_for_all,
         })
+    }
+
+    /// Whether what no reader needs says the same. What cannot be told does not.
+    fn same_texts(self, container: Container, pair: Pair<'_>) -> bool {
+        let texts = |archive| texts_beside(container, archive, self.room);
+        matches!(
+            (texts(pair.published), texts(pair.rebuilt)),
+            (Ok(Some(one)), Ok(Some(other))) if one == other
+        )
     }
 
     /// The rows that differ in more than packing, the most serious first.
@@ -164,7 +198,7 @@ impl Look<'_> {
             return explanations;
         }
         let mut room = LARGEST;
-        let archives: Vec<(usize, &Row, [u32; 2])> = differing
+        let archives: Vec<(usize, &Row, [&Entry; 2])> = differing
             .iter()
             .take(named(depth))
             .filter_map(|(number, difference)| {
@@ -180,7 +214,7 @@ impl Look<'_> {
                     return None;
                 }
                 room -= size;
-                Some((*number, row, [one.index, other.index]))
+                Some((*number, row, [one, other]))
             })
             .collect();
         if archives.is_empty() {
@@ -189,7 +223,7 @@ impl Look<'_> {
         let wanted = |side: usize| -> BTreeSet<u32> {
             archives
                 .iter()
-                .filter_map(|(_, _, indices)| indices.get(side).copied())
+                .filter_map(|(_, _, entries)| Some(entries.get(side)?.index))
                 .collect()
         };
         let (Ok(published), Ok(rebuilt)) = (
@@ -200,7 +234,8 @@ impl Look<'_> {
             return explanations;
         };
         for (number, row, [one, other]) in archives {
-            let (Some(published), Some(rebuilt)) = (published.get(&one), rebuilt.get(&other))
+            let (Some(published), Some(rebuilt)) =
+                (published.get(&one.index), rebuilt.get(&other.index))
             else {
                 continue;
             };
@@ -208,6 +243,7 @@ impl Look<'_> {
                 path: &row.path,
                 published,
                 rebuilt,
+                executable: one.is_executable() || other.is_executable(),
             };
             if let Some(explanation) = self.explain(inner, depth + 1) {
                 explanations.insert(number, explanation);
@@ -277,24 +313,82 @@ const fn named(depth: usize) -> usize {
 }
 
 /// A script or machine code that can be read as an archive, too, does what no entry says.
-fn is_named_like_a_program(path: &EntryPath) -> bool {
-    let is_jar = path.file_name().to_ascii_lowercase().ends_with(".jar");
-    match class_of_path(ArtifactFormat::Mcpb, path) {
-        Class::Startup | Class::InstallScript | Class::Native => true,
-        Class::Executable => !is_jar,
-        Class::Manifest
-        | Class::DependencyList
-        | Class::Data
-        | Class::Types
-        | Class::Sourcemap
-        | Class::Metadata
-        | Class::Documentation
-        | Class::Licence => false,
+fn is_a_program(pair: Pair<'_>) -> bool {
+    let name = pair.path.file_name().to_ascii_lowercase();
+    let is_recipe = RECIPES.iter().any(|recipe| {
+        name.strip_prefix(recipe)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            || name
+                .strip_suffix(recipe)
+                .is_some_and(|before| before.ends_with('.'))
+    });
+    if is_recipe {
+        return true;
     }
+    let is_jar = name.ends_with(".jar");
+    [pair.published, pair.rebuilt].into_iter().any(|content| {
+        let executable = pair.executable && !is_jar;
+        match classify(ArtifactFormat::Mcpb, pair.path, content, executable) {
+            Class::Startup | Class::InstallScript | Class::Native => true,
+            // A class that comes before that of code may hide it.
+            Class::Executable => !is_jar || content.starts_with(b"#!"),
+            Class::Manifest
+            | Class::DependencyList
+            | Class::Data
+            | Class::Types
+            | Class::Sourcemap
+            | Class::Metadata
+            | Class::Documentation
+            | Class::Licence => executable || content.starts_with(b"#!"),
+        }
+    })
+}
+
+/// What programs carry out that know it by its name, and that can begin with anything.
+const RECIPES: [&str; 13] = [
+    "dockerfile",
+    "containerfile",
+    "makefile",
+    "gnumakefile",
+    "justfile",
+    "jenkinsfile",
+    "rakefile",
+    "gemfile",
+    "vagrantfile",
+    "procfile",
+    "cmakelists",
+    "configure",
+    "mk",
+];
+
+/// An owner whose name could not be anybody's: tars have room for a line of a script there.
+fn strange_owner(pairs: &Pairs, words: SideWords) -> Option<String> {
+    let is_strange = |entry: &Entry| {
+        let owner = &entry.written.owner;
+        let mut letters = owner.user_name.iter().chain(&owner.group_name);
+        letters.any(u8::is_ascii_control)
+    };
+    let has = |side: fn(&Row) -> &Vec<Entry>| pairs.rows.iter().flat_map(side).any(is_strange);
+    let side = if has(|row| &row.published) {
+        words.published
+    } else if has(|row| &row.rebuilt) {
+        words.rebuilt
+    } else {
+        return None;
+    };
+    Some(format!(
+        "the {side} one has names of owners with control characters"
+    ))
+}
+
+/// Python takes a `.pyc` for a file of code only where the time in it is that file's.
+fn times_count(pairs: &Pairs) -> bool {
+    let any = |holds: fn(&Row) -> bool| pairs.rows.iter().any(holds);
+    any(|row| row.facets().has(Facets::TIME)) && any(|row| row.path.as_str().ends_with(".pyc"))
 }
 
 /// What the packing differs in, as far as it is known.
-fn packing(container: Container, pairs: &Pairs, same_framing: bool) -> String {
+fn packing(container: Container, pairs: &Pairs) -> Vec<&'static str> {
     let rows: Vec<Facets> = pairs.rows.iter().map(Row::facets).collect();
     let archive = pairs.archive_facets();
     let any = |facet| rows.iter().any(|facets| facets.has(facet));
@@ -306,7 +400,7 @@ fn packing(container: Container, pairs: &Pairs, same_framing: bool) -> String {
         })
     };
     let is_zip = container == Container::Zip;
-    let said: Vec<&str> = [
+    [
         ("times", any(Facets::TIME)),
         ("order", archive.has(Facets::ORDER)),
         ("compression", is_zip && deflated_otherwise()),
@@ -325,15 +419,13 @@ fn packing(container: Container, pairs: &Pairs, same_framing: bool) -> String {
     ]
     .into_iter()
     .filter_map(|(word, differs)| differs.then_some(word))
-    .collect();
-    if !said.is_empty() {
-        said.join(", ")
-    } else if matches!(container, Container::GzippedTar | Container::Gzip) && same_framing {
-        "compression".to_owned()
-    } else {
-        "what stands between and after the entries".to_owned()
-    }
+    .collect()
 }
+
+/// What a bound is said to be on that all archives share.
+const UNPACKED: &str = "unpacked content";
+const TOOK: &str =
+    "is larger than what other archives left of all that may be unpacked in one comparison";
 
 /// What comparing entries would miss, in the first archive that holds such a thing.
 fn beyond_entries(published: &[Anomaly], rebuilt: &[Anomaly], words: SideWords) -> Option<String> {
@@ -354,8 +446,10 @@ fn beyond_entries(published: &[Anomaly], rebuilt: &[Anomaly], words: SideWords) 
     Some(format!("the {side} one {what}: {}", anomaly.detail))
 }
 
-fn unreadable(side: &str, container: Container, error: ReadError) -> String {
+fn unreadable(side: &str, container: Container, error: ReadError, is_short: bool) -> String {
     let why = match error {
+        ReadError::TooManyEntries { .. } if is_short => TOOK.to_owned(),
+        ReadError::TooLarge { what: UNPACKED, .. } if is_short => TOOK.to_owned(),
         ReadError::Malformed { offset, reason } => format!(
             "is malformed at byte {offset}: {}",
             crate::text::escape(reason.as_bytes(), 200)

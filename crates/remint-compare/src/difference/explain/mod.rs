@@ -34,6 +34,8 @@ pub(crate) struct ChangedFile<'a> {
     pub(crate) path: &'a EntryPath,
     pub(crate) rebuilt: &'a [u8],
     pub(crate) published: &'a [u8],
+    /// Whether one of the two may be executed.
+    pub(crate) executable: bool,
     /// How the two differ line by line; `None` where they are no text.
     pub(crate) text: Option<&'a TextDifference>,
     pub(crate) known: &'a Known,

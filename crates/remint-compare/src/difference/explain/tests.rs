@@ -23,6 +23,7 @@ fn judged(path: &str, rebuilt: &[u8], published: &[u8], known: &Known) -> Option
         path: &path.parse().unwrap(),
         rebuilt,
         published,
+        executable: false,
         text: text.as_ref(),
         known,
         python: None,
@@ -344,6 +345,7 @@ fn files_under_hashed_names_are_paired_where_nothing_else_differs() {
             path: &"dist/index.js".parse().unwrap(),
             rebuilt: rebuilt.as_bytes(),
             published: published.as_bytes(),
+            executable: false,
             text: None,
             known: &Known::default(),
             python: None,
@@ -394,6 +396,7 @@ fn many_pairs_cost_a_file_with_many_words_no_more_than_one() {
         path: &"a.vue".parse().unwrap(),
         rebuilt: &content("AA"),
         published: &content("BB"),
+        executable: false,
         text: None,
         known: &Known::default(),
         python: None,
@@ -518,9 +521,10 @@ fn only_sections_that_nobody_but_debuggers_uses_account_for_a_difference() {
     use object::{Architecture, BinaryFormat, Endianness, SectionKind};
     let object = |format, name: &[u8], kind, content: &[u8]| {
         let mut file = Object::new(format, Architecture::X86_64, Endianness::Little);
-        let segment = match format {
-            BinaryFormat::MachO => b"__DWARF".to_vec(),
-            _ => Vec::new(),
+        let segment = if format == BinaryFormat::MachO {
+            b"__DWARF".to_vec()
+        } else {
+            Vec::new()
         };
         let section = file.add_section(segment, name.to_vec(), kind);
         file.append_section_data(section, content, 1);

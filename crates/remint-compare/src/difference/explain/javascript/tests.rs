@@ -12,6 +12,7 @@ const COMMENTS: Option<&str> = Some("only comments and formatting differ: the sa
 
 fn said(path: &str, rebuilt: &str, published: &str) -> Option<String> {
     explain(&ChangedFile {
+        executable: false,
         path: &path.parse().unwrap(),
         rebuilt: rebuilt.as_bytes(),
         published: published.as_bytes(),
@@ -220,6 +221,7 @@ fn parsing_ends_when_it_has_cost_enough() {
         path: &"a.mjs".parse().unwrap(),
         rebuilt: one.as_bytes(),
         published: other.as_bytes(),
+        executable: false,
         text: None,
         known: &Known::default(),
         python: None,

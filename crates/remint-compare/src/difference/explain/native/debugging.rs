@@ -25,34 +25,24 @@ impl Loaded {
             data: Vec::new(),
             program: Vec::new(),
         };
-        match file {
-            object::File::Elf32(elf) => {
-                loaded.add_elf::<object::elf::FileHeader32<_>>(
-                    elf.elf_program_headers(),
-                    elf.endian(),
+        if let object::File::Elf32(elf) = file {
+            let headers = elf.elf_program_headers();
+            loaded.add_elf::<object::elf::FileHeader32<_>>(headers, elf.endian());
+        } else if let object::File::Elf64(elf) = file {
+            let headers = elf.elf_program_headers();
+            loaded.add_elf::<object::elf::FileHeader64<_>>(headers, elf.endian());
+        } else if file.format() == object::BinaryFormat::MachO {
+            for segment in file.segments() {
+                let is_data = matches!(
+                    segment.flags(),
+                    SegmentFlags::MachO { initprot, .. }
+                        if initprot.0 & object::macho::VM_PROT_EXECUTE.0 == 0
                 );
+                let (start, length) = segment.file_range();
+                loaded.add(start, length, !is_data);
             }
-            object::File::Elf64(elf) => {
-                loaded.add_elf::<object::elf::FileHeader64<_>>(
-                    elf.elf_program_headers(),
-                    elf.endian(),
-                );
-            }
-            // A PE loads its sections.
-            other if other.format() == object::BinaryFormat::MachO => {
-                for segment in other.segments() {
-                    let is_executed = match segment.flags() {
-                        SegmentFlags::MachO { initprot, .. } => {
-                            initprot.0 & object::macho::VM_PROT_EXECUTE.0 != 0
-                        }
-                        _ => true,
-                    };
-                    let (start, length) = segment.file_range();
-                    loaded.add(start, length, is_executed);
-                }
-            }
-            _ => {}
         }
+        // A PE loads its sections.
         loaded
     }
 
@@ -95,34 +85,29 @@ pub(super) fn is_for_debuggers(section: &object::Section<'_, '_>, loaded: &Loade
     if taken(&loaded.program) {
         return false;
     }
-    match section.flags() {
-        SectionFlags::Elf { sh_flags, .. } => {
-            use object::elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE};
-            let has = |flag: object::elf::SectionFlags| sh_flags.0 & flag.0 != 0;
-            if name == b".note.gnu.build-id" {
-                !has(SHF_EXECINSTR) && !has(SHF_WRITE) && section.data().is_ok_and(is_build_id)
-            } else {
-                is_named_for_debuggers(name)
-                    && !has(SHF_ALLOC)
-                    && !has(SHF_EXECINSTR)
-                    && !taken(&loaded.data)
-            }
-        }
-        SectionFlags::MachO { .. } => {
+    let flags = section.flags();
+    if let SectionFlags::Elf { sh_flags, .. } = flags {
+        use object::elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE};
+        let has = |flag: object::elf::SectionFlags| sh_flags.0 & flag.0 != 0;
+        if name == b".note.gnu.build-id" {
+            !has(SHF_EXECINSTR) && !has(SHF_WRITE) && section.data().is_ok_and(is_build_id)
+        } else {
             is_named_for_debuggers(name)
-                && matches!(section.segment_name_bytes(), Ok(Some(b"__DWARF")))
+                && !has(SHF_ALLOC)
+                && !has(SHF_EXECINSTR)
+                && !taken(&loaded.data)
         }
-        SectionFlags::Coff { characteristics } => {
-            use object::pe::{
-                IMAGE_SCN_CNT_CODE, IMAGE_SCN_MEM_DISCARDABLE, IMAGE_SCN_MEM_EXECUTE,
-            };
-            let has = |flag: object::pe::SectionFlags| characteristics.0 & flag.0 != 0;
-            is_named_for_debuggers(name)
-                && has(IMAGE_SCN_MEM_DISCARDABLE)
-                && !has(IMAGE_SCN_CNT_CODE)
-                && !has(IMAGE_SCN_MEM_EXECUTE)
-        }
-        _ => false,
+    } else if matches!(flags, SectionFlags::MachO { .. }) {
+        is_named_for_debuggers(name) && matches!(section.segment_name_bytes(), Ok(Some(b"__DWARF")))
+    } else if let SectionFlags::Coff { characteristics } = flags {
+        use object::pe::{IMAGE_SCN_CNT_CODE, IMAGE_SCN_MEM_DISCARDABLE, IMAGE_SCN_MEM_EXECUTE};
+        let has = |flag: object::pe::SectionFlags| characteristics.0 & flag.0 != 0;
+        is_named_for_debuggers(name)
+            && has(IMAGE_SCN_MEM_DISCARDABLE)
+            && !has(IMAGE_SCN_CNT_CODE)
+            && !has(IMAGE_SCN_MEM_EXECUTE)
+    } else {
+        false
     }
 }
 
