@@ -7,20 +7,21 @@ mod kinds;
 
 use std::collections::BTreeMap;
 
-use super::{ChangedFile, SideWords, quoted};
-use kinds::{KINDS, Kind};
+use super::{ChangedFile, Explanation, SideWords, quoted};
+use kinds::{KINDS, Kind, is_mere_number};
 
 /// Larger files are not walked.
 const LARGEST: usize = 8 << 20;
 /// More places than that are no stamps.
 const MOST_PLACES: usize = 100_000;
 
-pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
+pub(super) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
     let (old, new) = (file.rebuilt, file.published);
     if old.len().max(new.len()) > LARGEST {
         return None;
     }
     let mut found: BTreeMap<&'static str, (&Kind, Vec<u8>, Vec<u8>)> = BTreeMap::new();
+    let mut mere_numbers = false;
     let (mut old_at, mut new_at) = (0, 0);
     for _ in 0..MOST_PLACES {
         let (old_rest, new_rest) = (old.get(old_at..)?, new.get(new_at..)?);
@@ -30,13 +31,23 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
             .take_while(|(one, other)| one == other)
             .count();
         if same == old_rest.len() && same == new_rest.len() {
-            return say(&found, file.words);
+            let words = say(&found, file.words)?;
+            return Some(if mere_numbers {
+                Explanation::pointer(words)
+            } else {
+                Explanation::proof(words)
+            });
         }
         // A token reaches back over what both have in common, and never over a token already taken.
         let (kind, old_token, new_token) = KINDS.iter().find_map(|kind| {
             let old_token = kind.token_at(old, old_at, old_at + same)?;
             let new_token = kind.token_at(new, new_at, new_at + same)?;
             let (one, other) = (old.get(old_token.clone())?, new.get(new_token.clone())?);
+            if (kind.stands_in_an_address)(old, &old_token, file.known)
+                || (kind.stands_in_an_address)(new, &new_token, file.known)
+            {
+                return None;
+            }
             let (one, other, cut) = (kind.narrow)(one, other);
             (kind.accepts)(one, other, file.known).then(|| {
                 (
@@ -48,6 +59,8 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
         })?;
         old_at = old_token.1;
         new_at = new_token.1;
+        mere_numbers |=
+            kind.name == "time" && (is_mere_number(&old_token.0) || is_mere_number(&new_token.0));
         match found.get(kind.name) {
             // One version for one other, everywhere; times may all be different.
             Some((_, one, other))

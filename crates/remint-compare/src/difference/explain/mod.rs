@@ -116,9 +116,9 @@ const OF_TEXTS: &[Explainer] = &[
     Explainer::Proof(python::explain),
     Explainer::Proof(json::explain),
     Explainer::Proof(source_map::explain),
-    Explainer::Proof(white_space::explain),
+    Explainer::Either(white_space::explain),
     Explainer::Proof(renamed::explain),
-    Explainer::Proof(embedded::explain),
+    Explainer::Either(embedded::explain),
     Explainer::Pointer(bundled::explain),
 ];
 

@@ -120,6 +120,63 @@ fn times_are_recognised_and_nothing_beside_them() {
 }
 
 #[test]
+fn a_piece_of_an_address_is_neither_a_time_nor_a_version() {
+    let check = |old: &str, new: &str, expect: bool| {
+        let found = explained("a.py", old.as_bytes(), new.as_bytes(), &Known::default());
+        assert_eq!(found.is_some(), expect, "{old} {new} {found:?}");
+    };
+    check(
+        "f('http://1572395042/x')",
+        "f('http://1600085855/x')",
+        false,
+    );
+    check("f('x.1572395042.y')", "f('x.1600085855.y')", false);
+    check("f('a@1572395042')", "f('a@1600085855')", false);
+    check("f('b1572395042')", "f('b1600085855')", false);
+    check(
+        "f('http://h/?t=1572395042')",
+        "f('http://h/?t=1600085855')",
+        false,
+    );
+    check("f('http://10.1.77/x')", "f('http://93.184.55586/x')", false);
+    check(
+        "f('http://a.10.1.77/x')",
+        "f('http://a.93.184.55586/x')",
+        false,
+    );
+    check("f('//10.1.77')", "f('//93.184.55586')", false);
+    check("f('root@10.1.77')", "f('root@93.184.55586')", false);
+    check("f('http://h/x@1.2.3/y')", "f('http://h/x@1.2.4/y')", true);
+    check("v='1.2.3'", "v='1.2.4'", true);
+}
+
+#[test]
+fn what_can_be_forged_or_mean_something_else_accounts_for_nothing() {
+    let check = |path: &str, old: &str, new: &str, expect: bool| {
+        let found = accounts_for_all(path, old.as_bytes(), new.as_bytes());
+        assert_eq!(found, expect, "{old} {new}");
+    };
+    check("a.py", "notify(1512345678)", "notify(1587654321)", false);
+    check("a.py", "t=1512345678123", "t=1587654321123", false);
+    check("a.py", "t='2026-11-26'", "t='2026-11-25'", true);
+    check("a.md", "a b\n", "a  b\n", true);
+    check("a.sh", "rm -rf /tmp/x/y\n", "rm -rf / tmp/x/y\n", false);
+    check(
+        "a.py",
+        "if a:\n  b()\n  c()\n",
+        "if a:\n  b()\nc()\n",
+        false,
+    );
+    let module = |code: &str| format!("send(m);\n// node_modules/zod/lib/index.mjs\n{code}\n");
+    check(
+        "a.js",
+        &module("var z=1;"),
+        &module("var z=1;bcc(m);"),
+        false,
+    );
+}
+
+#[test]
 fn the_commit_that_was_built_is_recognised_and_other_digests_are_not() {
     check(
         "a.py",

@@ -1,9 +1,9 @@
 //! The same text but for spaces, tabs and line breaks. That is a fact about the texts, not about what they mean:
 //! where white space can matter, the words say so.
 
-use super::{ChangedFile, javascript};
+use super::{ChangedFile, Explanation, javascript};
 
-pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
+pub(super) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
     let visible = |content: &'_ [u8]| -> Vec<u8> {
         content
             .iter()
@@ -16,14 +16,18 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
     }
     let extension = file.extension();
     Some(if is_prose(&extension) {
-        "only white space differs".to_owned()
+        Explanation::proof("only white space differs".to_owned())
     } else if javascript::speaks(&extension) {
         // The same tree would have been found before.
-        "only white space differs, and not shown to be without effect: the syntax trees are not the same, or could \
-         not be compared"
-            .to_owned()
+        Explanation::pointer(
+            "only white space differs, and not shown to be without effect: the syntax trees are not the same, or could \
+             not be compared"
+                .to_owned(),
+        )
     } else {
-        "only white space differs, which can change what such a file means".to_owned()
+        Explanation::pointer(
+            "only white space differs, which can change what such a file means".to_owned(),
+        )
     })
 }
 

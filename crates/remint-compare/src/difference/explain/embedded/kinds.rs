@@ -13,6 +13,8 @@ pub(super) struct Kind {
     belongs: fn(u8) -> bool,
     /// Longer ones are something else.
     longest: usize,
+    /// Whether the token there is, or may be, a part of an address that programs reach others by.
+    pub(super) stands_in_an_address: fn(&[u8], &Range<usize>, &Known) -> bool,
     /// Cuts what both tokens have in common and is no part of the value; how many bytes at the end that were.
     pub(super) narrow: Narrow,
     /// Whether the first (rebuilt) and the second (published) are such values.
@@ -31,6 +33,7 @@ pub(super) const KINDS: &[Kind] = &[
         words: "what reads as a time",
         belongs: |byte| byte.is_ascii_digit() || b"-:.TZ+".contains(&byte),
         longest: 40,
+        stands_in_an_address: is_next_to_address_signs,
         narrow: |old, new| (old, new, 0),
         accepts: |old, new, _| is_time(old) && is_time(new) && old != new,
         always_the_same: false,
@@ -40,6 +43,7 @@ pub(super) const KINDS: &[Kind] = &[
         words: "an embedded commit",
         belongs: |byte| byte.is_ascii_alphanumeric() || byte == b'_',
         longest: 40,
+        stands_in_an_address: |_, _, _| false,
         narrow: |old, new| (old, new, 0),
         accepts: |old, new, known| {
             is_commit(old) && is_commit(new) && old.len() == new.len() && {
@@ -56,6 +60,7 @@ pub(super) const KINDS: &[Kind] = &[
         words: "an embedded version",
         belongs: |byte| byte.is_ascii_alphanumeric() || b".+-_!".contains(&byte),
         longest: 64,
+        stands_in_an_address: is_in_a_host,
         narrow: |old, new| match (old.strip_prefix(b"v"), new.strip_prefix(b"v")) {
             (Some(old), Some(new)) => (old, new, 0),
             _ => (old, new, 0),
@@ -76,6 +81,7 @@ pub(super) const KINDS: &[Kind] = &[
         words: "the build directory",
         belongs: |byte| byte.is_ascii_alphanumeric() || b"/._-+@~ ".contains(&byte) || byte >= 0x80,
         longest: 1024,
+        stands_in_an_address: |_, _, _| false,
         narrow: without_common_end,
         accepts: |old, new, known| {
             is_directory(old)
@@ -121,6 +127,55 @@ impl Kind {
                 .is_some_and(|byte| (self.belongs)(*byte));
         (length > 0 && length <= self.longest && !torn).then_some(at - before..at + after)
     }
+}
+
+/// Whether a number or a date is a piece of something longer: of a path, a host, a port, a word.
+fn is_next_to_address_signs(text: &[u8], token: &Range<usize>, _: &Known) -> bool {
+    let joins =
+        |byte: u8| b"/:.@%&=?#~_-".contains(&byte) || byte.is_ascii_alphanumeric() || byte >= 0x80;
+    let before = before(text, token);
+    // `t=1764151200`, `at: 1764151200` and `Built 2026-11-26.` are no addresses.
+    let joined_before = before
+        .last()
+        .is_some_and(|byte| joins(*byte) && *byte != b'=')
+        || before.last() == Some(&b'=') && is_in_an_address(before);
+    let after = text.get(token.end..).unwrap_or_default();
+    let joined_after = match after {
+        [b'.', next, ..] => !next.is_ascii_whitespace(),
+        [next, ..] => joins(*next),
+        [] => false,
+    };
+    joined_before || joined_after || is_in_an_address(before)
+}
+
+/// `//10.1.77/` and `user@10.1.77`: readers take two and three numbers for an address, too. `x@1.2.3` is how a package is
+/// written, which is believed where it is this release's version.
+fn is_in_a_host(text: &[u8], token: &Range<usize>, known: &Known) -> bool {
+    let before = before(text, token);
+    let Some(scheme) = before.windows(2).rposition(|two| two == b"//") else {
+        return before.ends_with(b"@") && known.versions.is_empty();
+    };
+    // From there on, up to a slash, a question mark or a number sign, it is the host.
+    let host = before.get(scheme + 2..).unwrap_or_default();
+    !host.iter().any(|byte| b"/?#".contains(byte))
+}
+
+/// Whether the word that ends here has a scheme in it.
+fn is_in_an_address(before: &[u8]) -> bool {
+    before.windows(2).any(|two| two == b"//")
+}
+
+/// The word that the token is a part of, as far as it stands before it.
+fn before<'t>(text: &'t [u8], token: &Range<usize>) -> &'t [u8] {
+    const LONGEST: usize = 256;
+    let start = token.start.saturating_sub(LONGEST);
+    let all = text.get(start..token.start).unwrap_or_default();
+    let length = all
+        .iter()
+        .rev()
+        .take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'`<>(){}[],;|\\".contains(byte))
+        .count();
+    all.get(all.len() - length..).unwrap_or_default()
 }
 
 /// `1.2.3`, with pre-release and build parts: what no other text is by chance. Four numbers are an address.
@@ -173,6 +228,11 @@ fn digits(token: &[u8]) -> Option<u64> {
     plain
         .then(|| std::str::from_utf8(token).ok()?.parse().ok())
         .flatten()
+}
+
+/// Seconds or milliseconds, which may as well be an account, a port and a host, or a price.
+pub(super) fn is_mere_number(token: &[u8]) -> bool {
+    token.iter().all(u8::is_ascii_digit)
 }
 
 /// A date, a time of day, both as ISO 8601 has them, or seconds or milliseconds since 1970 of the years 2010 to 2039.
