@@ -3,7 +3,7 @@
 
 use anstyle::{AnsiColor, Effects, Style};
 use remint_compare::SideWords;
-use remint_model::{Change, Comparison, Difference, Erasure};
+use remint_model::{Change, Class, Comparison, Difference, Erasure};
 
 use super::count_words;
 use super::foreign::harmless;
@@ -14,6 +14,8 @@ const DEFAULT_WIDTH: usize = 100;
 const SHOWN_WITH_HUNKS: usize = 5;
 /// Differences that are shown at all.
 const SHOWN: usize = 25;
+/// Paths beyond these that are named where the file runs: what matters must not be pushed off the page.
+const NAMED: usize = 200;
 /// Lines of one difference.
 const SHOWN_LINES: usize = 14;
 
@@ -100,10 +102,20 @@ impl Page {
         for (at, difference) in differences.iter().take(SHOWN).enumerate() {
             self.difference(at, difference, words);
         }
-        if differences.len() > SHOWN {
+        let runs = differences
+            .iter()
+            .enumerate()
+            .skip(SHOWN)
+            .filter(|(_, difference)| difference.class <= Class::Executable);
+        let mut named = 0;
+        for (at, difference) in runs.take(NAMED) {
+            self.place(at, difference, "");
+            named += 1;
+        }
+        if differences.len() > SHOWN + named {
             self.paragraph(&format!(
                 "and {}; the JSON report lists them all",
-                count_words(differences.len() - SHOWN, "more difference")
+                count_words(differences.len() - SHOWN - named, "more difference")
             ));
         }
         if !erased.is_empty() {
@@ -125,14 +137,17 @@ impl Page {
         }
     }
 
-    fn difference(&mut self, at: usize, difference: &Difference, words: SideWords) {
-        let what = change_words(difference, words);
+    fn place(&mut self, at: usize, difference: &Difference, what: &str) {
         self.line(&format!(
             "  {BOLD}{:>2}{BOLD:#}  {:<15} {:<40} {what}",
             at + 1,
             difference.class.word(),
             harmless(difference.path.as_str())
         ));
+    }
+
+    fn difference(&mut self, at: usize, difference: &Difference, words: SideWords) {
+        self.place(at, difference, &change_words(difference, words));
         if let Some(explanation) = &difference.explanation {
             self.line(&format!(
                 "      {DIM}because: {}{DIM:#}",
@@ -177,5 +192,40 @@ pub(crate) fn change_words(difference: &Difference, words: SideWords) -> String 
             (0, removed) => format!("{} missing", count_words(removed, "line")),
             (added, removed) => format!("{added} added, {removed} missing"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_run_are_named_however_many_differ() {
+        let difference = |number: usize, class| Difference {
+            path: format!("f{number:03}").parse().unwrap(),
+            change: Change::Changed,
+            class,
+            hunks: Vec::new(),
+            lines: (0, 0),
+            explanation: None,
+        };
+        let page = |runs: usize, other: usize| {
+            let runs = (0..runs).map(|number| difference(number, Class::Executable));
+            let other = (0..other).map(|number| difference(900 + number, Class::Data));
+            let mut page = Page::new(None);
+            let comparison = Comparison::Different {
+                erased: Vec::new(),
+                differences: runs.chain(other).collect(),
+            };
+            page.comparison(&comparison, None, SideWords::default());
+            page.finish()
+        };
+        let some = page(31, 9);
+        assert!(some.contains("f030") && !some.contains("f900"), "{some}");
+        assert!(some.contains("and 9 more differences;"), "{some}");
+        let many = page(300, 0);
+        assert!(many.contains("f224") && !many.contains("f225"), "{many}");
+        assert!(many.contains("and 75 more differences;"), "{many}");
+        assert!(!page(0, 25).contains("more difference"));
     }
 }
