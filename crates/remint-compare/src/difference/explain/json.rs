@@ -10,6 +10,8 @@ use crate::source_map::Members;
 
 /// Larger files are not read as JSON.
 const LARGEST: usize = 8 << 20;
+/// More values take far more memory than their text.
+const MOST_VALUES: usize = 500_000;
 /// Deeper ones neither: each level costs one more reading of what is inside.
 const DEEPEST: usize = 64;
 
@@ -33,10 +35,28 @@ pub(super) fn same_value(one: &str, other: &str) -> bool {
 }
 
 fn value(content: &[u8]) -> Option<Value> {
-    if content.len() > LARGEST {
+    if content.len() > LARGEST || values(content) > MOST_VALUES {
         return None;
     }
     Value::of(serde_json::from_slice(content).ok()?, DEEPEST)
+}
+
+/// How many values there are, at the most, if this is JSON at all: each but the first comes after a comma or a bracket.
+fn values(content: &[u8]) -> usize {
+    let mut count = 1;
+    let mut in_text = false;
+    let mut bytes = content.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_text = !in_text,
+            b'\\' if in_text => {
+                bytes.next();
+            }
+            b',' | b'[' | b'{' if !in_text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 #[derive(Debug, PartialEq, Eq)]

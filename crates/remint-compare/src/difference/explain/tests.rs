@@ -267,6 +267,10 @@ fn the_same_json_value_is_recognised() {
     check("a.json", r#"{"a":1,"b":2}"#, r#"{"a":1,"b":2,"b":2}"#, None);
     check("a.json", "[1,2]", "[2,1]", None);
     check("a.json", r#"{"a":"x"}"#, r#"{"a":"y"}"#, None);
+    let many = |space: &str| format!("[{space}{}1]", "[1],".repeat(400_000));
+    assert!(!json::same_value(&many(""), &many(" ")));
+    let long = |space: &str| format!("[{space}\"{}\"]", ",\\\"[".repeat(400_000));
+    assert!(json::same_value(&long(""), &long(" ")));
     let deep = |inner: &str| "[".repeat(100_000) + inner + &"]".repeat(100_000);
     check("a.json", &deep("1"), &deep("2"), None);
 }
