@@ -580,3 +580,22 @@ fn only_what_is_packed_differently_ranks_behind_what_nothing_explains() {
     let expect = ["b.zip", "c.bin", "a.zip"].map(|path| (path.to_owned(), Class::Data));
     assert_eq!(found, expect);
 }
+
+#[test]
+fn the_order_of_entries_that_can_be_one_file_counts_inside_as_well() {
+    let counts = "which entry is unpacked last";
+    let (lower, upper) = (stored("x/a.js", b"a()"), stored("x/A.js", b"evil()"));
+    let there = zip(&[lower.clone(), upper.clone()]);
+    let found = said("x.zip", &there, &zip(&[upper, lower])).unwrap();
+    assert!(found.contains(counts), "{found}");
+
+    let (to, below) = (link(b'2', "x/d", "e"), file("x/d/a", b"a"));
+    let there = tar(&[to.clone(), below.clone()]);
+    let found = said("x.tar", &there, &tar(&[below, to])).unwrap();
+    assert!(found.contains(counts), "{found}");
+
+    let (one, other) = (stored("x/a.js", b"a()"), stored("x/b.js", b"b()"));
+    let there = zip(&[one.clone(), other.clone()]);
+    let found = said("x.zip", &there, &zip(&[other, one])).unwrap();
+    assert!(!found.contains(counts), "{found}");
+}

@@ -8,7 +8,7 @@ use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Differen
 use super::{ChangedFile, Explanation, SideWords, quoted};
 use crate::archive::{Container, Entry, Room, contents_inside, list_inside, texts_beside};
 use crate::difference::classify;
-use crate::difference::describe::{describe, is_beyond_entries};
+use crate::difference::describe::{describe, is_beyond_entries, order_difference};
 use crate::difference::install_scripts::InstallScripts;
 use crate::error::ReadError;
 use crate::normalise::{Facets, Pairs, Row, erase_mode_bits};
@@ -87,9 +87,12 @@ impl Look<'_> {
         };
         let beyond_entries = beyond_entries(&published.anomalies, &rebuilt.anomalies, self.words);
         let same_framing = published.framing == rebuilt.framing;
+        let mut anomalies = published.anomalies.iter().chain(&rebuilt.anomalies);
+        let has_links = anomalies.any(|anomaly| anomaly.kind == AnomalyKind::LinkEntry);
         let mut pairs = Pairs::new(ArtifactFormat::Mcpb, published, rebuilt);
         let beyond_entries = beyond_entries.or_else(|| strange_owner(&pairs, self.words));
         let mut packing = packing(container, &pairs);
+        let other_order = pairs.archive_facets().has(Facets::ORDER);
         let differing = self.differing(pair.path, &mut pairs);
         let signature = pairs.archive_facets().has(Facets::SIGNATURE);
         let mut accounts_for_all = beyond_entries.is_none() && !signature;
@@ -101,7 +104,10 @@ impl Look<'_> {
             };
             let same_texts = self.same_texts(container, pair);
             let time_counts = times_count(&pairs);
-            accounts_for_all &= same_texts && !time_counts;
+            // Of entries that can be one file the last one stays, and a link decides where later entries lie.
+            let order_counts =
+                order_difference(&pairs, self.words).is_some() || (other_order && has_links);
+            accounts_for_all &= same_texts && !time_counts && !order_counts;
             if !same_texts {
                 packing.push("comments or other texts beside the entries");
             }
@@ -119,7 +125,12 @@ impl Look<'_> {
             } else {
                 ""
             };
-            format!("{entries}; only the packing differs: {packing}{times}")
+            let order = if order_counts {
+                "; which entry is unpacked last can decide what is there"
+            } else {
+                ""
+            };
+            format!("{entries}; only the packing differs: {packing}{times}{order}")
         } else {
             let inside = self.inside(container, pair, &pairs.rows, &differing, depth);
             accounts_for_all &= differing.iter().all(|(row, _)| {
