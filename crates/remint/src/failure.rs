@@ -4,7 +4,7 @@ use remint_fetch::FetchError;
 use remint_sandbox::SandboxError;
 
 use crate::exit::Exit;
-use crate::interrupt::Interrupted;
+use crate::interrupt::{Interrupted, StillRemoving};
 use crate::{room, terminal};
 
 /// The user asked for something that makes no sense.
@@ -37,7 +37,7 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     // A context is found by `downcast_ref` on the error, not in the chain of causes.
     if error.downcast_ref::<Usage>().is_some() || is_configuration(error) {
         Exit::Usage
-    } else if error.downcast_ref::<Interrupted>().is_some() {
+    } else if error.is::<Interrupted>() || error.is::<StillRemoving>() {
         Exit::Interrupted
     } else {
         Exit::Machine

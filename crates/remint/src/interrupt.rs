@@ -6,8 +6,16 @@ use std::time::Duration;
 
 /// The error that unwinds a run which the user interrupted.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("interrupted; what was built so far is removed")]
+#[error("interrupted; nothing was left behind")]
 pub(crate) struct Interrupted;
+
+/// The same, where the disk takes too long to remove what was built.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("interrupted; {LEFT}")]
+pub(crate) struct StillRemoving;
+
+/// What is said where a removal is not waited for any longer.
+pub(crate) const LEFT: &str = "what is left of a build is removed at the next start";
 
 /// Sets `cancel` when the user presses Ctrl-C or the process is asked to end.
 pub(crate) fn watch(cancel: Arc<AtomicBool>) {

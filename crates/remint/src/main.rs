@@ -146,8 +146,14 @@ fn wait_for(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Resu
     let ended = runtime.block_on(command);
     // After an interruption some work may still be going on that cannot be told to stop.
     runtime.shutdown_timeout(LINGER);
-    if !build::removals_end_within(REMOVAL) {
-        terminal::tell("what is left of a build is removed at the next start");
+    if build::removals_end_within(REMOVAL) {
+        return ended;
     }
-    ended
+    match ended {
+        Err(error) if error.is::<interrupt::Interrupted>() => Err(interrupt::StillRemoving.into()),
+        ended => {
+            terminal::tell(interrupt::LEFT);
+            ended
+        }
+    }
 }
