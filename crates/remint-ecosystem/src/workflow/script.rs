@@ -19,6 +19,8 @@ pub(crate) struct Command {
     pub(crate) assignments: Vec<(String, String)>,
     /// Program and arguments, unquoted; expansions are left as they are.
     pub(crate) words: Vec<String>,
+    /// The same of what it is piped to, of what runs where it fails, and of what runs beside it.
+    pub(crate) beside: Vec<Vec<String>>,
 }
 
 impl Command {
@@ -110,7 +112,14 @@ pub(crate) fn split(script: &str) -> Script {
                 characters.next();
                 current.finish(&mut commands);
             }
-            (Quote::None, '|' | '<' | '>' | '&') => current.stop_words(c),
+            // `2>&1` and `&>file` are redirections.
+            (Quote::None, '&')
+                if current.text.ends_with('>') || characters.peek() == Some(&'>') =>
+            {
+                current.redirect(c);
+            }
+            (Quote::None, '<' | '>') => current.redirect(c),
+            (Quote::None, '|' | '&') => current.go_on_beside(c),
             (Quote::None, c) if c.is_whitespace() => current.space(c),
             (Quote::None, '(') if current.word.is_none() => {
                 return Script::Compound(script.to_owned());
@@ -148,6 +157,9 @@ struct Current {
     words: Vec<String>,
     /// Set after a pipe, a redirection or `||`: what follows belongs to the text, not to the words.
     stopped: bool,
+    /// Set after a redirection, up to the next pipe.
+    redirected: bool,
+    beside: Vec<Vec<String>>,
 }
 
 impl Current {
@@ -175,6 +187,17 @@ impl Current {
         self.end_word();
     }
 
+    fn redirect(&mut self, c: char) {
+        self.stop_words(c);
+        self.redirected = true;
+    }
+
+    fn go_on_beside(&mut self, c: char) {
+        self.stop_words(c);
+        self.redirected = false;
+        self.beside.push(Vec::new());
+    }
+
     fn stop_words(&mut self, c: char) {
         self.text.push(c);
         self.end = self.text.len();
@@ -183,10 +206,16 @@ impl Current {
     }
 
     fn end_word(&mut self) {
-        if let Some(word) = self.word.take()
-            && !self.stopped
-        {
+        let Some(word) = self.word.take() else {
+            return;
+        };
+        if !self.stopped {
             self.words.push(word);
+        } else if !self.redirected
+            && let Some(words) = self.beside.last_mut()
+            && !(words.is_empty() && assignment(&word).is_some())
+        {
+            words.push(word);
         }
     }
 
@@ -214,6 +243,11 @@ impl Current {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             words: rest,
+            beside: done
+                .beside
+                .into_iter()
+                .filter(|words| !words.is_empty())
+                .collect(),
         });
     }
 }

@@ -28,6 +28,16 @@ pub(crate) enum Kind {
 
 /// Sorts a command.
 pub(crate) fn classify(command: &Command) -> Kind {
+    let kind = of_first(command);
+    if kind == Kind::Nothing && !command.beside.iter().all(|words| is_quiet(words)) {
+        Kind::Other
+    } else {
+        kind
+    }
+}
+
+/// Sorts it by the first command of a pipeline or chain.
+fn of_first(command: &Command) -> Kind {
     let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
     let kind = of_words(&words);
     let writes = command.text.contains('>') && !writes_for_the_host(&command.text);
@@ -39,11 +49,34 @@ pub(crate) fn classify(command: &Command) -> Kind {
     } else if command.words.is_empty() {
         // `archive=$(npm pack --json)`
         substituted(&command.text).unwrap_or(Kind::Other)
-    } else if is_about_the_machine(&words, &command.text) || command.text.contains(".npmrc") {
+    } else if !writes && is_about_the_machine(&words, &command.text) {
         // Nothing outside of the tree is part of a release.
         Kind::Nothing
     } else {
         Kind::Other
+    }
+}
+
+/// Whether a command that another is piped to, or that runs beside it, writes no file of the tree.
+fn is_quiet(words: &[String]) -> bool {
+    const FILTERS: [&str; 10] = [
+        "awk", "base64", "column", "cut", "less", "rev", "sed", "sort", "tr", "uniq",
+    ];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Some((program, rest)) = words.split_first() else {
+        return true;
+    };
+    match *program {
+        "sed"
+            if rest
+                .iter()
+                .any(|word| word.starts_with("-i") || word.starts_with("--in")) =>
+        {
+            false
+        }
+        "xargs" => of_words(&after_options(rest)) == Kind::Nothing,
+        program if FILTERS.contains(&program) => true,
+        _ => of_words(&words) == Kind::Nothing || is_about_the_machine(&words, ""),
     }
 }
 
@@ -88,11 +121,14 @@ fn is_about_the_machine(words: &[&str], text: &str) -> bool {
             let files = after_options(words.get(1..).unwrap_or_default());
             files.len() > 1 && files.iter().skip(1).all(|file| is_outside(file))
         }
-        "export" | "source" | "." => leaves_the_tree(text),
+        "export" | "source" | "." => {
+            leaves_the_tree(text) && !text.contains("$(") && !text.contains('`')
+        }
         _ => false,
     }
 }
 
+/// A place outside of the tree, or the file of the publisher's credentials, which is never published.
 fn is_outside(place: &str) -> bool {
     [
         "~",
@@ -108,6 +144,7 @@ fn is_outside(place: &str) -> bool {
     ]
     .iter()
     .any(|start| place.starts_with(start))
+        || place.ends_with(".npmrc")
 }
 
 fn is_octal(word: &str) -> bool {
@@ -143,18 +180,23 @@ fn is_printer(program: &str) -> bool {
     )
 }
 
-/// Redirections to files that only the host of the workflow reads.
+/// Whether all redirections go to files that only the host of the workflow reads.
 fn writes_for_the_host(text: &str) -> bool {
-    [
+    const TARGETS: [&str; 5] = [
         "GITHUB_OUTPUT",
         "GITHUB_STEP_SUMMARY",
         "GITHUB_PATH",
         ".npmrc",
         "/dev/null",
-        ">&2",
-    ]
-    .iter()
-    .any(|target| text.contains(target))
+    ];
+    let mut targets = text.split('>').skip(1).filter(|target| !target.is_empty());
+    targets.all(|target| {
+        let target = target.trim_start().trim_start_matches('|').trim_start();
+        let target = target.split_whitespace().next().unwrap_or_default();
+        target.starts_with('&')
+            || TARGETS.iter().any(|known| target.contains(known))
+            || is_outside(target.trim_matches('"'))
+    })
 }
 
 fn of_words(words: &[&str]) -> Kind {
@@ -196,6 +238,7 @@ fn of_words(words: &[&str]) -> Kind {
         "lerna" if rest.contains(&"publish") => Kind::Publish(Publisher::Npm),
         "lerna" if rest.contains(&"version") => Kind::Stamp,
         "nx" if rest.first() == Some(&"release") => Kind::Publish(Publisher::Npm),
+        "docker" if mounts(rest) => Kind::Other,
         "git" if changes_files(rest) => Kind::Other,
         "tar" if unpacks(rest) => Kind::Other,
         "unzip"
@@ -212,6 +255,19 @@ fn of_words(words: &[&str]) -> Kind {
         program if is_bystander(program) || is_printer(program) => Kind::Nothing,
         _ => Kind::Other,
     }
+}
+
+/// Whether a container may write into the tree.
+fn mounts(rest: &[&str]) -> bool {
+    let runs = rest
+        .iter()
+        .any(|word| matches!(*word, "run" | "cp" | "compose"));
+    runs && rest.iter().any(|word| {
+        word.starts_with("-v")
+            || word.starts_with("--volume")
+            || word.starts_with("--mount")
+            || *word == "cp"
+    })
 }
 
 /// Whether git writes files of the tree other than those of the commit that is built anyway.
@@ -542,6 +598,10 @@ mod tests {
             ("echo x >> $GITHUB_OUTPUT", Nothing),
             ("echo //r/:_authToken=x > .npmrc", Nothing),
             ("echo V=1 >> $GITHUB_ENV", Other),
+            ("echo .npmrc > server.js", Other),
+            ("echo x > ~/.npmrc", Nothing),
+            ("echo x 2>&1 >> \"$GITHUB_OUTPUT\"", Nothing),
+            ("echo x > /dev/null > server.js", Other),
             ("git push", Nothing),
             ("git checkout main", Nothing),
             ("git checkout release -- server.js", Other),
@@ -577,6 +637,25 @@ mod tests {
             ("grep server: ~/.kube/config", Nothing),
             ("grep -v x server.js > other.js", Other),
             ("npx wait-on http://localhost:4873", Nothing),
+            ("echo x | tee server.js", Other),
+            ("echo x | tee ~/.x", Nothing),
+            ("cat a | grep b | wc -l", Nothing),
+            ("cat a | node generate.js", Other),
+            ("true & node generate.js", Other),
+            ("git diff --quiet || node generate.js", Other),
+            ("npm view x version || true", Nothing),
+            ("npm view x 2>&1 | sed s/a/b/", Nothing),
+            ("echo a | sed -i s/a/b/ server.js", Other),
+            ("curl https://h/x.tgz | tar xz mcp-publisher", Nothing),
+            ("curl https://h/x.tgz | tar xz", Other),
+            ("kubectl proxy --port=8080 &", Nothing),
+            ("sed -n p ~/x > server.js", Other),
+            ("node scripts/generate.js .npmrc", Other),
+            ("cp .npmrc.ci .npmrc", Nothing),
+            ("rm -f .npmrc", Nothing),
+            ("docker build -t x .", Nothing),
+            ("docker run -v $PWD:/w node generate.js", Other),
+            ("export A=$(node generate.js ~/x)", Other),
             ("cd packages/x", Directory("packages/x".into())),
             ("V=1", Other),
         ] {
