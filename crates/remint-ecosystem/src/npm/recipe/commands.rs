@@ -97,7 +97,7 @@ fn substituted(text: &str) -> Option<Kind> {
 /// moves files whose place is outside. A program that runs code of the tree may be told of such places and write into the
 /// tree all the same.
 fn is_about_the_machine(words: &[&str], text: &str) -> bool {
-    let program = words.first().map_or("", |program| last_part(program));
+    let program = words.first().map_or("", |program| installed(program));
     let last = words.last().copied().unwrap_or_default();
     match program {
         "apt"
@@ -151,9 +151,12 @@ fn is_octal(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The name of a program without its folder.
-fn last_part(program: &str) -> &str {
-    program.rsplit('/').next().unwrap_or(program)
+/// The name of a program without the folder of the machine that it lies in; one of the tree keeps its folder.
+fn installed(program: &str) -> &str {
+    ["/bin/", "/usr/bin/", "/usr/local/bin/"]
+        .iter()
+        .find_map(|folder| program.strip_prefix(folder))
+        .unwrap_or(program)
 }
 
 /// Whether a script is about the machine of the workflow rather than the tree.
@@ -204,11 +207,7 @@ fn of_words(words: &[&str]) -> Kind {
         // An assignment alone: later commands of the same script may use it.
         return Kind::Other;
     };
-    // `/usr/bin/env`, and what it names; a program of the tree keeps its folder.
-    let installed = ["/bin/", "/usr/bin/", "/usr/local/bin/"]
-        .iter()
-        .find_map(|folder| program.strip_prefix(folder));
-    match installed.unwrap_or(program) {
+    match installed(program) {
         "cd" => Kind::Directory(rest.first().map_or(".", |d| d).to_owned()),
         "npx" | "bunx" | "pnpx" => of_words(&after_options(rest)),
         "cross-env" | "env" => {
@@ -628,6 +627,8 @@ mod tests {
             ("sudo cp honest.js server.js", Other),
             ("sudo -E npm ci", Install(Manager::Npm)),
             ("cp x ~/.config/x", Nothing),
+            ("/bin/cp x ~/.config/x", Nothing),
+            ("./scripts/cp x ~/.config/x", Other),
             ("cp ~/.config/x server.js", Other),
             ("mkdir -p ~/.ssh", Nothing),
             ("chmod 600 ~/.ssh/key", Nothing),
