@@ -36,7 +36,7 @@ fn release(directory: &Path, name: &str) -> std::path::PathBuf {
 }
 
 /// Runs in a directory; returns exit code, standard output and standard error.
-fn compare(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn compare(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
     compare_with(directory, arguments, None)
 }
 
@@ -59,7 +59,7 @@ fn compare_with(directory: &Path, arguments: &[&str], path: Option<&str>) -> (i3
 }
 
 /// The JSON report, which follows its schema.
-fn report(directory: &Path, arguments: &[&str]) -> (i32, Value) {
+pub(crate) fn report(directory: &Path, arguments: &[&str]) -> (i32, Value) {
     let arguments = [arguments, &["--format", "json"]].concat();
     let (code, text, _) = compare(directory, &arguments);
     let report: Value = serde_json::from_str(&text).unwrap();

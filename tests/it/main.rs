@@ -12,6 +12,7 @@ mod cargo;
 mod cli;
 mod client_config;
 mod compare;
+mod compared_images;
 mod conformance;
 #[cfg(target_os = "linux")]
 mod elsewhere;
@@ -27,6 +28,7 @@ mod interrupted;
 mod intoto;
 mod judges;
 mod keyless;
+mod layout;
 mod lookup;
 #[cfg(target_os = "linux")]
 mod machine;

@@ -394,7 +394,8 @@ impl Keep for KeepInstallScripts {
             | ArtifactFormat::SdistZip
             | ArtifactFormat::Mcpb
             | ArtifactFormat::GoModule
-            | ArtifactFormat::GoProgram => {
+            | ArtifactFormat::GoProgram
+            | ArtifactFormat::ImageFiles => {
                 return false;
             }
         };

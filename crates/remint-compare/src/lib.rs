@@ -23,6 +23,7 @@ mod survey;
 mod text;
 
 pub use archive::layer::{Layer, LayerContent, LayerEntry, LayerKind, layer};
+pub use archive::places::path_of_name;
 pub use compare::{Compared, ComparedPath, Counts, Standing, Traced, compare};
 pub use difference::class_of_path;
 pub use encoders::npm_gzip;

@@ -182,7 +182,7 @@ fn is_manifest(format: ArtifactFormat, path: &EntryPath) -> bool {
             )
         }
         ArtifactFormat::GoModule => top_level == "go.mod",
-        ArtifactFormat::GoProgram => false,
+        ArtifactFormat::GoProgram | ArtifactFormat::ImageFiles => false,
         // Those of the packages inside say what the bundle is made of.
         ArtifactFormat::Mcpb => {
             matches!(top_level, "manifest.json" | "pyproject.toml" | "uv.lock")

@@ -74,6 +74,9 @@ pub enum ArtifactFormat {
     GoModule,
     /// A program that `go build` made: no archive, but one file of machine code.
     GoProgram,
+    /// Of a container image what another has not: a gzipped tar without a top folder, made by whoever compares the two and
+    /// never published.
+    ImageFiles,
 }
 
 impl ArtifactFormat {

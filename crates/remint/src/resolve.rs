@@ -361,12 +361,13 @@ async fn local(
         },
         Err(unresolved) => return Ok(Err(unresolved)),
     };
-    let ecosystem = wanted.as_ref().map_or_else(
-        || ecosystem_of(artifact.format),
-        |(ecosystem, _, _)| *ecosystem,
-    );
-    if ecosystem_of(artifact.format) != ecosystem {
-        anyhow::bail!(usage(&format_args!("it is no file of {ecosystem}")));
+    let Some(ecosystem) = ecosystem_of(artifact.format) else {
+        anyhow::bail!(usage(&"no registry has files of this kind"));
+    };
+    if let Some((wanted, _, _)) = &wanted
+        && *wanted != ecosystem
+    {
+        anyhow::bail!(usage(&format_args!("it is no file of {wanted}")));
     }
     let survey = match crate::open::survey(&artifact) {
         Ok(survey) => survey,
@@ -489,13 +490,17 @@ fn declared(
     })
 }
 
-const fn ecosystem_of(format: ArtifactFormat) -> Ecosystem {
+/// Whose files are of this format; `None` where nobody publishes such files.
+const fn ecosystem_of(format: ArtifactFormat) -> Option<Ecosystem> {
     match format {
-        ArtifactFormat::NpmTarball => Ecosystem::Npm,
-        ArtifactFormat::Crate => Ecosystem::Cargo,
-        ArtifactFormat::GoModule | ArtifactFormat::GoProgram => Ecosystem::Golang,
-        ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => Ecosystem::Pypi,
-        ArtifactFormat::Mcpb => Ecosystem::Mcpb,
+        ArtifactFormat::NpmTarball => Some(Ecosystem::Npm),
+        ArtifactFormat::Crate => Some(Ecosystem::Cargo),
+        ArtifactFormat::GoModule | ArtifactFormat::GoProgram => Some(Ecosystem::Golang),
+        ArtifactFormat::Wheel | ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
+            Some(Ecosystem::Pypi)
+        }
+        ArtifactFormat::Mcpb => Some(Ecosystem::Mcpb),
+        ArtifactFormat::ImageFiles => None,
     }
 }
 

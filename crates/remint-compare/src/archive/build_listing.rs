@@ -148,7 +148,8 @@ impl<'k> Builder<'k> {
                 | ArtifactFormat::NpmTarball
                 | ArtifactFormat::Mcpb
                 | ArtifactFormat::GoModule
-                | ArtifactFormat::GoProgram => top_folder::is_folder_of(top, project),
+                | ArtifactFormat::GoProgram
+                | ArtifactFormat::ImageFiles => top_folder::is_folder_of(top, project),
             }
         {
             anomalies.add(

@@ -21,7 +21,8 @@ pub(super) fn check_link(
         | ArtifactFormat::Crate
         | ArtifactFormat::Mcpb
         | ArtifactFormat::GoModule
-        | ArtifactFormat::GoProgram => false,
+        | ArtifactFormat::GoProgram
+        | ArtifactFormat::ImageFiles => false,
         ArtifactFormat::Sdist | ArtifactFormat::SdistZip => {
             std::str::from_utf8(target).is_ok_and(|target| match kind {
                 Kind::HardLink => top.is_some_and(|top| {

@@ -17,7 +17,7 @@ mod links;
 mod listing;
 mod names;
 mod pax;
-mod places;
+pub(crate) mod places;
 pub(crate) mod record;
 mod signature_block;
 mod single_file;

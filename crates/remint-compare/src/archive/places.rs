@@ -40,7 +40,10 @@ pub(super) fn place(format: ArtifactFormat, name: &[u8], anomalies: &mut Anomali
                 },
             }
         }
-        ArtifactFormat::Wheel | ArtifactFormat::Mcpb | ArtifactFormat::GoProgram => Place {
+        ArtifactFormat::Wheel
+        | ArtifactFormat::Mcpb
+        | ArtifactFormat::GoProgram
+        | ArtifactFormat::ImageFiles => Place {
             top: None,
             path: contained(&text, name, anomalies),
         },
@@ -109,6 +112,14 @@ fn contained(text: &str, name: &[u8], anomalies: &mut Anomalies) -> Option<Entry
             escaped(text)
         }
     }
+}
+
+/// The path that an archive without a top folder lists an entry of this name at; `None` for the top itself. What cannot be a
+/// path is escaped into one.
+#[must_use]
+pub fn path_of_name(name: &[u8]) -> Option<EntryPath> {
+    let anomalies = &mut Anomalies::default();
+    contained(&readable(name, anomalies), name, anomalies)
 }
 
 /// A name as UTF-8 without control characters; what is not becomes `%` and its hexadecimal digits.

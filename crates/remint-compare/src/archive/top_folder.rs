@@ -30,7 +30,8 @@ pub(super) fn settle(
         | ArtifactFormat::Crate
         | ArtifactFormat::Mcpb
         | ArtifactFormat::GoModule
-        | ArtifactFormat::GoProgram => None,
+        | ArtifactFormat::GoProgram
+        | ArtifactFormat::ImageFiles => None,
     };
     let own = expected
         .filter(|expected| tops.contains_key(*expected))

@@ -104,6 +104,10 @@ impl FileFacts<'_> {
                 self.directory().rsplit('/').next(),
                 Some("site-packages" | "lib" | "libs")
             ),
+            ArtifactFormat::ImageFiles => matches!(
+                self.directory().rsplit('/').next(),
+                Some("site-packages" | "dist-packages")
+            ),
         };
         (in_site_packages && self.extension() == "pth")
             || matches!(
@@ -167,6 +171,12 @@ impl FileFacts<'_> {
             ArtifactFormat::NpmTarball => self.name() == "package.json",
             ArtifactFormat::GoModule => self.path == "go.mod",
             ArtifactFormat::GoProgram => false,
+            ArtifactFormat::ImageFiles => {
+                self.path == "config.json"
+                    || self.name() == "package.json"
+                    || (self.directory().ends_with(".dist-info")
+                        && matches!(self.name(), "metadata" | "entry_points.txt"))
+            }
             ArtifactFormat::Crate => matches!(&*self.path, "cargo.toml" | "cargo.toml.orig"),
             ArtifactFormat::Mcpb => {
                 self.path == "manifest.json"
@@ -221,6 +231,8 @@ impl FileFacts<'_> {
             )
             || self.path == "manifest.in"
             || (self.is_crate() && self.path == ".cargo_vcs_info.json")
+            // Digests of what is compared itself.
+            || (self.format == ArtifactFormat::ImageFiles && self.path == "manifest.json")
     }
 
     fn is_code(&self) -> bool {

@@ -129,7 +129,8 @@ impl PythonFile {
                 | ArtifactFormat::Crate
                 | ArtifactFormat::Mcpb
                 | ArtifactFormat::GoModule
-                | ArtifactFormat::GoProgram,
+                | ArtifactFormat::GoProgram
+                | ArtifactFormat::ImageFiles,
                 _,
             ) => 2,
             (ArtifactFormat::Wheel, None) => 3,

@@ -104,7 +104,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                 | ArtifactFormat::Crate
                 | ArtifactFormat::Mcpb
                 | ArtifactFormat::GoModule
-                | ArtifactFormat::GoProgram => ".tar.gz",
+                | ArtifactFormat::GoProgram
+                | ArtifactFormat::ImageFiles => ".tar.gz",
             }
             .to_owned(),
         },
@@ -118,7 +119,8 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         | ArtifactFormat::Crate
         | ArtifactFormat::Mcpb
         | ArtifactFormat::GoModule
-        | ArtifactFormat::GoProgram => &[Route::Sdist],
+        | ArtifactFormat::GoProgram
+        | ArtifactFormat::ImageFiles => &[Route::Sdist],
     };
     let mut replay = prepared::prepare(request, &publishing, TREE);
     if !prepared::is_called_for(request, &base.edits) {
@@ -361,7 +363,8 @@ fn has_fixed_time(request: &PlanRequest<'_>, family: Family) -> bool {
             | ArtifactFormat::Crate
             | ArtifactFormat::Mcpb
             | ArtifactFormat::GoModule
-            | ArtifactFormat::GoProgram,
+            | ArtifactFormat::GoProgram
+            | ArtifactFormat::ImageFiles,
         ) => false,
     }
 }

@@ -194,6 +194,10 @@ impl Registries {
             | ArtifactFormat::Mcpb => (&self.python, url),
             ArtifactFormat::Crate => (&self.cargo, url),
             ArtifactFormat::GoModule | ArtifactFormat::GoProgram => (&self.golang, url),
+            ArtifactFormat::ImageFiles => {
+                let reason = "nobody publishes files of this format";
+                return Err(FetchError::malformed(&file.url, "file", &reason));
+            }
         };
         let stored = self
             .file(FileRequest {

@@ -170,7 +170,8 @@ fn readme_spellings(survey: &Survey) -> Vec<Oid> {
 }
 
 /// Whether a published file lies in the tree at its own path with other content: a sign that the release was
-/// made from a neighbour of this commit. Manifests are left out, since publishing rewrites them.
+/// made from a neighbour of this commit. Manifests are left out, since publishing rewrites them; the readme that one
+/// carries is not.
 pub(super) fn has_stale_file(
     objects: &Objects,
     survey: &Survey,
@@ -201,6 +202,31 @@ pub(super) fn has_stale_file(
                             .is_some_and(|blob| entry.committed_as().all(|copied| *copied != blob))
                 })
         })
+        || has_other_readme(objects, survey, tree, directory)
+}
+
+/// Whether the readme beside the package's manifest is another than the one that was published.
+fn has_other_readme(
+    objects: &Objects,
+    survey: &Survey,
+    tree: Oid,
+    directory: Option<&EntryPath>,
+) -> bool {
+    let published = readme_spellings(survey);
+    let folder = match directory {
+        None => Some(tree),
+        Some(directory) => objects.at(tree, directory.as_str()).map(|(_, id)| id),
+    };
+    let entries = folder.and_then(|folder| objects.tree(folder).ok());
+    let readmes: Vec<Oid> = entries
+        .into_iter()
+        .flatten()
+        .filter(|(name, _, _)| name.to_ascii_lowercase().starts_with(b"readme"))
+        .map(|(_, _, id)| id)
+        .collect();
+    !published.is_empty()
+        && !readmes.is_empty()
+        && readmes.iter().all(|readme| !published.contains(readme))
 }
 
 #[cfg(test)]

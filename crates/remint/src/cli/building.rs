@@ -234,13 +234,14 @@ pub(crate) enum ReportFormat {
 
 /// Hold two artifacts against each other, without a build
 ///
-/// Each is a file, or a release that is fetched from its registry. They are compared entry by entry, as `verify-build` does: what is ignored (such as time stamps) is named, what differs is ranked, shown and, where the cause can be proved, explained. What only the second has is shown with `+`.
+/// Each is a file, or a release that is fetched from its registry, or a container image. They are compared entry by entry, as `verify-build` does: what is ignored (such as time stamps) is named, what differs is ranked, shown and, where the cause can be proved, explained. What only the second has is shown with `+`.
 ///
 /// Exit code: 0 equal (bit for bit, or but for what is listed as erased), 1 different, 2 wrong usage, 3 it could not be found out, 4 remint could not work on this machine.
 ///
 /// Examples:
 ///   remint compare server-1.4.0.tgz rebuilt/server-1.4.0.tgz
 ///   remint compare npm:my-server@1.4.0 npm:my-server@1.4.1 --html changes.html
+///   remint compare oci:ghcr.io/owner/server:1.4.0 oci:./layout --platform linux/arm64
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Compare {
@@ -251,6 +252,10 @@ pub(crate) struct Compare {
     /// What to compare it with
     #[arg(value_name = "B")]
     pub(crate) second: Spec,
+
+    /// Which of an image's platforms is compared; `linux/amd64` where none is named
+    #[arg(long, value_name = "SYSTEM/PROCESSOR", value_parser = platform)]
+    pub(crate) platform: Option<String>,
 
     /// Also write a page for a browser: a tree of all files, and what differs side by side
     #[arg(long, value_name = "FILE", help_heading = "Report")]

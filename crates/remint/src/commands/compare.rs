@@ -6,13 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use remint_compare::{Compared, Known, Options};
 use remint_judge::IntegrityCheck;
-use remint_model::Spec;
+use remint_model::{ImagePlace, Spec};
 
 use crate::build::{Builder, Scratch};
 use crate::cli::{Compare, PlainFormat};
-use crate::comparison::{self, ComparisonReport, Given, GivenFile};
+use crate::comparison::{self, ComparisonReport, Given, GivenFile, Identity};
 use crate::exit::Exit;
 use crate::failure::{self, Usage};
+use crate::image::{self, ImageIdentity};
 use crate::open::{self, Unreadable};
 use crate::progress::Progress;
 use crate::python_syntax;
@@ -55,11 +56,20 @@ async fn compare(
     cancel: Arc<AtomicBool>,
     progress: &Progress,
 ) -> anyhow::Result<ComparisonReport> {
-    let started = settings.now;
-    let specs = [&arguments.first, &arguments.second];
-    let fetching = specs
-        .iter()
-        .any(|spec| matches!(spec, Spec::Release { .. }));
+    let images = match (&arguments.first, &arguments.second) {
+        (Spec::Image(first), Spec::Image(second)) => Some([first, second]),
+        (Spec::Image(_), Spec::Release { .. } | Spec::File(_))
+        | (Spec::Release { .. } | Spec::File(_), Spec::Image(_)) => {
+            anyhow::bail!(Usage(
+                "one is a container image and the other is none: give two of one kind".to_owned()
+            ));
+        }
+        (Spec::Release { .. } | Spec::File(_), Spec::Release { .. } | Spec::File(_)) => None,
+    };
+    anyhow::ensure!(
+        images.is_some() || arguments.platform.is_none(),
+        Usage("--platform is for container images, and neither is one".to_owned())
+    );
     let python = {
         let known = settings.clone();
         let stop = Arc::clone(&cancel);
@@ -68,6 +78,60 @@ async fn compare(
             builder.newest_python()
         })
     };
+    let options = Options {
+        words: comparison::WORDS,
+        python: Some(python),
+        ..Options::default()
+    };
+    match images {
+        Some(images) => of_images(arguments, images, settings, cancel, options, progress).await,
+        None => of_files(arguments, settings, cancel, options, progress).await,
+    }
+}
+
+async fn of_images(
+    arguments: &Compare,
+    images: [&ImagePlace; 2],
+    settings: Settings,
+    cancel: Arc<AtomicBool>,
+    options: Options,
+    progress: &Progress,
+) -> anyhow::Result<ComparisonReport> {
+    let started = settings.now;
+    let builder = Builder::new(settings, cancel)?;
+    let platform = arguments.platform.as_deref();
+    let found = image::compare(images, platform, options, &builder, progress).await?;
+    let given = |spec: &Spec, identity: Option<ImageIdentity>| Given {
+        label: spec.to_string(),
+        identity: identity.map(|image| Identity {
+            name: spec.to_string(),
+            size: image.size,
+            sha256: image.manifest,
+        }),
+    };
+    let [first, second] = found.identities;
+    Ok(ComparisonReport {
+        started,
+        first: given(&arguments.first, first),
+        second: given(&arguments.second, second),
+        compared: found.compared,
+        notes: Vec::new(),
+        thing: "image",
+    })
+}
+
+async fn of_files(
+    arguments: &Compare,
+    settings: Settings,
+    cancel: Arc<AtomicBool>,
+    options: Options,
+    progress: &Progress,
+) -> anyhow::Result<ComparisonReport> {
+    let started = settings.now;
+    let specs = [&arguments.first, &arguments.second];
+    let fetching = specs
+        .iter()
+        .any(|spec| matches!(spec, Spec::Release { .. }));
     let registries = if fetching {
         let builder = Builder::new(settings, cancel)?;
         let downloads = [builder.scratch()?, builder.scratch()?];
@@ -89,13 +153,11 @@ async fn compare(
     let compared = match (&first.file, &second.file) {
         (Ok(one), Ok(other)) => {
             let options = Options {
-                words: comparison::WORDS,
                 known: Known {
                     versions: Vec::from_iter(second.version),
                     ..Known::default()
                 },
-                python: Some(python),
-                ..Options::default()
+                ..options
             };
             hold(one, other, options).await?
         }
@@ -103,18 +165,17 @@ async fn compare(
         (_, Err(why)) => Err(format!("{}: {why}", arguments.second)),
     };
     stage.end("");
+    let given = |spec: &Spec, file: Result<GivenFile, String>| Given {
+        label: spec.to_string(),
+        identity: file.ok().as_ref().map(Identity::from),
+    };
     Ok(ComparisonReport {
         started,
-        first: Given {
-            label: arguments.first.to_string(),
-            file: first.file.ok(),
-        },
-        second: Given {
-            label: arguments.second.to_string(),
-            file: second.file.ok(),
-        },
+        first: given(&arguments.first, first.file),
+        second: given(&arguments.second, second.file),
         compared,
         notes,
+        thing: "file",
     })
 }
 
@@ -145,11 +206,10 @@ async fn had(spec: &Spec, registries: Option<(&Builder, &Scratch)>) -> anyhow::R
                 Err(unresolved) => Ok(unheard(unresolved.detail)),
             };
         }
-        (Spec::Image(_), _) => {
-            return Ok(unheard("images are not compared".to_owned()));
-        }
         (Spec::Release { .. }, Some(registries)) => registries,
-        (Spec::Release { .. }, None) => return Ok(unheard("no registry was asked".to_owned())),
+        (Spec::Release { .. } | Spec::Image(_), _) => {
+            return Ok(unheard("no registry was asked".to_owned()));
+        }
     };
     let cases = resolve(
         spec,

@@ -10,7 +10,7 @@ use remint_model::{Anomaly, Change, Difference};
 
 use self::side_by_side::{Line, rows};
 use self::tree::{Node, nodes};
-use super::{ComparisonReport, Given, GivenFile, WORDS};
+use super::{ComparisonReport, Given, Identity, WORDS};
 use crate::report::foreign::harmless;
 use crate::report::page::change_words;
 use crate::report::size_words;
@@ -107,14 +107,15 @@ pub(crate) fn render(report: &ComparisonReport) -> anyhow::Result<String> {
 }
 
 fn file(which: &'static str, side: &Given, anomalies: &[Anomaly]) -> FileFacts {
-    let told =
-        |of: &dyn Fn(&GivenFile) -> String| side.file.as_ref().map_or_else(|| "—".to_owned(), of);
+    let told = |of: &dyn Fn(&Identity) -> String| {
+        side.identity.as_ref().map_or_else(|| "—".to_owned(), of)
+    };
     FileFacts {
         which,
         given: harmless(&side.label).into_owned(),
-        name: told(&|file| harmless(file.name.as_str()).into_owned()),
-        size: told(&|file| size_words(file.size)),
-        sha256: told(&|file| file.sha256.to_string()),
+        name: told(&|identity| harmless(&identity.name).into_owned()),
+        size: told(&|identity| size_words(identity.size)),
+        sha256: told(&|identity| identity.sha256.to_string()),
         anomalies: anomalies
             .iter()
             .take(SHOWN_ANOMALIES)

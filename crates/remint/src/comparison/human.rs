@@ -32,8 +32,12 @@ pub(crate) fn render(report: &ComparisonReport, width: Option<usize>) -> String 
     }
     if let Ok(compared) = &report.compared {
         page.comparison(&compared.comparison, compared.gzip_encoder, WORDS);
-        anomalies(&mut page, WORDS.rebuilt, &compared.rebuilt_anomalies);
-        anomalies(&mut page, WORDS.published, &compared.published_anomalies);
+        for (side, found) in [
+            (WORDS.rebuilt, &compared.rebuilt_anomalies),
+            (WORDS.published, &compared.published_anomalies),
+        ] {
+            anomalies(&mut page, &format!("{side} {}", report.thing), found);
+        }
     }
     page.finish()
 }
@@ -45,7 +49,7 @@ fn anomalies(page: &mut Page, side: &str, anomalies: &[Anomaly]) {
     page.blank();
     for anomaly in anomalies.iter().take(SHOWN_ANOMALIES) {
         page.line(&format!(
-            "  {YELLOW}anomaly{YELLOW:#}   {:<26} {side} file: {} {}",
+            "  {YELLOW}anomaly{YELLOW:#}   {:<26} {side}: {} {}",
             anomaly.kind.id(),
             harmless(&anomaly.path),
             harmless(&anomaly.detail)
@@ -53,7 +57,7 @@ fn anomalies(page: &mut Page, side: &str, anomalies: &[Anomaly]) {
     }
     if anomalies.len() > SHOWN_ANOMALIES {
         page.paragraph(&format!(
-            "and {} more in the {side} file; the JSON report lists them all",
+            "and {} more in the {side}; the JSON report lists them all",
             anomalies.len() - SHOWN_ANOMALIES
         ));
     }

@@ -76,12 +76,12 @@ pub(crate) fn render(report: &ComparisonReport) -> String {
 }
 
 fn file<'a>(side: &'a Given, anomalies: &'a [Anomaly]) -> FileV1<'a> {
-    let given = side.file.as_ref();
+    let identity = side.identity.as_ref();
     FileV1 {
         given: &side.label,
-        name: given.map(|file| file.name.as_str()),
-        sha256: given.map(|file| file.sha256),
-        size: given.map(|file| file.size),
+        name: identity.map(|identity| identity.name.as_str()),
+        sha256: identity.map(|identity| identity.sha256),
+        size: identity.map(|identity| identity.size),
         anomalies,
     }
 }

@@ -36,14 +36,37 @@ pub(crate) struct ComparisonReport {
     pub(crate) compared: Result<Compared, String>,
     /// What was chosen on the way to the files.
     pub(crate) notes: Vec<String>,
+    /// `file` or `image`: what each of the two is.
+    pub(crate) thing: &'static str,
 }
 
 /// One of the two.
 pub(crate) struct Given {
     /// As the user wrote it.
     pub(crate) label: String,
-    /// The file; `None` where it could not be had.
-    pub(crate) file: Option<GivenFile>,
+    /// What it is; `None` where it could not be had.
+    pub(crate) identity: Option<Identity>,
+}
+
+/// What tells a file or an image from all others.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// A file's own name, an image's reference.
+    pub(crate) name: String,
+    /// Bytes: of an image, those of its manifest, configuration and layers.
+    pub(crate) size: u64,
+    /// Of an image, that of its manifest.
+    pub(crate) sha256: Sha256,
+}
+
+impl From<&GivenFile> for Identity {
+    fn from(file: &GivenFile) -> Self {
+        Self {
+            name: file.name.to_string(),
+            size: file.size,
+            sha256: file.sha256,
+        }
+    }
 }
 
 /// A file that is compared.
@@ -104,7 +127,7 @@ impl ComparisonReport {
             Err(why) => return why.clone(),
         };
         match &compared.comparison {
-            Comparison::Identical => "the same file, byte for byte".to_owned(),
+            Comparison::Identical => format!("the same {}, byte for byte", self.thing),
             Comparison::Equivalent { .. } => {
                 "the same but for what is listed as erased, which nothing that runs can see"
                     .to_owned()

@@ -20,7 +20,11 @@ pub(super) struct Documents {
     /// Further platforms.
     pub(super) other_platforms: Vec<String>,
     pub(super) manifest: Manifest,
+    /// The manifest as it is served.
+    pub(super) manifest_text: Vec<u8>,
     pub(super) configuration: Configuration,
+    /// The configuration as it is served.
+    pub(super) configuration_text: Vec<u8>,
 }
 
 /// Reads the documents of the image for a platform.
@@ -63,7 +67,9 @@ pub(super) async fn read(
                     index,
                     other_platforms,
                     manifest,
+                    manifest_text: bytes,
                     configuration,
+                    configuration_text: config,
                 });
             }
             Document::Index(listed) => {

@@ -17,7 +17,7 @@ use sha1::Digest as _;
 use super::place::{Unread, check, malformed};
 
 /// Bytes of all layers, uncompressed.
-const MOST_UNPACKED: u64 = 12 << 30;
+pub(super) const MOST_UNPACKED: u64 = 12 << 30;
 /// Entries of one layer.
 const MOST_ENTRIES: u64 = 500_000;
 /// Set-user-id.
@@ -28,6 +28,15 @@ pub(super) struct Applied {
     pub(super) filesystem: Filesystem,
     pub(super) layers: Vec<ImageLayer>,
     pub(super) mismatches: Vec<ImageMismatch>,
+}
+
+/// How much is read of a layer, where there is still room for so many bytes.
+pub(super) fn limits(room: u64) -> Limits {
+    Limits {
+        unpacked: room,
+        entries: MOST_ENTRIES,
+        ..Limits::default()
+    }
 }
 
 /// Applies the layers, whose files are given in their order.
@@ -43,18 +52,10 @@ pub(super) fn apply(
     };
     let mut room = MOST_UNPACKED;
     for (at, (blob, file)) in layers.iter().zip(files).enumerate() {
-        let limits = Limits {
-            unpacked: room,
-            entries: MOST_ENTRIES,
-            ..Limits::default()
-        };
-        let mut hashed = Hashed {
-            inner: io::BufReader::new(fs_err::File::open(file)?),
-            hasher: sha2::Sha256::new(),
-        };
+        let mut hashed = Hashed::new(io::BufReader::new(fs_err::File::open(file)?));
         let filesystem = &mut applied.filesystem;
         let (mut entries, mut beyond) = (0, None);
-        let read = remint_compare::layer(&mut hashed, &limits, &mut |entry, content| {
+        let read = remint_compare::layer(&mut hashed, &limits(room), &mut |entry, content| {
             entries += 1;
             one(filesystem, entry, content)?.map_err(|limit| {
                 beyond = Some(limit);
@@ -69,12 +70,11 @@ pub(super) fn apply(
                 ));
             }
             (None, Ok(read)) => read,
-            (None, Err(error)) => return Err(unreadable(at, error)),
+            (None, Err(error)) => return Err(unreadable(&format!("layer {at}"), error)),
         };
         // What stands after the end of the packed stream belongs to the digest, too.
         io::copy(&mut hashed, &mut io::sink())?;
-        let digest = Sha256::from_bytes(hashed.hasher.finalize().into());
-        check(&format!("layer {at}"), blob.digest, digest)?;
+        check(&format!("layer {at}"), blob.digest, hashed.finish())?;
         for anomaly in &read.anomalies {
             let weight = if anomaly.kind == AnomalyKind::GapBytes {
                 AnomalyWeight::Odd
@@ -108,14 +108,14 @@ pub(super) fn apply(
     Ok(applied)
 }
 
-fn unreadable(at: usize, error: ArchiveError) -> Unread {
+/// Why a layer, or what else is named, is not read.
+pub(super) fn unreadable(what: &str, error: ArchiveError) -> Unread {
     match error {
         ArchiveError::Io { source, .. } => source.into(),
-        ArchiveError::TooLarge { .. } | ArchiveError::TooManyEntries { .. } => Unread::Because(
-            InconclusiveReason::Unsupported,
-            format!("layer {at}: {error}"),
-        ),
-        ArchiveError::Malformed { .. } => malformed(format_args!("layer {at}: {error}")),
+        ArchiveError::TooLarge { .. } | ArchiveError::TooManyEntries { .. } => {
+            Unread::Because(InconclusiveReason::Unsupported, format!("{what}: {error}"))
+        }
+        ArchiveError::Malformed { .. } => malformed(format_args!("{what}: {error}")),
     }
 }
 
@@ -198,9 +198,23 @@ fn read(
 }
 
 /// Hashes what comes out of a file.
-struct Hashed<R> {
+pub(super) struct Hashed<R> {
     inner: R,
     hasher: sha2::Sha256,
+}
+
+impl<R> Hashed<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self {
+            inner,
+            hasher: sha2::Sha256::new(),
+        }
+    }
+
+    /// The digest of all that was read.
+    pub(super) fn finish(self) -> Sha256 {
+        Sha256::from_bytes(self.hasher.finalize().into())
+    }
 }
 
 impl<R: Read> Read for Hashed<R> {

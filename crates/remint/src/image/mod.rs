@@ -3,20 +3,24 @@
 
 mod archive;
 mod base;
+mod comparison;
 mod documents;
 mod layers;
 mod place;
 mod source;
 mod words;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use remint_ecosystem::oci::attribution::{BaseLayers, Installed};
 use remint_ecosystem::oci::code::Started;
+use remint_ecosystem::oci::documents::Manifest;
 use remint_fetch::Will;
 use remint_judge::{judge_image, judge_mismatch};
 use remint_model::{BaseImage, Image, ImagePlace, InconclusiveReason};
 
+pub(crate) use self::comparison::{ImageIdentity, compare};
 use self::place::{Place, Unread};
 use crate::build::Builder;
 use crate::bundle;
@@ -104,11 +108,7 @@ async fn look(
     let stage = progress.begin("resolve", &asked.to_string());
     let opened = Place::open(asked, will, builder).await?;
     let found = documents::read(&opened, asked, platform).await?;
-    let bytes = found
-        .manifest
-        .layers
-        .iter()
-        .fold(0_u64, |all, layer| all.saturating_add(layer.size));
+    let bytes = packed_bytes(&found.manifest);
     let count = count_words(found.manifest.layers.len(), "layer");
     seconds.push((
         "resolve",
@@ -118,22 +118,11 @@ async fn look(
             size_words(bytes)
         )),
     ));
-    if bytes > MOST_BYTES {
-        return Err(Unread::Because(
-            InconclusiveReason::Unsupported,
-            format!(
-                "its layers have {}, more than is looked at",
-                size_words(bytes)
-            ),
-        ));
-    }
-
     let stage = progress.begin("layers", &count);
-    let mut files = Vec::new();
-    for (at, layer) in found.manifest.layers.iter().enumerate() {
-        stage.doing(&format!("{} of {count}", at + 1));
-        files.push(opened.layer(layer).await?);
-    }
+    let files = layer_files(&opened, &found.manifest, |number| {
+        stage.doing(&format!("{number} of {count}"));
+    })
+    .await?;
     let blobs = found.manifest.layers.clone();
     let configuration = found.configuration.clone();
     let applied =
@@ -210,4 +199,34 @@ async fn look(
         anomalies: filesystem.anomalies().to_vec(),
         mismatches: applied.mismatches,
     })
+}
+
+/// Bytes of the layers as they are served.
+fn packed_bytes(manifest: &Manifest) -> u64 {
+    let sizes = manifest.layers.iter().map(|layer| layer.size);
+    sizes.fold(0, u64::saturating_add)
+}
+
+/// The files of the layers, in their order; `doing` is told the number of each before it is fetched.
+async fn layer_files(
+    opened: &Place,
+    manifest: &Manifest,
+    doing: impl Fn(usize),
+) -> Result<Vec<PathBuf>, Unread> {
+    let bytes = packed_bytes(manifest);
+    if bytes > MOST_BYTES {
+        return Err(Unread::Because(
+            InconclusiveReason::Unsupported,
+            format!(
+                "its layers have {}, more than is looked at",
+                size_words(bytes)
+            ),
+        ));
+    }
+    let mut files = Vec::new();
+    for (at, layer) in manifest.layers.iter().enumerate() {
+        doing(at + 1);
+        files.push(opened.layer(layer).await?);
+    }
+    Ok(files)
 }
