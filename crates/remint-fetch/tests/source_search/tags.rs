@@ -282,3 +282,40 @@ fn the_claimed_folder_decides_between_manifests_of_one_name() {
     let found = world.find(&misled).unwrap();
     assert_eq!(subdirectory(&found), None);
 }
+
+#[test]
+fn the_readme_in_python_metadata_leads_from_the_tag_to_the_commit_that_has_it() {
+    let world = World::new();
+    let repository = world.repository("owner/name");
+    let readme = |plans: &str| {
+        let mut text = "# thing\n\nIt does what a thing does, on every machine.\n\n".to_owned();
+        text.push_str(plans);
+        text
+    };
+    let (before, after) = (readme("- publish it\n"), readme("- improve it\n"));
+    let project = "[project]\nname = \"thing\"\nversion = \"1.2.3\"\n";
+    let released = repository.commit(&[
+        ("pyproject.toml", project),
+        ("thing.py", "1\n"),
+        ("README.md", &before),
+    ]);
+    let tagged = repository.commit(&[("README.md", &after)]);
+    repository.tag("v1.2.3");
+
+    let with = |readme: &str| {
+        let mut wanted = Wanted::pypi("thing", "1.2.3").published(&[("thing.py", "1\n")]);
+        let metadata = format!("Metadata-Version: 2.4\nName: thing\nVersion: 1.2.3\n\n{readme}");
+        wanted.survey.texts = vec![(
+            "thing-1.2.3.dist-info/METADATA".parse().unwrap(),
+            metadata.into_bytes(),
+        )];
+        world.find(&wanted).unwrap()
+    };
+    let found = with(&before);
+    assert_eq!(short(&found), (FoundBy::Neighbour, None, &released));
+    // Nobody's readme leads nowhere else.
+    for readme in [after, readme("- sell it\n")] {
+        let found = with(&readme);
+        assert_eq!(short(&found), (FoundBy::Tag, Some("v1.2.3"), &tagged));
+    }
+}
