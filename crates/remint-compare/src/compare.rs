@@ -8,8 +8,8 @@ use remint_model::{
 
 use crate::archive::{Entry, Keep, Kind, Listing, list};
 use crate::difference::{
-    InstallScripts, archive_difference, class_of, class_of_entry, describe, is_python,
-    order_difference, top_folder_difference,
+    InstallScripts, age_difference, archive_difference, class_of, class_of_entry, describe,
+    is_python, order_difference, top_folder_difference,
 };
 use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
@@ -160,6 +160,9 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
         .collect();
     if pairs.archive_facets().has(Facets::ORDER) {
         differences.extend(order_difference(&pairs, words));
+    }
+    if pairs.archive_facets().has(Facets::AGE) {
+        differences.extend(age_difference(&pairs, words));
     }
     if pairs.archive_facets().has(Facets::TOP_FOLDER) {
         differences.extend(top_folder_difference(&pairs, words));

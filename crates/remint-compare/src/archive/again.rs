@@ -73,8 +73,8 @@ pub(crate) fn walk_again<R: Read + Seek>(
     let walked: Result<(), ReadError> = if format == ArtifactFormat::GoProgram {
         single_file::walk(reader, limits, anomalies, &mut metered).map(drop)
     } else if format.is_zip() {
-        let may_be_signed = format == ArtifactFormat::Mcpb;
-        zip::walk(reader, may_be_signed, limits, anomalies, &mut metered).map(drop)
+        let is_bundle = format == ArtifactFormat::Mcpb;
+        zip::walk(reader, is_bundle, limits, anomalies, &mut metered).map(drop)
     } else {
         let stream = GzipReader::new(reader, limits.unpacked)?;
         let mut stream = Metered { stream, allowance };

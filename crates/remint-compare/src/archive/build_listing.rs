@@ -264,9 +264,17 @@ impl<'k> Builder<'k> {
         if self.keep.blobs() {
             self.blobs.push(digested.blobs);
         }
+        let is_plain = is_plain(
+            seen.name,
+            top.as_deref(),
+            &path,
+            seen.kind == Kind::Directory,
+        );
+        let spelled = (!is_plain).then(|| Box::new(Sha256::of(seen.name)));
         self.rows.push(Row {
             top,
             entry: Entry {
+                spelled,
                 path,
                 index: seen.index,
                 kind: seen.kind,
@@ -340,6 +348,21 @@ impl<'k> Builder<'k> {
             kept,
         })
     }
+}
+
+/// Whether a name is its top folder and its path and nothing else, a directory's last slash left aside.
+fn is_plain(name: &[u8], top: Option<&str>, path: &EntryPath, is_directory: bool) -> bool {
+    let rest = match top {
+        Some(top) => name
+            .strip_prefix(top.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"/")),
+        None => Some(name),
+    };
+    let rest = match rest {
+        Some(rest) if is_directory => Some(rest.strip_suffix(b"/").unwrap_or(rest)),
+        rest => rest,
+    };
+    rest == Some(path.as_str().as_bytes())
 }
 
 /// Has taken in what git puts before a content of this size.

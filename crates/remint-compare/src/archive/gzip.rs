@@ -170,6 +170,10 @@ fn to_usize(count: u64) -> usize {
 
 fn read_header<R: Read>(input: &mut Input<R>) -> Result<GzipHeader, ReadError> {
     let at = input.position();
+    let mut header = HeaderBytes {
+        input,
+        crc: Crc::new(),
+    };
     let [
         magic0,
         magic1,
@@ -181,7 +185,7 @@ fn read_header<R: Read>(input: &mut Input<R>) -> Result<GzipHeader, ReadError> {
         m3,
         extra_flags,
         os,
-    ] = input.array::<10>("gzip header")?;
+    ] = header.array::<10>("gzip header")?;
     if [magic0, magic1] != MAGIC {
         return Err(ReadError::malformed(at, "not a gzip stream"));
     }
@@ -195,17 +199,25 @@ fn read_header<R: Read>(input: &mut Input<R>) -> Result<GzipHeader, ReadError> {
         return Err(ReadError::malformed(at + 3, "reserved gzip flags are set"));
     }
     if flags & EXTRA != 0 {
-        let length = u16::from_le_bytes(input.array::<2>("gzip extra field")?);
-        input.exact(&mut vec![0; usize::from(length)], "gzip extra field")?;
+        let length = u16::from_le_bytes(header.array::<2>("gzip extra field")?);
+        header.exact(&mut vec![0; usize::from(length)], "gzip extra field")?;
     }
     if flags & NAME != 0 {
-        skip_text(input, "gzip file name")?;
+        header.skip_text("gzip file name")?;
     }
     if flags & COMMENT != 0 {
-        skip_text(input, "gzip comment")?;
+        header.skip_text("gzip comment")?;
     }
     if flags & HEADER_CRC != 0 {
-        input.array::<2>("gzip header checksum")?;
+        let expected = header.crc.sum().to_le_bytes();
+        let at = header.input.position();
+        let found = header.input.array::<2>("gzip header checksum")?;
+        if !expected.starts_with(&found) {
+            return Err(ReadError::malformed(
+                at,
+                "gzip header checksum does not match the header",
+            ));
+        }
     }
     Ok(GzipHeader {
         extra_flags,
@@ -215,12 +227,32 @@ fn read_header<R: Read>(input: &mut Input<R>) -> Result<GzipHeader, ReadError> {
     })
 }
 
-fn skip_text<R: Read>(input: &mut Input<R>, what: &str) -> Result<(), ReadError> {
-    let at = input.position();
-    for _ in 0..LONGEST_TEXT {
-        if input.array::<1>(what)? == [0] {
-            return Ok(());
-        }
+/// The bytes of a header, and their checksum.
+struct HeaderBytes<'i, R> {
+    input: &'i mut Input<R>,
+    crc: Crc,
+}
+
+impl<R: Read> HeaderBytes<'_, R> {
+    fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N], ReadError> {
+        let mut array = [0; N];
+        self.exact(&mut array, what)?;
+        Ok(array)
     }
-    Err(ReadError::malformed(at, format!("{what} does not end")))
+
+    fn exact(&mut self, buffer: &mut [u8], what: &str) -> Result<(), ReadError> {
+        self.input.exact(buffer, what)?;
+        self.crc.update(buffer);
+        Ok(())
+    }
+
+    fn skip_text(&mut self, what: &str) -> Result<(), ReadError> {
+        let at = self.input.position();
+        for _ in 0..LONGEST_TEXT {
+            if self.array::<1>(what)? == [0] {
+                return Ok(());
+            }
+        }
+        Err(ReadError::malformed(at, format!("{what} does not end")))
+    }
 }

@@ -28,6 +28,9 @@ pub(crate) const HEAD: usize = 8;
 pub(crate) struct Entry {
     /// Below the top folder; what cannot be a path is escaped into one.
     pub(crate) path: EntryPath,
+    /// A digest of the name as the archive spells it, where that is not plainly this path below the top folder: readers do
+    /// not agree on what such a name means.
+    pub(crate) spelled: Option<Box<Sha256>>,
     /// Which entry of the archive it was, counted from 0.
     pub(crate) index: u32,
     pub(crate) kind: Kind,

@@ -88,8 +88,8 @@ pub(crate) fn walk<R: Read + Seek>(
     if format == ArtifactFormat::GoProgram {
         single_file::walk(reader, limits, anomalies, visit)
     } else if format.is_zip() {
-        let may_be_signed = format == ArtifactFormat::Mcpb;
-        zip::walk(reader, may_be_signed, limits, anomalies, visit)
+        let is_bundle = format == ArtifactFormat::Mcpb;
+        zip::walk(reader, is_bundle, limits, anomalies, visit)
     } else {
         tar::walk(reader, limits, anomalies, visit)
     }

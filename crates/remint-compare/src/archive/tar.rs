@@ -435,6 +435,13 @@ impl<S: TarStream> Tar<'_, S> {
                 );
                 Kind::Unreadable
             }
+            b'N' => {
+                self.disagree(
+                    name,
+                    "an old long name, which npm's reader gives to the entry that comes next",
+                );
+                Kind::Special(kind)
+            }
             other => Kind::Special(other),
         }
     }

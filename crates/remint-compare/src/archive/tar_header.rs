@@ -221,7 +221,8 @@ pub(super) fn text(field: &[u8]) -> (&[u8], bool) {
     }
 }
 
-/// Octal digits between optional blanks and NULs, or GNU's base 256; an empty field is 0.
+/// Octal digits between optional blanks and NULs, or GNU's base 256; an empty field is 0. Blanks are spaces alone: before
+/// another white space libarchive takes a number for 0 or the header for none.
 pub(super) fn number(field: &[u8]) -> Option<i64> {
     let (first, rest) = field.split_first()?;
     if *first & 0x80 != 0 {
@@ -232,7 +233,8 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
         }
         return Some(value);
     }
-    let digits = field.trim_ascii_start();
+    let blanks = field.iter().take_while(|byte| **byte == b' ').count();
+    let digits = field.get(blanks..).unwrap_or_default();
     let end = digits
         .iter()
         .position(|byte| matches!(byte, b' ' | 0))
@@ -294,6 +296,9 @@ mod tests {
         assert_eq!(number(b"64x\0"), None);
         assert_eq!(number(b"64 4\0"), None);
         assert_eq!(number(b"-1\0"), None);
+        for blank in *b"\t\r\n\x0b\x0c" {
+            assert_eq!(number(&[blank, b'6', b'4', b'4', 0]), None);
+        }
         assert_eq!(number(&[0xbf; 12]), None);
         assert_eq!(number(b""), None);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use remint_model::{AnomalyKind, ArtifactFormat};
+use remint_model::{AnomalyKind, ArtifactFormat, Sha256};
 
 use super::Anomalies;
 use super::listing::Entry;
@@ -57,6 +57,10 @@ pub(super) fn settle(
             {
                 entry.path = path;
             }
+            // Other readers split such names elsewhere, at a backslash for example.
+            entry.spelled = Some(Box::new(Sha256::of(
+                format!("{top}/{}", entry.path).as_bytes(),
+            )));
         }
         entries.push(entry);
     }

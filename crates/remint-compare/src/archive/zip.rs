@@ -5,12 +5,12 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
-use remint_model::AnomalyKind;
+use remint_model::{AnomalyKind, Sha256};
 use sha2::Digest as _;
 
 use super::listing::{Kind, Owner, Written};
 use super::source::{Input, Source};
-use super::zip_directory::{self, Central, Fields, extra_fields};
+use super::zip_directory::{self, Central, Fields, UNKNOWN_32, extra_fields};
 use super::{Anomalies, Flow, Seen, Visit, Walked};
 use crate::error::ReadError;
 use crate::limits::Limits;
@@ -24,16 +24,24 @@ const HAS_DESCRIPTOR: u16 = 1 << 3;
 const UTF8: u16 = 1 << 11;
 /// A zip link's target is its content.
 const LONGEST_LINK: u64 = 4096;
+/// Stands for what [`runs_for_some`] tells.
+const NO_TYPE: Sha256 = Sha256::from_bytes(*b"executable, of no stated type...");
+
+/// Whether a file is executable and is not said to be a regular one: pip does not make it executable then, uv does.
+const fn runs_for_some(kind: Kind, external: u32) -> bool {
+    let mode = external >> 16;
+    matches!(kind, Kind::File) && mode & 0o111 != 0 && mode & 0o170_000 == 0
+}
 
 /// Goes through a zip in the order of its central directory.
 pub(super) fn walk<R: Read + Seek>(
     reader: &mut R,
-    may_be_signed: bool,
+    is_bundle: bool,
     limits: &Limits,
     anomalies: &mut Anomalies,
     visit: &mut Visit<'_>,
 ) -> Result<Walked, ReadError> {
-    let directory = zip_directory::read(reader, may_be_signed, limits, anomalies)?;
+    let directory = zip_directory::read(reader, is_bundle, limits, anomalies)?;
     // Entries that share packed bytes unpack to far more than the file holds.
     let packed = directory
         .entries
@@ -129,7 +137,7 @@ impl<R: Read + Seek> Zip<'_, R> {
             written: Written {
                 mtime: (dos_time(central.date, central.time), 0),
                 owner: Arc::clone(&self.owner),
-                attributes: None,
+                attributes: runs_for_some(kind, central.external).then(|| Arc::new(NO_TYPE)),
                 encoding: encoding.into(),
                 packed: (central.packed, checksum),
             },
@@ -214,14 +222,20 @@ impl<R: Read + Seek> Zip<'_, R> {
                     extra_disagreements.push("two local zip64 fields for one entry");
                 }
                 zip64 = true;
+                let length = data.len();
                 let data = Fields(data);
                 let mut next = 0;
-                if sizes.0 == 0xffff_ffff {
+                if sizes.0 == UNKNOWN_32 {
                     sizes.0 = data.u64(next);
                     next += 8;
                 }
-                if sizes.1 == 0xffff_ffff {
+                if sizes.1 == UNKNOWN_32 {
                     sizes.1 = data.u64(next);
+                    next += 8;
+                }
+                // Here both sizes may stand without need (APPNOTE 4.5.3).
+                if length != next && length != 16 {
+                    extra_disagreements.push("a local zip64 field of another length");
                 }
             }
         }

@@ -21,6 +21,8 @@ const CENTRAL: u32 = 0x0201_4b50;
 const LONGEST_COMMENT: u64 = u16::MAX as u64;
 pub(super) const UNICODE_PATH: u16 = 0x7075;
 pub(super) const ZIP64: u16 = 1;
+/// Stands for a value that a zip64 field gives.
+pub(super) const UNKNOWN_32: u64 = 0xffff_ffff;
 
 /// Little-endian fields of a fixed record.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
@@ -64,6 +66,8 @@ pub(super) struct Central {
     pub(super) local: u64,
     /// Whether a zip64 extra field gives sizes.
     pub(super) zip64: bool,
+    /// Whether it gives a size or place that would have fit without it.
+    needless_zip64: bool,
     /// Everything about it that installers do not look at.
     pub(super) spelling: Sha256,
 }
@@ -92,19 +96,19 @@ struct End {
 /// Reads the end of the file and the central directory.
 pub(super) fn read<R: Read + Seek>(
     reader: &mut R,
-    may_be_signed: bool,
+    is_bundle: bool,
     limits: &Limits,
     anomalies: &mut Anomalies,
 ) -> Result<Directory, ReadError> {
     let length = reader.seek(SeekFrom::End(0))?;
     reader.seek(SeekFrom::Start(0))?;
     let mut input = Input::new(reader);
-    let signature = if may_be_signed {
+    let signature = if is_bundle {
         signature_block::find(&mut input, length)?
     } else {
         SignatureBlock::Absent
     };
-    let end = find_end(&mut input, length, signature, may_be_signed, anomalies)?;
+    let end = find_end(&mut input, length, signature, is_bundle, anomalies)?;
     if end.entries > limits.entries {
         return Err(ReadError::TooManyEntries {
             limit: limits.entries,
@@ -142,7 +146,16 @@ pub(super) fn read<R: Read + Seek>(
                 "the central directory has fewer records than stated",
             ));
         }
-        entries.push(central(&mut input, prefix, limits, anomalies)?);
+        let central = central(&mut input, prefix, limits, anomalies)?;
+        // Libraries write such fields, and installers of packages read them; the unpacker of bundles does not.
+        if is_bundle && central.needless_zip64 {
+            anomalies.add(
+                AnomalyKind::HeaderDisagreement,
+                &central.name,
+                "a zip64 field without need, which some readers never look at",
+            );
+        }
+        entries.push(central);
     }
     let left = end.at.checked_sub(input.position()).ok_or_else(|| {
         ReadError::malformed(end.at, "the central directory runs into the end record")
@@ -167,7 +180,7 @@ fn find_end<R: Read + Seek>(
     input: &mut Input<R>,
     length: u64,
     mut after_end: SignatureBlock,
-    may_be_signed: bool,
+    is_bundle: bool,
     anomalies: &mut Anomalies,
 ) -> Result<End, ReadError> {
     let (length, block) = match &after_end {
@@ -179,9 +192,13 @@ fn find_end<R: Read + Seek>(
     let mut tail = vec![0; usize::try_from(length - tail_start).unwrap_or_default()];
     input.exact(&mut tail, "the end of the file")?;
     let signature = END.to_le_bytes();
-    let candidates: Vec<usize> = (0..tail.len().saturating_sub(END_SIZE as usize - 1))
+    // Also such as are cut off: Python takes the last one, whatever follows it.
+    let signatures: Vec<usize> = (0..tail.len())
         .filter(|at| tail.get(*at..*at + 4) == Some(&signature[..]))
         .collect();
+    let whole = tail.len().saturating_sub(END_SIZE as usize - 1);
+    let candidates = signatures.iter().filter(|at| **at < whole);
+    let candidates: Vec<usize> = candidates.copied().collect();
     let Some(&last) = candidates.last() else {
         return Err(ReadError::malformed(length, "no zip end record"));
     };
@@ -194,13 +211,13 @@ fn find_end<R: Read + Seek>(
         })
     };
     let chosen = candidates.iter().find(fits).copied().unwrap_or(last);
-    if candidates.len() > 1 {
+    if signatures.len() > 1 {
         anomalies.add(
             AnomalyKind::HeaderDisagreement,
             b"",
             format!(
                 "{} end records: readers differ in which one they take",
-                candidates.len()
+                signatures.len()
             ),
         );
     }
@@ -215,7 +232,7 @@ fn find_end<R: Read + Seek>(
             b"",
             format!("{} bytes after the end record", after - comment),
         );
-        if may_be_signed
+        if is_bundle
             && let Some(suffix) = record.get((END_SIZE + comment) as usize..)
             && !matches!(after_end, SignatureBlock::Malformed(_))
             && let Some(why) = signature_block::remnant(suffix)
@@ -288,6 +305,9 @@ fn zip64_end<R: Read + Seek>(
         || !agree(end.size, 0xffff_ffff, size)
         || !agree(end.offset, 0xffff_ffff, offset)
         || fields.u64(24) != entries
+        || (end.entries == 0xffff && entries < 0xffff)
+        || (end.size == UNKNOWN_32 && size < UNKNOWN_32)
+        || (end.offset == UNKNOWN_32 && offset < UNKNOWN_32)
     {
         anomalies.add(
             AnomalyKind::HeaderDisagreement,
@@ -363,6 +383,7 @@ fn central<R: Read>(
         external: fields.u32(38),
         local: u64::from(fields.u32(42)),
         zip64: false,
+        needless_zip64: false,
         spelling: Sha256::from_bytes(spelling.finalize().into()),
         name,
     };
@@ -400,12 +421,14 @@ fn apply_extra(
                 seen_zip64 = true;
                 central.zip64 = true;
                 let mut data = data;
+                let mut needless = false;
                 let mut next = |value: &mut u64| {
-                    if *value == 0xffff_ffff {
+                    if *value == UNKNOWN_32 {
                         let (bytes, rest) = data.split_first_chunk::<8>().ok_or_else(|| {
                             ReadError::malformed(at, "a zip64 field that is too short")
                         })?;
                         *value = u64::from_le_bytes(*bytes);
+                        needless |= *value < UNKNOWN_32;
                         data = rest;
                     }
                     Ok::<_, ReadError>(())
@@ -413,6 +436,15 @@ fn apply_extra(
                 next(&mut central.size)?;
                 next(&mut central.packed)?;
                 next(&mut central.local)?;
+                central.needless_zip64 = needless;
+                // Some readers go by its length where they look for values.
+                if !data.is_empty() {
+                    anomalies.add(
+                        AnomalyKind::HeaderDisagreement,
+                        &central.name,
+                        "a zip64 field that says more than it has to",
+                    );
+                }
             }
             UNICODE_PATH if data.get(5..) != Some(&central.name) => anomalies.add(
                 AnomalyKind::HeaderDisagreement,

@@ -5,7 +5,7 @@ use remint_model::{Anomaly, AnomalyKind, ArtifactFormat, Change, Class, Differen
 use super::{InstallScripts, classify};
 use crate::archive::{Entry, Kind};
 use crate::limits::SideWords;
-use crate::normalise::{Facets, Pairs, Row, Wrapping};
+use crate::normalise::{Facets, Pairs, Row, Wrapping, is_built_before};
 
 /// Describes a row by its headers; hunks come later.
 pub(crate) fn describe(
@@ -95,6 +95,12 @@ fn header_explanation(row: &Row, facets: Facets, words: SideWords) -> Option<Str
             kind_name(rebuilt.kind)
         ));
     }
+    if facets.has(Facets::NAME) {
+        return Some(format!(
+            "the archives spell its name in different ways, and readers do not agree on what the {} or the {} one means",
+            ours, theirs
+        ));
+    }
     if facets.has(Facets::MODE) {
         let says = |entry: &Entry| {
             let executable = if entry.is_executable() { "" } else { "not " };
@@ -112,7 +118,7 @@ fn header_explanation(row: &Row, facets: Facets, words: SideWords) -> Option<Str
     }
     facets
         .has(Facets::ATTRIBUTES)
-        .then(|| "extended attributes differ".to_owned())
+        .then(|| "attributes beside permissions differ, which some installers apply".to_owned())
 }
 
 const fn kind_name(kind: Kind) -> &'static str {
@@ -163,8 +169,25 @@ pub(crate) fn order_difference(pairs: &Pairs, words: SideWords) -> Option<Differ
         hunks: Vec::new(),
         lines: (0, 0),
         explanation: Some(format!(
-            "another path differs from this one in case or composition alone, and the two come in another order in the {} \
-             archive: where that does not count, the last one is what is installed",
+            "entries that can be one file, or lead others elsewhere, come in another order in the {} archive: what is \
+             unpacked last decides what is installed",
+            words.published
+        )),
+    })
+}
+
+/// Other times, where an sdist brings along what was built of it before.
+pub(crate) fn age_difference(pairs: &Pairs, words: SideWords) -> Option<Difference> {
+    let row = pairs.rows.iter().find(|row| is_built_before(&row.path))?;
+    Some(Difference {
+        path: row.path.clone(),
+        change: Change::Metadata,
+        class: Class::Executable,
+        hunks: Vec::new(),
+        lines: (0, 0),
+        explanation: Some(format!(
+            "left by an earlier build, and installed where it is younger than its source: the times in the {} archive are \
+             others",
             words.published
         )),
     })
@@ -185,6 +208,7 @@ pub(crate) fn archive_difference(
     let class = |anomaly: &Anomaly| {
         let kinds = [
             AnomalyKind::HeaderDisagreement,
+            AnomalyKind::PathTraversal,
             AnomalyKind::TrailingGzipMember,
         ];
         if kinds.contains(&anomaly.kind) {
@@ -216,10 +240,10 @@ pub(super) const fn is_beyond_entries(anomaly: &Anomaly) -> bool {
         | AnomalyKind::SuffixBytes
         | AnomalyKind::GapBytes
         | AnomalyKind::HeaderDisagreement
+        | AnomalyKind::PathTraversal
         | AnomalyKind::TrailingGzipMember => true,
         // These are entries, and compared as such.
         AnomalyKind::DuplicateEntry
-        | AnomalyKind::PathTraversal
         | AnomalyKind::CaseTwins
         | AnomalyKind::LinkEntry
         | AnomalyKind::SpecialFile

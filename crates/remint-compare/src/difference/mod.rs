@@ -9,7 +9,8 @@ mod install_scripts;
 pub use class::class_of_path;
 pub(crate) use class::classify;
 pub(crate) use describe::{
-    archive_difference, class_of, class_of_entry, describe, order_difference, top_folder_difference,
+    age_difference, archive_difference, class_of, class_of_entry, describe, order_difference,
+    top_folder_difference,
 };
 pub(crate) use explain::{
     ChangedFile, EFFORT, Lone, Renamed, explain, has_hashed_name, is_python, pair_up,

@@ -1,12 +1,13 @@
 //! The order of entries. Among those that can be one file it is kept: the last of them is what an installer leaves on
-//! disk. That goes for several entries of one path, and for paths that only differ in case or composition.
+//! disk. That goes for several entries of one path, and for paths that only differ in case or composition. Where a link, a
+//! file in place of a directory or an ambiguous name can lead others elsewhere, all of it is kept.
 
 use super::{ALL_AND_BUNDLES, Normaliser, Subject, Wrapping};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "entry-order",
-    version: 2,
-    hides: "the order of entries of paths that differ in more than case and composition",
+    version: 3,
+    hides: "the order of entries, where it decides nothing: neither of one file nor of where others land",
     formats: ALL_AND_BUNDLES,
     subject: Subject::Archive(normalise),
 };

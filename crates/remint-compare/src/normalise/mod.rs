@@ -35,7 +35,7 @@ pub use windows_line_ends::windows_line_ends;
 
 pub(crate) use engine::{Erasures, erase_content, erase_headers};
 pub(crate) use mode_bits::normalise as erase_mode_bits;
-pub(crate) use pairs::{Facets, Pairs, Row, Wrapping};
+pub(crate) use pairs::{Facets, Pairs, Row, Wrapping, is_built_before};
 
 use crate::archive::Entry;
 

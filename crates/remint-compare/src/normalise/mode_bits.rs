@@ -5,7 +5,7 @@ use crate::archive::{Entry, Kind};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "mode-bits",
-    version: 1,
+    version: 2,
     hides: "permission bits beyond the question whether a file is executable",
     formats: ALL_FORMATS,
     subject: Subject::Entry(normalise),
@@ -22,7 +22,12 @@ pub(crate) fn normalise(entry: &mut Entry) {
         // A link's own mode means nothing.
         Kind::SymbolicLink | Kind::HardLink => 0o777,
         Kind::File | Kind::Special(_) | Kind::Unreadable => {
-            let permissions = if entry.is_executable() { 0o755 } else { 0o644 };
+            // Python takes the right to execute from everybody where the owner has none.
+            let permissions = match entry.mode & 0o111 {
+                0 => 0o644,
+                few if few & 0o100 == 0 => 0o644 | few,
+                _ => 0o755,
+            };
             permissions | special
         }
     };

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::iter::Peekable;
 
-use remint_model::{ArtifactFormat, EntryPath, GzipHeader, Sha256, SignatureBlock};
+use remint_model::{AnomalyKind, ArtifactFormat, EntryPath, GzipHeader, Sha256, SignatureBlock};
 
 use crate::archive::{Entry, Kind, Listing, by_place, fold, is_below};
 
@@ -26,6 +26,8 @@ impl Facets {
     pub(crate) const TOP_FOLDER: Self = Self(1 << 10);
     pub(crate) const GZIP: Self = Self(1 << 11);
     pub(crate) const SIGNATURE: Self = Self(1 << 12);
+    pub(crate) const NAME: Self = Self(1 << 13);
+    pub(crate) const AGE: Self = Self(1 << 14);
 
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
@@ -63,6 +65,7 @@ impl Row {
             .fold(Facets::default(), |facets, (one, other)| {
                 facets
                     .with(Facets::KIND, one.kind != other.kind)
+                    .with(Facets::NAME, one.spelled != other.spelled)
                     .with(
                         Facets::CONTENT,
                         one.sha256 != other.sha256 || one.size != other.size,
@@ -98,7 +101,8 @@ fn written_differently(one: &Entry, other: &Entry) -> bool {
 pub(crate) struct Wrapping {
     /// Row numbers in this archive's order, of the rows that both archives have.
     pub(crate) order: Vec<u32>,
-    /// Those of them that can be one file where case or composition does not count, where order matters at all.
+    /// Those of them whose order decides what is there: what can be one file where case or composition does not count, and
+    /// everything where an entry can lead others elsewhere.
     pub(crate) twins: BTreeSet<u32>,
     /// Directories with an entry of their own that other entries of this archive lie in, and that the other
     /// archive has no entry for.
@@ -117,10 +121,13 @@ pub(crate) struct Pairs {
     pub(crate) rows: Vec<Row>,
     pub(crate) published: Wrapping,
     pub(crate) rebuilt: Wrapping,
+    /// Whether the times of entries differ where they decide which of two files is installed.
+    other_ages: bool,
 }
 
 impl Pairs {
     pub(crate) fn new(format: ArtifactFormat, published: Listing, rebuilt: Listing) -> Self {
+        let leads_elsewhere = [&published, &rebuilt].into_iter().any(leads_elsewhere);
         let (mut published_wrapping, published_implied, published) = lay_out(published);
         let (mut rebuilt_wrapping, rebuilt_implied, rebuilt) = lay_out(rebuilt);
         let mut rows = Vec::with_capacity(published.len().max(rebuilt.len()));
@@ -165,11 +172,25 @@ impl Pairs {
         published_wrapping.order = order(&rows, |row| &row.published);
         rebuilt_wrapping.order = order(&rows, |row| &row.rebuilt);
         if published_wrapping.order != rebuilt_wrapping.order {
-            let twins = twins(&rows);
+            let twins = if leads_elsewhere {
+                published_wrapping.order.iter().copied().collect()
+            } else {
+                twins(&rows)
+            };
             published_wrapping.twins.clone_from(&twins);
             rebuilt_wrapping.twins = twins;
         }
+        let age_counts = matches!(format, ArtifactFormat::Sdist | ArtifactFormat::SdistZip)
+            && rows.iter().any(|row| is_built_before(&row.path));
+        let other_ages = age_counts
+            && rows.iter().any(|row| {
+                let ages = |entries: &[Entry]| -> Vec<_> {
+                    entries.iter().map(|entry| entry.written.mtime).collect()
+                };
+                row.facets().has(Facets::TIME) && ages(&row.published) != ages(&row.rebuilt)
+            });
         Self {
+            other_ages,
             format,
             rows,
             published: published_wrapping,
@@ -188,6 +209,7 @@ impl Pairs {
             .with(Facets::TOP_FOLDER, one.top_folder != other.top_folder)
             .with(Facets::GZIP, one.gzip != other.gzip)
             .with(Facets::SIGNATURE, one.signature != other.signature)
+            .with(Facets::AGE, self.other_ages)
     }
 }
 
@@ -231,6 +253,34 @@ fn lay_out(listing: Listing) -> (Wrapping, HashSet<EntryPath>, Vec<Entry>) {
     (wrapping, implied, entries)
 }
 
+/// Whether an entry can make another land in another place, or be another: through a link, a file in place of a directory, a
+/// name that readers take in different ways, or a type that some take for the name of the next one.
+fn leads_elsewhere(listing: &Listing) -> bool {
+    listing
+        .entries
+        .iter()
+        .any(|entry| entry.kind == Kind::HardLink)
+        || listing.anomalies.iter().any(|anomaly| {
+            matches!(
+                anomaly.kind,
+                AnomalyKind::LinkEntry
+                    | AnomalyKind::FileDirectoryClash
+                    | AnomalyKind::SpecialFile
+                    | AnomalyKind::PathTraversal
+            )
+        })
+}
+
+/// Whether a file is one that an earlier build of setuptools left: where it is younger than its source, it is installed
+/// instead.
+pub(crate) fn is_built_before(path: &EntryPath) -> bool {
+    path.as_str().strip_prefix("build/").is_some_and(|rest| {
+        ["lib", "temp", "scripts", "bdist"]
+            .iter()
+            .any(|folder| rest.starts_with(folder))
+    })
+}
+
 /// The rows of files that can be one where case or composition does not count.
 fn twins(rows: &[Row]) -> BTreeSet<u32> {
     let mut folded: HashMap<String, u32> = HashMap::new();
@@ -248,7 +298,7 @@ fn order(rows: &[Row], side: impl Fn(&Row) -> &Vec<Entry>) -> Vec<u32> {
     let mut placed: Vec<(u32, u32)> = (0_u32..)
         .zip(rows)
         .filter(|(_, row)| !row.published.is_empty() && !row.rebuilt.is_empty())
-        .filter_map(|(number, row)| Some((side(row).last()?.index, number)))
+        .flat_map(|(number, row)| side(row).iter().map(move |entry| (entry.index, number)))
         .collect();
     placed.sort_unstable();
     placed.into_iter().map(|(_, number)| number).collect()

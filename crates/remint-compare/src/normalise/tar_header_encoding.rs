@@ -6,7 +6,7 @@ use crate::archive::{Encoding, Entry};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "tar-header-encoding",
-    version: 1,
+    version: 2,
     hides: "the dialect and padding of tar headers, comments, and the blocking of the archive",
     formats: TARS,
     subject: Subject::Entry(normalise),

@@ -43,6 +43,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     (path, kind(), mode, sha256(), written).prop_map(
         |(path, kind, mode, sha256, (mtime, user, attributes, encoding, packed))| Entry {
             path: path.parse().unwrap(),
+            spelled: None,
             index: 0,
             kind,
             mode,

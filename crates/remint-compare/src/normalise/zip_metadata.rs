@@ -6,7 +6,7 @@ use crate::archive::{Encoding, Entry};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "zip-metadata",
-    version: 1,
+    version: 2,
     hides: "zip versions, flags, extra fields, comments, data descriptors and the way content is packed",
     formats: ZIPS,
     subject: Subject::Entry(normalise),

@@ -9,6 +9,7 @@
 
 mod archives_inside;
 mod comparing;
+mod disagreeing_readers;
 mod layers;
 mod making;
 mod normalisers;

@@ -180,6 +180,7 @@ impl Look<'_> {
                 Facets::CONTENT,
                 Facets::MODE,
                 Facets::ATTRIBUTES,
+                Facets::NAME,
             ]
             .into_iter()
             .any(|facet| facets.has(facet));
@@ -441,9 +442,7 @@ const TOOK: &str =
 /// What comparing entries would miss, in the first archive that holds such a thing.
 fn beyond_entries(published: &[Anomaly], rebuilt: &[Anomaly], words: SideWords) -> Option<String> {
     // Names that lead elsewhere are escaped into others, which may be entries of their own.
-    let beyond = |anomaly: &&Anomaly| {
-        is_beyond_entries(anomaly) || anomaly.kind == AnomalyKind::PathTraversal
-    };
+    let beyond = |anomaly: &&Anomaly| is_beyond_entries(anomaly);
     let (side, anomaly) = published
         .iter()
         .find(beyond)
