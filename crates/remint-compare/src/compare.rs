@@ -1,5 +1,6 @@
 //! The comparison: two archives in, what they have in common out.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 
 use remint_model::{
@@ -14,7 +15,7 @@ use crate::difference::{
 use crate::encoders;
 use crate::error::{ArchiveError, ReadError, Side};
 use crate::limits::{Erasing, Limits, Options, SideWords};
-use crate::normalise::{ALL, Erasures, Facets, Pairs, Row, erase_headers};
+use crate::normalise::{ALL, Erasures, Facets, Pairs, Row, erase_headers, programs};
 use crate::second_look::{Remaining, SecondLook, at_once, remaining};
 
 /// What a comparison yields.
@@ -120,6 +121,8 @@ pub fn compare<P: Read + Seek + Send, R: Read + Seek + Send>(
     };
 
     let mut pairs = Pairs::new(format, ours.listing, theirs.listing);
+    pairs.published.programs = ours.programs;
+    pairs.rebuilt.programs = theirs.programs;
     let mut standings: Vec<Standing> = pairs.rows.iter().map(first_standing).collect();
     let mut erasures = Erasures::default();
     erase_headers(&mut pairs, &mut erasures);
@@ -346,6 +349,7 @@ fn identical<P: Read + Seek>(
     let FirstLook {
         listing,
         install_scripts,
+        programs: _,
     } = look(format, published, limits).map_err(|error| error.on(Side::Published))?;
     let anomalies = listing.anomalies.clone();
     let pairs = Pairs::new(format, listing.clone(), listing);
@@ -364,6 +368,8 @@ fn identical<P: Read + Seek>(
 struct FirstLook {
     listing: Listing,
     install_scripts: InstallScripts,
+    /// What an npm package has as programs.
+    programs: BTreeSet<String>,
 }
 
 fn look<R: Read + Seek>(
@@ -371,23 +377,26 @@ fn look<R: Read + Seek>(
     reader: &mut R,
     limits: &Limits,
 ) -> Result<FirstLook, ReadError> {
-    let mut keep = KeepInstallScripts {
+    let mut keep = ReadManifest {
         format,
         install_scripts: InstallScripts::default(),
+        programs: BTreeSet::new(),
     };
     let listing = list(format, reader, limits, &mut keep)?.listing;
     Ok(FirstLook {
         listing,
         install_scripts: keep.install_scripts,
+        programs: keep.programs,
     })
 }
 
-struct KeepInstallScripts {
+struct ReadManifest {
     format: ArtifactFormat,
     install_scripts: InstallScripts,
+    programs: BTreeSet<String>,
 }
 
-impl Keep for KeepInstallScripts {
+impl Keep for ReadManifest {
     fn wants(&mut self, path: &EntryPath, size: u64) -> bool {
         let manifest = match self.format {
             ArtifactFormat::NpmTarball => "package.json",
@@ -409,6 +418,7 @@ impl Keep for KeepInstallScripts {
         self.install_scripts = if self.format == ArtifactFormat::Crate {
             InstallScripts::of_crate(&content)
         } else {
+            self.programs = programs(&content);
             InstallScripts::of(&content)
         };
     }

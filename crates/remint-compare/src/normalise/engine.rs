@@ -51,7 +51,8 @@ impl Erasures {
 
 /// Applies the normalisers of headers and archives to both sides.
 pub(crate) fn erase_headers(pairs: &mut Pairs, erasures: &mut Erasures) {
-    for normaliser in ALL.iter().filter(|n| n.applies_to(pairs.format)) {
+    let format = pairs.format;
+    for normaliser in ALL.iter().filter(|n| n.applies_to(format)) {
         match normaliser.subject {
             Subject::Entry(normalise) => {
                 for row in &mut pairs.rows {
@@ -59,6 +60,26 @@ pub(crate) fn erase_headers(pairs: &mut Pairs, erasures: &mut Erasures) {
                     let apply = |entries: &mut Vec<Entry>| entries.iter_mut().for_each(normalise);
                     apply(&mut row.published);
                     apply(&mut row.rebuilt);
+                    if !before.without(row.facets()).is_empty() {
+                        erasures.add(normaliser, Some(&row.path));
+                    }
+                }
+            }
+            Subject::EntryOf(normalise) => {
+                let Pairs {
+                    rows,
+                    published,
+                    rebuilt,
+                    ..
+                } = &mut *pairs;
+                for row in rows {
+                    let before = row.facets();
+                    row.published
+                        .iter_mut()
+                        .for_each(|entry| normalise(entry, published));
+                    row.rebuilt
+                        .iter_mut()
+                        .for_each(|entry| normalise(entry, rebuilt));
                     if !before.without(row.facets()).is_empty() {
                         erasures.add(normaliser, Some(&row.path));
                     }

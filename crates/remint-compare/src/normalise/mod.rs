@@ -4,6 +4,7 @@
 //! Every normaliser computes a canonical form of one archive alone, without looking at the other: two archives
 //! are equivalent when their canonical forms are equal, so equivalence is symmetric and transitive.
 
+mod bin_modes;
 mod bundle_signature;
 mod cargo_manifest_encoding;
 mod directory_entries;
@@ -33,6 +34,7 @@ use remint_model::{ArtifactFormat, Comparison, EntryPath, Erasure};
 pub use seeded_from_published::seeded_from_published;
 pub use windows_line_ends::windows_line_ends;
 
+pub(crate) use bin_modes::programs;
 pub(crate) use engine::{Erasures, erase_content, erase_headers};
 pub(crate) use mode_bits::normalise as erase_mode_bits;
 pub(crate) use pairs::{Facets, Pairs, Row, Wrapping, is_built_before};
@@ -55,6 +57,8 @@ pub struct Normaliser {
 enum Subject {
     /// The headers of one entry.
     Entry(fn(&mut Entry)),
+    /// The headers of one entry, where the archive that it is of has a say.
+    EntryOf(fn(&mut Entry, &Wrapping)),
     /// What an archive is besides its entries.
     Archive(fn(&mut Wrapping)),
     /// The content of one file; `None` leaves it as it is.
@@ -147,6 +151,7 @@ pub static ALL: &[Normaliser] = &[
     top_folder::NORMALISER,
     timestamps::NORMALISER,
     owners::NORMALISER,
+    bin_modes::NORMALISER,
     mode_bits::NORMALISER,
     module_modes::NORMALISER,
     tar_header_encoding::NORMALISER,
@@ -168,7 +173,7 @@ impl Normaliser {
     #[must_use]
     pub const fn concerns_contents(&self) -> bool {
         match self.subject {
-            Subject::Entry(_) | Subject::Archive(_) => false,
+            Subject::Entry(_) | Subject::EntryOf(_) | Subject::Archive(_) => false,
             Subject::Content(_) | Subject::Build => true,
         }
     }
@@ -178,7 +183,9 @@ impl Normaliser {
     #[must_use]
     pub const fn is_seen_in_archives(&self) -> bool {
         match self.subject {
-            Subject::Entry(_) | Subject::Archive(_) | Subject::Content(_) => true,
+            Subject::Entry(_) | Subject::EntryOf(_) | Subject::Archive(_) | Subject::Content(_) => {
+                true
+            }
             Subject::Build => false,
         }
     }

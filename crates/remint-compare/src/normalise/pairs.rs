@@ -111,6 +111,8 @@ pub(crate) struct Wrapping {
     pub(crate) gzip: Option<GzipHeader>,
     /// Of a bundle: the digest of its signature.
     pub(crate) signature: Option<Sha256>,
+    /// Of an npm package: the files that its `bin` names, where somebody has read it.
+    pub(crate) programs: BTreeSet<String>,
 }
 
 /// Two archives side by side.
@@ -249,6 +251,7 @@ fn lay_out(listing: Listing) -> (Wrapping, HashSet<EntryPath>, Vec<Entry>) {
             SignatureBlock::Present(signature) => Some(Sha256::of(&signature.pkcs7)),
             SignatureBlock::Absent | SignatureBlock::Malformed(_) => None,
         },
+        programs: BTreeSet::new(),
     };
     (wrapping, implied, entries)
 }

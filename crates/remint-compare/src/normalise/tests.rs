@@ -178,6 +178,7 @@ proptest! {
             top_folder: top,
             gzip,
             signature: signature.map(Sha256::from_bytes),
+            programs: [entry.path.to_string()].into(),
         };
         for normaliser in ALL {
             match normaliser.subject {
@@ -189,6 +190,16 @@ proptest! {
                     prop_assert_eq!(&once, &twice, "{}", normaliser.id);
                     let of_module = normaliser.id == "module-modes";
                     prop_assert_eq!(what_counts(&once, of_module), what_counts(&entry, of_module), "{}", normaliser.id);
+                }
+                Subject::EntryOf(normalise) => {
+                    let mut once = entry.clone();
+                    normalise(&mut once, &wrapping);
+                    let mut twice = once.clone();
+                    normalise(&mut twice, &wrapping);
+                    prop_assert_eq!(&once, &twice, "{}", normaliser.id);
+                    once.mode &= !0o111;
+                    let without = Entry { mode: entry.mode & !0o111, ..entry.clone() };
+                    prop_assert_eq!(once, without, "{}", normaliser.id);
                 }
                 Subject::Archive(normalise) => {
                     let mut once = wrapping.clone();

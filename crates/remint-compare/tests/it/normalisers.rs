@@ -55,6 +55,10 @@ fn manifest() -> TarEntry {
     file("package/package.json", b"{}")
 }
 
+fn with_bin() -> TarEntry {
+    file("package/package.json", br#"{"bin": "./index.js"}"#)
+}
+
 fn map(content: &str) -> Vec<u8> {
     npm(&[file("package/dist/a.js.map", content.as_bytes())])
 }
@@ -127,6 +131,12 @@ fn equal_pairs() -> Vec<Pair> {
             NpmTarball,
             npm(&[index().owner(501, "matt")]),
             npm(&[index()]),
+        ),
+        pair(
+            "bin-modes",
+            NpmTarball,
+            npm(&[with_bin(), index().mode(0o755)]),
+            npm(&[with_bin(), index()]),
         ),
         pair(
             "mode-bits",
@@ -512,6 +522,25 @@ fn adversarial_archives() -> Vec<Pair> {
             NpmTarball,
             npm(&[index().mode(0o755)]),
             npm(&[index().mode(0o644)]),
+        ),
+        pair(
+            "bin-modes",
+            NpmTarball,
+            npm(&[with_bin(), index().mode(0o4755)]),
+            npm(&[with_bin(), index()]),
+        ),
+        pair(
+            "bin-modes",
+            NpmTarball,
+            npm(&[with_bin(), file("package/other.js", b"").mode(0o755)]),
+            npm(&[with_bin(), file("package/other.js", b"")]),
+        ),
+        // Each archive is read by its own manifest.
+        pair(
+            "bin-modes",
+            NpmTarball,
+            npm(&[manifest(), index().mode(0o755)]),
+            npm(&[with_bin(), index()]),
         ),
         pair(
             "mode-bits",
