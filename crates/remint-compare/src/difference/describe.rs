@@ -97,8 +97,7 @@ fn header_explanation(row: &Row, facets: Facets, words: SideWords) -> Option<Str
     }
     if facets.has(Facets::NAME) {
         return Some(format!(
-            "the archives spell its name in different ways, and readers do not agree on what the {} or the {} one means",
-            ours, theirs
+            "the archives spell its name in different ways, and readers do not agree on what the {ours} or the {theirs} one means"
         ));
     }
     if facets.has(Facets::MODE) {
