@@ -271,6 +271,14 @@ impl<'k> Builder<'k> {
             seen.kind == Kind::Directory,
         );
         let spelled = (!is_plain).then(|| Box::new(Sha256::of(seen.name)));
+        // A bundle is held against a tree as well, which has no other spelling to be compared with.
+        if !is_plain && self.format == ArtifactFormat::Mcpb {
+            anomalies.add(
+                AnomalyKind::HeaderDisagreement,
+                seen.name,
+                "a name that is not its plain path",
+            );
+        }
         self.rows.push(Row {
             top,
             entry: Entry {

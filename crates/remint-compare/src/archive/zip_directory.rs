@@ -91,6 +91,14 @@ struct End {
     at: u64,
     framing: sha2::Sha256,
     signature: SignatureBlock,
+    others: Vec<OtherEnd>,
+}
+
+/// What could be another end record.
+struct OtherEnd {
+    at: u64,
+    /// Whether it spans the rest of the file exactly.
+    fits: bool,
 }
 
 /// Reads the end of the file and the central directory.
@@ -126,6 +134,20 @@ pub(super) fn read<R: Read + Seek>(
             "the central directory is larger than the file before it",
         )
     })?;
+    // One inside of an entry is that of an archive which was packed as it is: all readers look from the end of the file.
+    let rivals = end.others.iter();
+    let rivals = rivals.filter(|other| other.fits || other.at >= start);
+    let count = rivals.count();
+    if count > 0 {
+        anomalies.add(
+            AnomalyKind::HeaderDisagreement,
+            b"",
+            format!(
+                "{} end records: readers differ in which one they take",
+                count + 1
+            ),
+        );
+    }
     let prefix = start.checked_sub(end.offset).ok_or_else(|| {
         ReadError::malformed(end.at, "the central directory lies after its own end")
     })?;
@@ -211,16 +233,6 @@ fn find_end<R: Read + Seek>(
         })
     };
     let chosen = candidates.iter().find(fits).copied().unwrap_or(last);
-    if signatures.len() > 1 {
-        anomalies.add(
-            AnomalyKind::HeaderDisagreement,
-            b"",
-            format!(
-                "{} end records: readers differ in which one they take",
-                signatures.len()
-            ),
-        );
-    }
     let record = tail.get(chosen..).unwrap_or_default();
     let fields = Fields(record);
     let at = tail_start + chosen as u64;
@@ -250,7 +262,16 @@ fn find_end<R: Read + Seek>(
     if fields.u16(4) != 0 || fields.u16(6) != 0 || fields.u16(8) != fields.u16(10) {
         return Err(ReadError::malformed(at, "a zip of several volumes"));
     }
+    let others = signatures
+        .iter()
+        .filter(|at| **at != chosen)
+        .map(|at| OtherEnd {
+            at: tail_start + *at as u64,
+            fits: fits(&at),
+        })
+        .collect();
     let mut end = End {
+        others,
         entries: u64::from(fields.u16(10)),
         size: u64::from(fields.u32(12)),
         offset: u64::from(fields.u32(16)),

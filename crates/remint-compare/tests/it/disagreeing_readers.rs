@@ -203,3 +203,22 @@ fn the_checksum_of_a_gzip_header_has_to_be_right() {
         "{found:?}"
     );
 }
+
+#[test]
+fn an_archive_in_an_archive_is_no_second_archive() {
+    let inner = zip(&[stored("x", b"x")]);
+    let outer = |time: u16, content: &[u8]| {
+        zip(&[ZipEntry {
+            time,
+            ..stored("lib/inner.whl", content)
+        }])
+    };
+    equal(Mcpb, &outer(1, &inner), &outer(0, &inner));
+    // One that claims all of the rest as its comment is.
+    let rest = outer(0, &inner).len() - 30 - "lib/inner.whl".len() - inner.len();
+    let mut claiming = inner;
+    let comment = u16::try_from(rest).unwrap().to_le_bytes();
+    let end = claiming.len();
+    claiming[end - 2..].copy_from_slice(&comment);
+    differ(Mcpb, &outer(1, &claiming), &outer(0, &claiming));
+}

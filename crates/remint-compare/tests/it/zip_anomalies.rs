@@ -323,3 +323,12 @@ fn a_signature_after_a_bundle_is_read_as_one_or_is_an_anomaly() {
         SignatureBlock::Absent
     );
 }
+
+#[test]
+fn a_bundle_has_plain_names() {
+    let found = |name: &str| kinds(Mcpb, &zip(&[stored(name, b"")]));
+    assert_eq!(found("server/a.js"), []);
+    for name in ["./server/a.js", "server//a.js"] {
+        assert_eq!(found(name), [HeaderDisagreement]);
+    }
+}
