@@ -9,7 +9,7 @@ use remint_compare::normalise;
 use remint_model::{Anomaly, Change, Difference};
 
 use self::side_by_side::{Line, rows};
-use self::tree::{Node, nodes};
+use self::tree::{Node, Tree, tree};
 use super::{ComparisonReport, Given, Identity, WORDS};
 use crate::report::foreign::harmless;
 use crate::report::page::change_words;
@@ -17,6 +17,10 @@ use crate::report::size_words;
 
 /// Anomalies of one side that are shown.
 const SHOWN_ANOMALIES: usize = 100;
+/// Differences that have a section of their own.
+const SHOWN_DIFFERENCES: usize = 2_000;
+/// Characters of one path or text.
+const LONGEST: usize = 500;
 
 #[derive(Template)]
 #[template(path = "comparison.html")]
@@ -26,8 +30,9 @@ struct PageOfComparison {
     sides: [FileFacts; 2],
     notes: Vec<String>,
     erasures: Vec<ErasureFacts>,
-    nodes: Vec<Node>,
+    tree: Tree,
     differences: Vec<DifferenceFacts>,
+    more_differences: usize,
     version: &'static str,
     started: String,
 }
@@ -89,17 +94,20 @@ pub(crate) fn render(report: &ComparisonReport) -> anyhow::Result<String> {
             .map(|note| harmless(note).into_owned())
             .collect(),
         erasures: erasures(report, compared.and_then(|compared| compared.gzip_encoder)),
-        nodes: nodes(
+        tree: tree(
             compared.map_or(&[][..], |compared| &compared.paths),
             report.differences(),
             report.erased(),
+            SHOWN_DIFFERENCES,
         ),
         differences: report
             .differences()
             .iter()
+            .take(SHOWN_DIFFERENCES)
             .enumerate()
             .map(|(at, difference)| facts(at, difference))
             .collect(),
+        more_differences: report.differences().len().saturating_sub(SHOWN_DIFFERENCES),
         version: env!("CARGO_PKG_VERSION"),
         started: report.started.strftime("%Y-%m-%d %H:%M UTC").to_string(),
     };
@@ -121,7 +129,7 @@ fn file(which: &'static str, side: &Given, anomalies: &[Anomaly]) -> FileFacts {
             .take(SHOWN_ANOMALIES)
             .map(|anomaly| {
                 let words = format!("{}: {} {}", anomaly.kind.id(), anomaly.path, anomaly.detail);
-                harmless(&words).into_owned()
+                shown(&words, LONGEST)
             })
             .collect(),
         more_anomalies: anomalies.len().saturating_sub(SHOWN_ANOMALIES),
@@ -144,7 +152,7 @@ fn erasures(report: &ComparisonReport, gzip_encoder: Option<&'static str>) -> Ve
                     format!("the archive itself: its bytes are made by {encoder}")
                 }
                 ([], _) => "the archive itself".to_owned(),
-                ([path], _) if erasure.count == 1 => harmless(path).into_owned(),
+                ([path], _) if erasure.count == 1 => shown(path, LONGEST),
                 (_, _) => format!("{} entries", erasure.count),
             },
         })
@@ -154,7 +162,7 @@ fn erasures(report: &ComparisonReport, gzip_encoder: Option<&'static str>) -> Ve
 fn facts(at: usize, difference: &Difference) -> DifferenceFacts {
     DifferenceFacts {
         anchor: anchor(at),
-        path: harmless(difference.path.as_str()).into_owned(),
+        path: shown(difference.path.as_str(), LONGEST),
         class: difference.class.word(),
         what: change_words(difference, WORDS),
         explanation: difference
@@ -175,6 +183,23 @@ fn hunk_facts(hunk: &str) -> HunkFacts {
         head: head.to_owned(),
         lines: rows(head, body),
     }
+}
+
+/// Text of strangers; of a longer one, the beginning and the end.
+fn shown(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return harmless(text).into_owned();
+    }
+    let end = most / 2;
+    let begin = most - 1 - end;
+    let cut: String = text
+        .chars()
+        .take(begin)
+        .chain(['…'])
+        .chain(text.chars().skip(length - end))
+        .collect();
+    harmless(&cut).into_owned()
 }
 
 /// Where a difference is on the page, from its place in the ranking.
