@@ -11,6 +11,9 @@ const HOOKS: &[&str] = &["preinstall", "install", "postinstall"];
 /// More words than this are no command that a person wrote.
 const MOST_WORDS: usize = 256;
 
+/// Larger manifests name none: parsed values take many times the room of their text.
+const LARGEST: usize = 1 << 20;
+
 /// Paths that the install hooks of a manifest name.
 #[derive(Debug, Default)]
 pub(crate) struct InstallScripts(BTreeSet<String>);
@@ -42,8 +45,9 @@ impl InstallScripts {
 
     /// Reads a crate's `Cargo.toml`. `build.rs` runs without being named, and is known by its place.
     pub(crate) fn of_crate(manifest: &[u8]) -> Self {
-        let manifest: Option<toml::Table> = std::str::from_utf8(manifest)
-            .ok()
+        let manifest: Option<toml::Table> = (manifest.len() <= LARGEST)
+            .then(|| std::str::from_utf8(manifest).ok())
+            .flatten()
             .and_then(|text| text.parse().ok());
         let build = manifest
             .as_ref()
@@ -112,6 +116,8 @@ mod tests {
         check("[package]\nbuild = ['a.rs', 'b.rs']\n", "b.rs", true);
         check("[package]\nbuild = false\n", "src/lib.rs", false);
         check("not toml", "build.rs", false);
+        let large = format!("#{}\n[package]\nbuild = 'a.rs'\n", " ".repeat(LARGEST));
+        check(&large, "a.rs", false);
     }
 
     #[test]
