@@ -15,10 +15,11 @@ use remint_sandbox::{Access, Bind, Command, Isolation, Limits, Owner};
 const SCRIPT: &str = include_str!("likeness.py");
 
 /// For one pair of texts, and for the interpreter to start.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(5);
 /// For all of them; one that is asked later starts anew.
 const LIFETIME: Duration = Duration::from_secs(120);
-const MEMORY: u64 = 1 << 30;
+/// What two of the largest texts may need at the worst.
+const MEMORY: u64 = 512 << 20;
 /// How often is looked whether waiting still makes sense.
 const GLANCE: Duration = Duration::from_millis(50);
 /// No answer is as long.
@@ -47,7 +48,6 @@ impl Session {
     pub(super) fn start(interpreter: &Path, isolation: Isolation) -> Option<Self> {
         let command = command(interpreter, isolation)?;
         let (questions, theirs) = UnixStream::pair().ok()?;
-        questions.set_write_timeout(Some(DEADLINE)).ok()?;
         // What is said comes through the log; nothing comes back this way.
         questions.shutdown(Shutdown::Read).ok()?;
         let (sender, answers) = channel();
@@ -82,14 +82,19 @@ impl Session {
             .is_some_and(|thread| !thread.is_finished())
     }
 
-    /// `None` where there is no answer, and then there will be none to any other question.
+    /// `None` where there is no answer in the time that is left, and then there will be none to any other question.
     pub(super) fn ask(
         &mut self,
         rebuilt: &[u8],
         published: &[u8],
+        left: Duration,
         cancel: &AtomicBool,
     ) -> Option<Answer> {
         let asked = Instant::now();
+        let write_patience = DEADLINE.min(left).max(GLANCE);
+        self.questions
+            .set_write_timeout(Some(write_patience))
+            .ok()?;
         for text in [rebuilt, published] {
             let length = (text.len() as u64).to_be_bytes();
             self.questions.write_all(&length).ok()?;
@@ -108,7 +113,7 @@ impl Session {
                 }
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
-                    if cancel.load(Ordering::Relaxed) || asked.elapsed() > DEADLINE {
+                    if cancel.load(Ordering::Relaxed) || asked.elapsed() > DEADLINE.min(left) {
                         return None;
                     }
                 }
@@ -189,6 +194,30 @@ impl Write for Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_waits_longer_for_an_answer_than_there_is_time() {
+        // Texts are taken, and nothing is said.
+        let (questions, theirs) = UnixStream::pair().unwrap();
+        let (_silent, answers) = channel();
+        let mut session = Session {
+            questions,
+            answers,
+            stop: Arc::default(),
+            thread: None,
+        };
+        let asked = Instant::now();
+        let left = Duration::from_millis(10);
+        let said = session.ask(b"a", b"b", left, &AtomicBool::new(false));
+        assert_eq!(said, None);
+        assert!(asked.elapsed() < DEADLINE);
+        // Nor are they taken.
+        let large = vec![b' '; 4 << 20];
+        let said = session.ask(&large, b"b", left, &AtomicBool::new(false));
+        assert_eq!(said, None);
+        assert!(asked.elapsed() < DEADLINE);
+        drop(theirs);
+    }
 
     #[test]
     fn lines_are_passed_on_whole_and_no_line_grows_without_end() {
