@@ -94,6 +94,11 @@ impl FileFacts<'_> {
                     || self.directory().ends_with(".data/purelib")
                     || self.directory().ends_with(".data/platlib")
                     || self.directory().ends_with(".data/data")
+                    // Wherever the data of a wheel goes, it may go to such a folder.
+                    || matches!(
+                        self.directory().rsplit('/').next(),
+                        Some("site-packages" | "dist-packages")
+                    )
             }
             ArtifactFormat::Sdist | ArtifactFormat::SdistZip => true,
             ArtifactFormat::NpmTarball
@@ -109,11 +114,18 @@ impl FileFacts<'_> {
                 Some("site-packages" | "dist-packages")
             ),
         };
+        let stem = self
+            .path
+            .strip_suffix(".py")
+            .or_else(|| self.path.strip_suffix(".pyc"));
         (in_site_packages && self.extension() == "pth")
-            || matches!(
-                self.name(),
-                "sitecustomize.py" | "usercustomize.py" | "sitecustomize.pyc" | "usercustomize.pyc"
-            )
+            || stem.is_some_and(|stem| {
+                let module = stem.strip_suffix("/__init__").unwrap_or(stem);
+                matches!(
+                    module.rsplit('/').next(),
+                    Some("sitecustomize" | "usercustomize")
+                )
+            })
             || (self.is_npm() && self.path == "binding.gyp")
     }
 
@@ -237,13 +249,23 @@ impl FileFacts<'_> {
 
     fn is_code(&self) -> bool {
         self.head.starts_with(b"#!")
-            // Compiled on installing.
-            || (self.is_crate()
-                && matches!(self.extension(), "rs" | "c" | "cc" | "cpp" | "h" | "s" | "asm"))
+            || (self.is_compiled_on_installing() && self.is_source_of_native_code())
+            || (self.is_sdist() && self.is_step_of_a_native_build())
+            || (self.is_npm() && matches!(self.extension(), "gyp" | "gypi"))
             || (self.is_go_module()
                 && matches!(
                     self.extension(),
-                    "go" | "c" | "cc" | "cpp" | "cxx" | "m" | "h" | "hh" | "hpp" | "s" | "syso" | "swig"
+                    "go" | "c"
+                        | "cc"
+                        | "cpp"
+                        | "cxx"
+                        | "m"
+                        | "h"
+                        | "hh"
+                        | "hpp"
+                        | "s"
+                        | "syso"
+                        | "swig"
                 ))
             || matches!(
                 self.extension(),
@@ -279,6 +301,56 @@ impl FileFacts<'_> {
                     | "class"
                     | "applescript"
             )
+    }
+
+    /// npm runs node-gyp where there is a `binding.gyp`.
+    fn is_compiled_on_installing(&self) -> bool {
+        self.is_crate() || self.is_sdist() || self.is_npm()
+    }
+
+    fn is_source_of_native_code(&self) -> bool {
+        matches!(
+            self.extension(),
+            "c" | "cc"
+                | "cpp"
+                | "cxx"
+                | "c++"
+                | "h"
+                | "hh"
+                | "hpp"
+                | "hxx"
+                | "inc"
+                | "m"
+                | "mm"
+                | "s"
+                | "asm"
+                | "cu"
+                | "rs"
+                | "f"
+                | "for"
+                | "f77"
+                | "f90"
+                | "f95"
+                | "f03"
+                | "f08"
+                | "pyx"
+                | "pxd"
+                | "pxi"
+        )
+    }
+
+    fn is_step_of_a_native_build(&self) -> bool {
+        matches!(
+            self.name(),
+            "cmakelists.txt"
+                | "meson.build"
+                | "makefile"
+                | "gnumakefile"
+                | "makefile.in"
+                | "makefile.am"
+                | "configure"
+                | "configure.ac"
+        ) || matches!(self.extension(), "cmake" | "mk")
     }
 
     fn is_licence(&self) -> bool {
@@ -361,7 +433,14 @@ mod tests {
         check(Wheel, "model/weights.pth", b"\x80\x02", Class::Data);
         check(Wheel, "sitecustomize.py", b"", Class::Startup);
         check(NpmTarball, "binding.gyp", b"{", Class::Startup);
-        check(NpmTarball, "deps/binding.gyp", b"{", Class::Data);
+        check(NpmTarball, "deps/binding.gyp", b"{", Class::Executable);
+        for folder in ["lib/python3.12/site-packages", "Lib/site-packages"] {
+            let path = format!("x-1.data/data/{folder}/evil.pth");
+            check(Wheel, &path, b"import os", Class::Startup);
+        }
+        check(Wheel, "sitecustomize/__init__.py", b"", Class::Startup);
+        check(Wheel, "usercustomize/__init__.pyc", b"", Class::Startup);
+        check(Wheel, "x/sitecustomize/other.py", b"", Class::Executable);
         check(Sdist, "setup.py", b"", Class::InstallScript);
         check(Crate, "build.rs", b"", Class::InstallScript);
         check(Crate, "src/build.rs", b"", Class::Executable);
@@ -385,6 +464,48 @@ mod tests {
         check(NpmTarball, "dist/a.d.ts", b"", Class::Types);
         check(NpmTarball, "dist/a.js.map", b"{\"versio", Class::Sourcemap);
         check(NpmTarball, "dist/a.map", b"level 1", Class::Data);
+    }
+
+    #[test]
+    fn what_installing_compiles_is_code() {
+        for path in [
+            "src/a.c",
+            "src/a.CC",
+            "a.cpp",
+            "a.cxx",
+            "a.h",
+            "a.hpp",
+            "a.hh",
+            "a.inc",
+            "a.f",
+            "a.f90",
+            "a.rs",
+            "a.pxd",
+            "a.pyx",
+            "a.pxi",
+            "rust/build.rs",
+            "CMakeLists.txt",
+            "sub/meson.build",
+            "Makefile",
+        ] {
+            check(Sdist, path, b"", Class::Executable);
+        }
+        for path in [
+            "src/a.cc",
+            "a.h",
+            "a.hpp",
+            "a.inc",
+            "common.gypi",
+            "deps/x.gyp",
+        ] {
+            check(NpmTarball, path, b"", Class::Executable);
+        }
+        for path in ["src/a.cxx", "src/a.hpp", "src/a.inc"] {
+            check(Crate, path, b"", Class::Executable);
+        }
+        // What is in a wheel is compiled no more.
+        check(Wheel, "pkg/a.c", b"", Class::Data);
+        check(Wheel, "pkg/CMakeLists.txt", b"", Class::Data);
     }
 
     #[test]
