@@ -11,6 +11,10 @@ use super::is_named_for_debuggers;
 /// A build id is a digest; longer ones hold something else.
 const LONGEST_BUILD_ID: usize = 64;
 
+/// Loaders map whole pages. On x86 they have one size, elsewhere they may be this large.
+const LARGEST_PAGE: u64 = 64 << 10;
+const X86_PAGE: u64 = 4 << 10;
+
 /// What a loader takes of a file. It does not read section headers.
 pub(super) struct Loaded {
     /// Into memory that is not executed, or as notes.
@@ -27,10 +31,12 @@ impl Loaded {
         };
         if let object::File::Elf32(elf) = file {
             let headers = elf.elf_program_headers();
-            loaded.add_elf::<object::elf::FileHeader32<_>>(headers, elf.endian());
+            let page = page_size(file);
+            loaded.add_elf::<object::elf::FileHeader32<_>>(headers, elf.endian(), page);
         } else if let object::File::Elf64(elf) = file {
             let headers = elf.elf_program_headers();
-            loaded.add_elf::<object::elf::FileHeader64<_>>(headers, elf.endian());
+            let page = page_size(file);
+            loaded.add_elf::<object::elf::FileHeader64<_>>(headers, elf.endian(), page);
         } else if file.format() == object::BinaryFormat::MachO {
             for segment in file.segments() {
                 let is_data = matches!(
@@ -46,17 +52,30 @@ impl Loaded {
         loaded
     }
 
-    fn add_elf<E: FileHeader>(&mut self, headers: &[E::ProgramHeader], endian: E::Endian) {
+    fn add_elf<E: FileHeader>(
+        &mut self,
+        headers: &[E::ProgramHeader],
+        endian: E::Endian,
+        page: u64,
+    ) {
         for header in headers {
             let kind = header.p_type(endian);
             let is_executed = header.p_flags(endian).0 & object::elf::PF_X.0 != 0;
             let is_data =
                 kind == object::elf::PT_NOTE || (kind == object::elf::PT_LOAD && !is_executed);
-            self.add(
-                header.p_offset(endian).into(),
-                header.p_filesz(endian).into(),
-                !is_data,
-            );
+            let mut start: u64 = header.p_offset(endian).into();
+            let length: u64 = header.p_filesz(endian).into();
+            let mut end = start.saturating_add(length);
+            if kind == object::elf::PT_LOAD {
+                start -= start % page;
+                // Where memory without content follows that can be written, the rest of the page is filled with zeros.
+                let is_written = header.p_flags(endian).0 & object::elf::PF_W.0 != 0;
+                let in_memory: u64 = header.p_memsz(endian).into();
+                if !(is_written && !is_executed && in_memory > length) {
+                    end = end.checked_next_multiple_of(page).unwrap_or(u64::MAX);
+                }
+            }
+            self.add(start, end - start, !is_data);
         }
     }
 
@@ -67,6 +86,20 @@ impl Loaded {
         } else {
             self.data.push(range);
         }
+    }
+}
+
+fn page_size(file: &object::File<'_>) -> u64 {
+    let architecture = file.architecture();
+    if matches!(
+        architecture,
+        object::Architecture::I386
+            | object::Architecture::X86_64
+            | object::Architecture::X86_64_X32
+    ) {
+        X86_PAGE
+    } else {
+        LARGEST_PAGE
     }
 }
 
