@@ -47,14 +47,25 @@ fn may_be_one_program(path: &EntryPath, rebuilt: &[u8], published: &[u8]) -> boo
 /// blocks from `# /// name` on (PEP 723), which say what is installed before the file runs.
 fn instructions(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut in_block = false;
-    text.split(|byte| matches!(byte, b'\n' | b'\r'))
+    // A carriage return ends a line for the interpreter, too, but not where a line feed follows.
+    let lines = text.split(|byte| *byte == b'\n').flat_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        line.split(|byte| *byte == b'\r')
+    });
+    // Nothing executes a file whose interpreter's name ends in a carriage return.
+    let executed = text
+        .starts_with(b"#!")
+        .then(|| text.split(|byte| *byte == b'\n').next())
+        .flatten();
+    let told = lines
         .enumerate()
         .filter(move |(at, line)| {
             let line = line.trim_ascii();
             in_block = line.starts_with(b"#") && (in_block || line.starts_with(b"# ///"));
             in_block || (*at < 2 && line.starts_with(b"#"))
         })
-        .map(|(_, line)| line.trim_ascii())
+        .map(|(_, line)| line.trim_ascii());
+    executed.into_iter().chain(told)
 }
 
 /// Names, keywords and numbers in their order, outside of strings and comments. Prefixes of strings are left out, too,
@@ -155,6 +166,7 @@ mod tests {
             told(script),
             [
                 "#!/usr/bin/env python3",
+                "#!/usr/bin/env python3",
                 "# why",
                 "# ///  script",
                 "# /// script",
@@ -163,6 +175,23 @@ mod tests {
             ]
         );
         assert_eq!(told("x = 1\n\n# later\n"), Vec::<String>::new());
+        let dependent = |on: &str, end: &str| {
+            [
+                "x = 1",
+                "",
+                "# /// script",
+                &format!("# dependencies = [\"{on}\"]"),
+                "# ///",
+                "",
+            ]
+            .join(end)
+        };
+        for end in ["\n", "\r\n", "\r"] {
+            assert_eq!(told(&dependent("a", end)).len(), 3, "{end:?}");
+            assert_ne!(told(&dependent("a", end)), told(&dependent("b", end)));
+        }
+        assert_eq!(told(&dependent("a", "\n")), told(&dependent("a", "\r\n")));
+        assert_ne!(told("#!/bin/x\ny\n"), told("#!/bin/x\r\ny\n"));
     }
 
     proptest! {
