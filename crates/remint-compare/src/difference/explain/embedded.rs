@@ -32,7 +32,11 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
             .count();
         if same == old_rest.len() && same == new_rest.len() {
             let words = say(&found, file.words)?;
-            return Some(if mere_numbers {
+            // Any three numbers are a version, and an address as well, where the release's own is not known; and what is
+            // a version among dependencies says what else is installed.
+            let is_doubtful = found.contains_key("version")
+                && (file.known.versions.is_empty() || may_list_dependencies(file.path.file_name()));
+            return Some(if mere_numbers || is_doubtful {
                 Explanation::pointer(words)
             } else {
                 Explanation::proof(words)
@@ -75,6 +79,34 @@ pub(super) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
         }
     }
     None
+}
+
+fn may_list_dependencies(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("requirements")
+        || name.ends_with(".lock")
+        || matches!(
+            &*name,
+            "package.json"
+                | "package-lock.json"
+                | ".package-lock.json"
+                | "npm-shrinkwrap.json"
+                | "pnpm-lock.yaml"
+                | "deno.json"
+                | "deno.jsonc"
+                | "jsr.json"
+                | "cargo.toml"
+                | "cargo.toml.orig"
+                | "pyproject.toml"
+                | "pylock.toml"
+                | "setup.cfg"
+                | "setup.py"
+                | "metadata"
+                | "pkg-info"
+                | "requires.txt"
+                | "go.mod"
+                | "go.sum"
+        )
 }
 
 fn say(

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::ChangedFile;
+use super::{ChangedFile, Explanation};
 use crate::source_map::Members;
 
 /// Larger files are not read as JSON.
@@ -15,17 +15,27 @@ const MOST_VALUES: usize = 500_000;
 /// Deeper ones neither: each level costs one more reading of what is inside.
 const DEEPEST: usize = 64;
 
-pub(super) fn explain(file: &ChangedFile<'_>) -> Option<String> {
+pub(super) fn explain(file: &ChangedFile<'_>) -> Option<Explanation> {
     if !matches!(file.extension().as_str(), "json" | "webmanifest") {
         return None;
     }
     let (rebuilt, published) = (value(file.rebuilt)?, value(file.published)?);
     if rebuilt == published {
-        return Some("formatted differently: the same JSON value".to_owned());
+        let words = "formatted differently: the same JSON value";
+        return Some(Explanation::proof(words.to_owned()));
     }
     // Order means nothing to JSON, and something to some readers: `exports` of a `package.json` is one.
-    (rebuilt.sorted() == published.sorted())
-        .then(|| "the same JSON value, with keys in another order".to_owned())
+    let is_manifest = file.path.file_name() == "package.json";
+    (rebuilt.sorted() == published.sorted()).then(|| {
+        let words = "the same JSON value, with keys in another order";
+        if is_manifest {
+            Explanation::pointer(format!(
+                "{words}, which decides what `exports` and `imports` lead to"
+            ))
+        } else {
+            Explanation::proof(words.to_owned())
+        }
+    })
 }
 
 /// Whether two JSON texts have the same value, keys in the same order.

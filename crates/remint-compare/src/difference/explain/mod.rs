@@ -110,11 +110,11 @@ impl Explainer {
 
 /// What is asked about texts: most specific first; the first that applies is taken.
 const OF_TEXTS: &[Explainer] = &[
-    Explainer::Proof(line_ends::explain),
+    Explainer::Either(line_ends::explain),
     Explainer::Proof(cargo_vcs_info::explain),
-    Explainer::Proof(javascript::explain),
+    Explainer::Either(javascript::explain),
     Explainer::Proof(python::explain),
-    Explainer::Proof(json::explain),
+    Explainer::Either(json::explain),
     Explainer::Proof(source_map::explain),
     Explainer::Either(white_space::explain),
     Explainer::Proof(renamed::explain),

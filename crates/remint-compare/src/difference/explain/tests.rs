@@ -84,6 +84,35 @@ fn the_version_of_the_release_is_recognised() {
 }
 
 #[test]
+fn a_version_accounts_for_a_difference_where_it_can_be_nothing_else() {
+    let check = |path: &str, old: &str, new: &str, versions: &[&str], expect: bool| {
+        let known = Known {
+            versions: versions.iter().map(|&version| version.to_owned()).collect(),
+            ..Known::default()
+        };
+        let found = judged(path, old.as_bytes(), new.as_bytes(), &known).unwrap();
+        assert!(found.words.starts_with("only an embedded version differs"));
+        assert_eq!(found.accounts_for_all, expect, "{path} {new} {versions:?}");
+    };
+    check("a.js", "v='1.2.3'", "v='1.2.4'", &["1.2.4"], true);
+    check("a.js", "v='1.2.3'", "v='1.2.4'", &[], false);
+    let (old, new) = ("connect('127.0.1')", "connect('10.6.66')");
+    check("a.js", old, new, &[], false);
+    let (old, new) = (
+        r#"{"dependencies":{"x":"1.0.0"}}"#,
+        r#"{"dependencies":{"x":"1.2.4"}}"#,
+    );
+    check("d/package.json", old, new, &["1.2.4"], false);
+    check(
+        "requirements-dev.txt",
+        "x==1.0.0",
+        "x==1.2.4",
+        &["1.2.4"],
+        false,
+    );
+}
+
+#[test]
 fn other_numbers_are_no_version_of_the_release() {
     check("a.py", "need('1.2.3')", "need('1.2.5')", None);
     check("a.py", "v = '1.2.3'", "v = '1.2.4'; evil()", None);
@@ -228,6 +257,15 @@ fn line_ends_and_white_space_are_recognised_for_what_they_are() {
         Some("only line ends differ: CRLF in the published file, LF in the rebuilt one"),
     );
     check("a.py", "ab\n", "a\r\nc\r\n", None);
+    let shell = "only line ends differ: CRLF in the published file, LF in the rebuilt one, which can change what such \
+                 a file means";
+    for path in ["a.sh", "Makefile"] {
+        check(path, "a\nb\n", "a\r\nb\r\n", Some(shell));
+    }
+    for path in ["a.js", "a.py"] {
+        check(path, "#!/bin/x\na\n", "#!/bin/x\r\na\r\n", Some(shell));
+        assert!(accounts_for_all(path, b"a\nb\n", b"a\r\nb\r\n"), "{path}");
+    }
     check("a.md", "a b\n", "a  b\n", Some("only white space differs"));
     let indented = "only white space differs, which can change what such a file means";
     check(
@@ -256,6 +294,12 @@ fn the_same_json_value_is_recognised() {
         r#"{"b":{"d":3,"c":2},"a":1}"#,
         Some("the same JSON value, with keys in another order"),
     );
+    let exports = [
+        br#"{"exports":{"node":"a","default":"b"}}"#,
+        br#"{"exports":{"default":"b","node":"a"}}"#,
+    ];
+    assert!(accounts_for_all("a.json", exports[0], exports[1]));
+    assert!(!accounts_for_all("x/package.json", exports[0], exports[1]));
     check("a.json", r#"{"a":1}"#, r#"{"a":1.0}"#, None);
     check(
         "a.json",
@@ -668,6 +712,31 @@ fn only_sections_that_nobody_but_debuggers_uses_account_for_a_difference() {
     for kind in [4, 1, 3] {
         let (one, other) = (pointed_at(kind, 1), pointed_at(kind, 2));
         assert!(!accounts_for_all("a.node", &one, &other), "{kind}");
+    }
+    // Loaders map whole pages: what is to be loaded begins and ends before the section, or begins behind it.
+    let beside = |flags: u8, start: u64, memory: u64, byte: u8| {
+        let mut file = pointed_at(1, byte);
+        let header = file.len() - 56;
+        file[header + 4] = flags;
+        for (at, value) in [(8, start), (32, 8), (40, memory)] {
+            file[header + at..header + at + 8].copy_from_slice(&u64::to_le_bytes(value));
+        }
+        file
+    };
+    for (flags, start, memory, expect) in [
+        (5, 0, 8, false),
+        (4, 0, 8, false),
+        (5, 4095, 8, false),
+        (5, 4096, 8, true),
+        // The rest of the page is zeroed.
+        (6, 0, 9, true),
+        (6, 0, 8, false),
+        (4, 0, 9, false),
+        (7, 0, 9, false),
+    ] {
+        let of = |byte| beside(flags, start, memory, byte);
+        let found = accounts_for_all("a.node", &of(1), &of(2));
+        assert_eq!(found, expect, "{flags} {start} {memory}");
     }
     let mach = |content: &[u8]| {
         object(

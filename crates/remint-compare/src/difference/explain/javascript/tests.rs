@@ -11,6 +11,10 @@ const SAME: Option<&str> = Some("formatted differently: the same syntax tree");
 const COMMENTS: Option<&str> = Some("only comments and formatting differ: the same syntax tree");
 
 fn said(path: &str, rebuilt: &str, published: &str) -> Option<String> {
+    judged(path, rebuilt, published).map(|explanation| explanation.words)
+}
+
+fn judged(path: &str, rebuilt: &str, published: &str) -> Option<Explanation> {
     explain(&ChangedFile {
         executable: false,
         path: &path.parse().unwrap(),
@@ -75,6 +79,77 @@ fn other_programs_are_not() {
     ] {
         check(one, other, None);
     }
+}
+
+#[test]
+fn parentheses_that_leave_a_function_without_a_name_are_no_mere_layout() {
+    let check = |one: &str, other: &str, expect: bool| {
+        for (one, other) in [(one, other), (other, one)] {
+            let found = judged("a.js", one, other).unwrap().accounts_for_all;
+            assert_eq!(found, expect, "{one} {other}");
+        }
+    };
+    for value in [
+        "function(){}",
+        "class {}",
+        "async()=>1",
+        "(a)=>1",
+        "a=>1",
+        "\u{e9}=>1",
+        "(function(){})",
+        "/* */ a /* */ => 1",
+    ] {
+        check(&format!("x = {value}"), &format!("(x) = {value}"), false);
+        check(
+            &format!("x ??= {value}"),
+            &format!("(x)/*)*/ ??= {value}"),
+            false,
+        );
+        check(
+            &format!("[x = {value}] = y"),
+            &format!("[(x) // )\n= {value}] = y"),
+            false,
+        );
+        check(&format!("x = {value}"), &format!("x={value};"), true);
+    }
+    check("x = 1", "(x) = 1", true);
+    check("if (a) b = c => 1", "if(a)b=c=>1", true);
+    check("f((a) => 1, b == c)", "f(a => 1,b==c)", true);
+}
+
+#[test]
+fn the_first_line_of_a_program_is_the_kernels() {
+    let (one, other) = ("#!/bin/x\nf()\n", "#!/bin/x\r\nf( )\r\n");
+    assert_eq!(said("a.js", one, other), None);
+    assert_eq!(said("a.js", one, &other.replace('\r', "")).as_deref(), SAME);
+}
+
+#[test]
+fn bytes_cost_something_and_large_trees_are_given_up() {
+    let explained = |text: &str, effort: u64| {
+        explain(&ChangedFile {
+            path: &"a.mjs".parse().unwrap(),
+            rebuilt: text.as_bytes(),
+            published: format!("{text} ").as_bytes(),
+            executable: false,
+            text: None,
+            known: &Known::default(),
+            python: None,
+            words: crate::limits::SideWords::default(),
+            effort: &Cell::new(effort),
+            room: &Room::default(),
+            renamed: &[],
+        })
+    };
+    let flat = "a;".repeat(1_000);
+    assert!(explained(&flat, 2_000).is_some());
+    assert_eq!(explained(&flat, 1_000), None);
+    // A tree of so many functions takes far more room than its text.
+    let dense = "a=>a;".repeat(1_000);
+    let compared = |longer: &str, most| compare(longer, &dense, &[SourceType::mjs()], most);
+    let longer = format!("{dense} ");
+    assert!(compared(&longer, LARGEST_TREE).is_some());
+    assert_eq!(compared(&longer, 20 * dense.len()), None);
 }
 
 #[test]
