@@ -23,7 +23,7 @@ pub(crate) struct Installation {
     pub(crate) steps: Vec<Step>,
     /// What they may fetch.
     pub(crate) lock: Lock,
-    /// Whether some dependency is an archive in the tree itself.
+    /// Whether the content of some dependency is in the tree itself.
     pub(crate) from_tree: bool,
     /// Whether some dependency has install scripts that a build may depend on.
     pub(crate) has_scripts: bool,
@@ -108,7 +108,7 @@ pub(crate) fn installation(
                 }
                 Some(format) => {
                     let found = read(project.tree, path, format)?;
-                    installation.from_tree |= !found.archives.is_empty();
+                    installation.from_tree |= !found.from_tree.is_empty();
                     installation.has_scripts |= found.has_scripts;
                     if !frozen || !manager::is_in_step(project, &folder, path) {
                         locking = Locking::Partly;
@@ -118,7 +118,7 @@ pub(crate) fn installation(
                     if at == 0 && manager == Manager::Pnpm && !project.shares_lockfile() {
                         for path in own_lockfiles(project) {
                             let found = read(project.tree, &path, format)?;
-                            installation.from_tree |= !found.archives.is_empty();
+                            installation.from_tree |= !found.from_tree.is_empty();
                             fetches.extend(found.fetches);
                         }
                     }

@@ -23,8 +23,8 @@ const READ: [&str; 11] = [
     "bunfig.toml",
 ];
 
-/// The files, in path order; none where the lockfile does not settle everything, or where archives of the tree
-/// itself are installed.
+/// The files, in path order; none where the lockfile does not settle everything, where archives or folders of the
+/// tree itself are installed, or where the tree comes with folders that only an install should make.
 pub(crate) fn inputs(project: &Project<'_>, installation: &Installation) -> Vec<EntryPath> {
     let file = match &installation.lock {
         Lock::Locked { file, .. } | Lock::Opaque { file } if !installation.from_tree => file,
@@ -36,6 +36,14 @@ pub(crate) fn inputs(project: &Project<'_>, installation: &Installation) -> Vec<
             return Vec::new();
         }
     };
+    let comes_installed = |path: &EntryPath| {
+        path.as_str()
+            .split('/')
+            .any(|part| part.eq_ignore_ascii_case("node_modules"))
+    };
+    if project.tree.entries.keys().any(comes_installed) {
+        return Vec::new();
+    }
     let folders: BTreeSet<Folder> = project
         .members
         .values()

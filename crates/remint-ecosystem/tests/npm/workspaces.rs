@@ -167,3 +167,48 @@ fn where_members_have_lockfiles_of_their_own_all_of_them_count() {
     assert_eq!(lock_words(&own), "2 of pnpm-lock.yaml");
     assert!(steps(&own)[0].ends_with("--filter a... --filter {.}"));
 }
+
+#[test]
+fn what_the_tree_itself_brings_is_kept_for_no_other_build() {
+    let manifest = |more: &str| {
+        format!(
+            r#"{{"name":"a","version":"1.2.3","scripts":{{"build":"tsc"}},"dependencies":{{"x":"1"{more}}}}}"#
+        )
+    };
+    let check = |files: &[(&str, &str)], expect: bool| {
+        let is_kept = !Project::new(files).best().snapshot_inputs.is_empty();
+        assert_eq!(is_kept, expect, "{files:?}");
+    };
+    let plain = manifest("");
+    check(&[("package.json", &plain), LOCK], true);
+    check(
+        &[
+            ("package.json", &plain),
+            LOCK,
+            ("src/node_modules/is-number/index.js", "1"),
+        ],
+        false,
+    );
+    let local = manifest(r#","foo":"file:./foo""#);
+    let foo = [("foo/package.json", "{}"), ("foo/index.js", "1")];
+    let yarn = "x@1:\n  version \"1.0.0\"\n\"foo@file:./foo\":\n  version \"1.0.0\"\n";
+    let pnpm = "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      x: {specifier: '1', version: 1.0.0}\n      foo: {specifier: file:./foo, version: file:foo}\npackages:\n  x@1.0.0: {resolution: {}}\n  foo@file:foo: {resolution: {type: directory, directory: foo}}\n";
+    let npm = |foo: &str| {
+        format!(
+            r#"{{"lockfileVersion":3,"packages":{{"":{{"dependencies":{{"x":"1","foo":"file:./foo"}}}},"node_modules/x":{{"version":"1.0.0"}},"node_modules/foo":{foo}}}}}"#
+        )
+    };
+    let copied = npm(r#"{"version":"1.0.0","resolved":"file:foo"}"#);
+    let linked = npm(r#"{"resolved":"foo","link":true}"#);
+    for (lockfile, text, expect) in [
+        ("yarn.lock", yarn, false),
+        ("pnpm-lock.yaml", pnpm, false),
+        ("package-lock.json", copied.as_str(), false),
+        ("package-lock.json", linked.as_str(), true),
+    ] {
+        check(
+            &[("package.json", &local), (lockfile, text), foo[0], foo[1]],
+            expect,
+        );
+    }
+}

@@ -269,6 +269,7 @@ impl Builder {
             tools: &tools,
             workspace: &workspace,
             proxy: proxy.clone(),
+            commit: &source.pin.commit,
             commit_time: source.pin.commit_time,
         };
         let ended = run.all(&mut record, stage).await?;

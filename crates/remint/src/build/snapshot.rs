@@ -1,7 +1,7 @@
 //! Installed dependencies, kept read-only for the next build with the same inputs.
 //!
-//! Only what install steps made is kept, and those ran no code of packages or of the repository. The key covers
-//! every input; the content is verified against its own listing before it is used.
+//! Only what install steps made is kept. The key covers the whole tree that they ran in, since no list of the files
+//! that an install reads is ever complete; the content is verified against its own listing before it is used.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,13 @@ use super::steps::{Run, step_inputs};
 use crate::cli::IsolationLevel;
 
 /// Changes when the meaning of a snapshot changes.
-const LAYOUT: &str = "snapshot-2";
+const LAYOUT: &str = "snapshot-3";
 /// What is kept of a tree: directories with these names, wherever they are.
 const KEPT: &[&str] = &["node_modules"];
 /// How deep a tree is searched for them.
 const DEEPEST: usize = 12;
+/// How deep anything may nest that is digested.
+const DEEPEST_DIGESTED: usize = 200;
 
 /// A verified snapshot.
 pub(super) struct Snapshot {
@@ -38,11 +40,8 @@ pub(super) struct Made {
 }
 
 impl Snapshot {
-    /// The snapshot for this plan, if there is one and it is intact. A broken one is removed.
-    pub(super) fn find(run: &Run<'_>) -> anyhow::Result<Option<Self>> {
-        let Some(home) = home(run) else {
-            return Ok(None);
-        };
+    /// The snapshot in this place, if there is one and it is intact. A broken one is removed.
+    pub(super) fn find(home: &Path) -> anyhow::Result<Option<Self>> {
         let listing = match fs_err::read_to_string(home.join("listing")) {
             Ok(listing) => listing,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -55,18 +54,19 @@ impl Snapshot {
         {
             Ok(Some(Self { directory, made }))
         } else {
-            remint_sandbox::remove_tree(&home)?;
+            remint_sandbox::remove_tree(home)?;
             Ok(None)
         }
     }
 }
 
 /// Moves what the install steps made out of the tree into the store, from where it is mounted below the tree for
-/// the remaining steps. Does nothing for plans whose inputs are not all known.
-pub(super) fn keep(run: &Run<'_>, record: &BuildRecord) -> anyhow::Result<Option<Snapshot>> {
-    let Some(home) = home(run) else {
-        return Ok(None);
-    };
+/// the remaining steps.
+pub(super) fn keep(
+    run: &Run<'_>,
+    home: &Path,
+    record: &BuildRecord,
+) -> anyhow::Result<Option<Snapshot>> {
     if !record.refused.is_empty() {
         return Ok(None);
     }
@@ -93,7 +93,7 @@ pub(super) fn keep(run: &Run<'_>, record: &BuildRecord) -> anyhow::Result<Option
     let text = serde_json::to_vec(&made)?;
     fs_err::write(staging.join("made"), &text)?;
     fs_err::write(staging.join("listing"), listed(&tree, &text)?)?;
-    let directory = match fs_err::rename(&staging, &home) {
+    let directory = match fs_err::rename(&staging, home) {
         Ok(()) => home.join("tree"),
         // Another run was faster: its tree is as good, and ours is still what this build mounts.
         Err(_) if home.join("listing").is_file() => tree,
@@ -141,11 +141,12 @@ fn make_parents(target: &Path, run: &Run<'_>) -> anyhow::Result<()> {
 }
 
 /// Where the snapshot of this plan lies: a directory named by all its inputs. `None` when they are not all known.
-fn home(run: &Run<'_>) -> Option<PathBuf> {
+/// To be asked before the first step: an install could change the inputs to those of another tree.
+pub(super) fn home(run: &Run<'_>) -> anyhow::Result<Option<PathBuf>> {
     // Without namespaces nothing can be mounted below a tree.
     let can_mount = run.builder.settings.isolation == IsolationLevel::Namespaces;
     if run.plan.snapshot_inputs.is_empty() || !can_mount {
-        return None;
+        return Ok(None);
     }
     let installs: Vec<_> = run
         .plan
@@ -155,12 +156,16 @@ fn home(run: &Run<'_>) -> Option<PathBuf> {
         .cloned()
         .collect();
     if installs.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let mut inputs = Vec::new();
-    for path in &run.plan.snapshot_inputs {
-        let content = read_plain(&run.workspace.tree(), path.as_str())?;
-        inputs.push((path.as_str().to_owned(), Sha256::of(&content)));
+    let tree = run.workspace.tree();
+    let are_plain = run
+        .plan
+        .snapshot_inputs
+        .iter()
+        .all(|path| is_plain(&tree, path.as_str()));
+    if !are_plain || comes_installed(&tree, 0)? {
+        return Ok(None);
     }
     let tools: Vec<_> = run
         .tools
@@ -170,7 +175,8 @@ fn home(run: &Run<'_>) -> Option<PathBuf> {
     let platform = run.builder.platform;
     let key = serde_json::to_vec(&(
         LAYOUT,
-        inputs,
+        digest(&tree, &[".git"])?,
+        &run.commit,
         tools,
         (platform.system, platform.processor),
         step_inputs(&installs),
@@ -178,39 +184,65 @@ fn home(run: &Run<'_>) -> Option<PathBuf> {
         &run.plan.build_path,
         &run.plan.lock,
         run.workspace.owner().uid(),
-    ))
-    .ok()?;
+    ))?;
     let store = run.builder.settings.user.cache.join("snapshots");
-    Some(store.join(Sha256::of(&key).to_string()))
+    Ok(Some(store.join(Sha256::of(&key).to_string())))
 }
 
-/// A regular file of the tree, reached through no symbolic link.
-fn read_plain(tree: &Path, path: &str) -> Option<Vec<u8>> {
+/// Whether a path is one of a regular file of the tree, reached through no symbolic link.
+fn is_plain(tree: &Path, path: &str) -> bool {
     let mut at = tree.to_owned();
-    for part in path.split('/') {
+    path.split('/').all(|part| {
         at.push(part);
-        if fs_err::symlink_metadata(&at).ok()?.is_symlink() {
-            return None;
+        fs_err::symlink_metadata(&at).is_ok_and(|metadata| !metadata.is_symlink())
+    }) && at.is_file()
+}
+
+/// Whether a tree has, before any install, what is kept after one: nothing would tell which of it the install made.
+/// So it is, to be safe, where a tree nests too deep to be looked through.
+fn comes_installed(directory: &Path, depth: usize) -> anyhow::Result<bool> {
+    if depth >= DEEPEST_DIGESTED {
+        return Ok(true);
+    }
+    for entry in fs_err::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == ".git" {
+            continue;
+        }
+        let is_kept = KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept));
+        if is_kept || (entry.file_type()?.is_dir() && comes_installed(&entry.path(), depth + 1)?) {
+            return Ok(true);
         }
     }
-    fs_err::read(&at).ok()
+    Ok(false)
 }
 
 /// What is listed of a snapshot.
 fn listed(tree: &Path, made: &[u8]) -> anyhow::Result<String> {
-    Ok(format!("{} {}", digest(tree)?, Sha256::of(made)))
+    Ok(format!("{} {}", digest(tree, &[])?, Sha256::of(made)))
 }
 
-/// A digest over every path, kind, mode, link target and content below a directory.
-fn digest(directory: &Path) -> anyhow::Result<Sha256> {
+/// A digest over every path, kind, mode, link target and content below a directory, but for entries with these names.
+fn digest(directory: &Path, without: &[&str]) -> anyhow::Result<Sha256> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 1 << 16];
-    add(&mut hasher, directory, &mut buffer, 0)?;
+    add(&mut hasher, directory, without, &mut buffer, 0)?;
     Ok(Sha256::from_bytes(hasher.finalize().into()))
 }
 
-fn add(hasher: &mut Hasher, path: &Path, buffer: &mut [u8], depth: usize) -> anyhow::Result<()> {
-    anyhow::ensure!(depth < 200, "`{}` is nested too deeply", path.display());
+fn add(
+    hasher: &mut Hasher,
+    path: &Path,
+    without: &[&str],
+    buffer: &mut [u8],
+    depth: usize,
+) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        depth <= DEEPEST_DIGESTED,
+        "`{}` is nested too deeply",
+        path.display()
+    );
     let metadata = fs_err::symlink_metadata(path)?;
     if metadata.is_symlink() {
         hasher.update(b"l");
@@ -220,13 +252,14 @@ fn add(hasher: &mut Hasher, path: &Path, buffer: &mut [u8], depth: usize) -> any
         let mut names: Vec<_> = fs_err::read_dir(path)?
             .map(|entry| entry.map(|entry| entry.file_name()))
             .collect::<Result<_, _>>()?;
+        names.retain(|name| !without.iter().any(|other| name == other));
         names.sort();
         hasher.update(b"d");
         hasher.update(u64::try_from(names.len()).unwrap_or(u64::MAX).to_le_bytes());
         for name in names {
             hasher.update(name.as_encoded_bytes());
             hasher.update([0]);
-            add(hasher, &path.join(&name), buffer, depth + 1)?;
+            add(hasher, &path.join(&name), without, buffer, depth + 1)?;
         }
     } else {
         hasher.update(b"f");
@@ -252,4 +285,58 @@ fn executable(metadata: &std::fs::Metadata) -> [u8; 4] {
 #[cfg(not(unix))]
 fn executable(_metadata: &std::fs::Metadata) -> [u8; 4] {
     [0; 4]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let tree = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = tree.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        tree
+    }
+
+    #[test]
+    fn trees_that_differ_anywhere_share_no_snapshot() {
+        let of = |files: &[(&str, &str)]| digest(tree(files).path(), &[".git"]).unwrap();
+        let honest = of(&[("package.json", "{}"), ("lib/foo/index.js", "1")]);
+        assert_eq!(
+            honest,
+            of(&[
+                ("package.json", "{}"),
+                ("lib/foo/index.js", "1"),
+                (".git/HEAD", "x"),
+            ])
+        );
+        for other in [
+            &[("package.json", "{}"), ("lib/foo/index.js", "2")][..],
+            &[("package.json", "{}"), ("lib/foo/main.js", "1")],
+            &[
+                ("package.json", "{}"),
+                ("lib/foo/index.js", "1"),
+                (".yarn/plugins/p.cjs", ""),
+            ],
+        ] {
+            assert_ne!(honest, of(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_tree_that_comes_with_installed_folders_has_no_snapshot() {
+        let check = |path: &str, expect: bool| {
+            let tree = tree(&[("package.json", "{}"), (path, "")]);
+            assert_eq!(comes_installed(tree.path(), 0).unwrap(), expect, "{path}");
+        };
+        check("src/index.js", false);
+        check(".git/node_modules/x", false);
+        check("src/node_modules/is-number/index.js", true);
+        check("submodule/a/b/node_modules/x/index.js", true);
+        check(&format!("{}node_modules/x", "a/".repeat(50)), true);
+        check(&format!("{}x", "a/".repeat(DEEPEST_DIGESTED + 1)), true);
+    }
 }

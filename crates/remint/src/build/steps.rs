@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use remint_ecosystem::golang;
 use remint_fetch::{ProvidedTool, Proxy};
 use remint_model::{
-    Action, BuildPlan, BuildRecord, Failure, FailureReason, Lock, OnFailure, Phase, Step,
+    Action, BuildPlan, BuildRecord, CommitId, Failure, FailureReason, Lock, OnFailure, Phase, Step,
 };
 use remint_sandbox::{Access, Bind, Command, Ending, Finished, Layer, Limits, Network};
 
@@ -32,6 +32,7 @@ pub(super) struct Run<'a> {
     pub(super) tools: &'a [ProvidedTool],
     pub(super) workspace: &'a Workspace,
     pub(super) proxy: Option<Arc<Proxy>>,
+    pub(super) commit: &'a CommitId,
     pub(super) commit_time: i64,
 }
 
@@ -49,7 +50,11 @@ impl Run<'_> {
             .iter()
             .take_while(|step| step.phase == Phase::Install)
             .count();
-        let mut snapshot = Snapshot::find(self)?;
+        let home = snapshot::home(self)?;
+        let mut snapshot = match &home {
+            Some(home) => Snapshot::find(home)?,
+            None => None,
+        };
         if let Some(snapshot) = &snapshot {
             record.snapshot = true;
             record.fetched.clone_from(&snapshot.made.fetched);
@@ -114,8 +119,11 @@ impl Run<'_> {
                     OnFailure::GoesOnInDoubt => record.failed_commands.push(shown),
                 }
             }
-            if at + 1 == installs && snapshot.is_none() {
-                snapshot = snapshot::keep(self, record)?;
+            if at + 1 == installs
+                && snapshot.is_none()
+                && let Some(home) = &home
+            {
+                snapshot = snapshot::keep(self, home, record)?;
             }
         }
         Ok(Ok(()))

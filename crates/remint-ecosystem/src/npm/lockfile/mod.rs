@@ -24,8 +24,8 @@ pub(crate) struct Locked {
     pub(crate) fetches: Vec<LockedFetch>,
     /// Dependencies that come from git, as the lockfile spells them.
     pub(crate) git: Vec<String>,
-    /// Archives that lie in the source tree itself.
-    pub(crate) archives: Vec<String>,
+    /// Archives and folders of the source tree itself, whose content the install may copy.
+    pub(crate) from_tree: Vec<String>,
     /// Whether a package, as far as the format tells, has install scripts that a build may depend on.
     pub(crate) has_scripts: bool,
 }
@@ -152,11 +152,7 @@ impl Locked {
         let place = place.or_else(|| version.contains(':').then_some(version));
         match place.map(Place::of) {
             Some(Place::Git) => self.git.push(place.unwrap_or_default().to_owned()),
-            Some(Place::Tree) => {
-                if place.is_some_and(is_archive) {
-                    self.archives.push(place.unwrap_or_default().to_owned());
-                }
-            }
+            Some(Place::Tree) => self.from_tree.push(place.unwrap_or_default().to_owned()),
             Some(Place::Web) | None => self.fetches.push(LockedFetch {
                 name: name.to_owned(),
                 version: version.to_owned(),
@@ -193,12 +189,6 @@ impl Place {
             Self::Tree
         }
     }
-}
-
-fn is_archive(place: &str) -> bool {
-    [".tgz", ".tar.gz", ".tar"]
-        .iter()
-        .any(|ending| place.ends_with(ending))
 }
 
 /// Whether the install script of this package matters to a build. Those of the most common ones only check or

@@ -110,6 +110,7 @@ mod tests {
             "node_modules/e": { "version": "1.0.0", "inBundle": true },
             "node_modules/f": { "version": "1.0.0", "resolved": "git+ssh://git@github.com/o/f.git#0123" },
             "node_modules/g": { "version": "1.0.0", "resolved": "file:vendor/g.tgz" },
+            "node_modules/h": { "version": "1.0.0", "resolved": "file:lib/h" },
         }})
         .to_string();
         let locked = check(
@@ -127,7 +128,7 @@ mod tests {
             ],
         );
         assert_eq!(locked.git, ["git+ssh://git@github.com/o/f.git#0123"]);
-        assert_eq!(locked.archives, ["file:vendor/g.tgz"]);
+        assert_eq!(locked.from_tree, ["file:vendor/g.tgz", "file:lib/h"]);
     }
 
     #[test]

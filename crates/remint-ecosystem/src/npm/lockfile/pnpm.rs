@@ -71,7 +71,11 @@ fn package(key: &str, entry: &Value, locked: &mut Locked) -> Result<(), LockErro
             ));
             return Ok(());
         }
-        Some("directory") => return Ok(()),
+        Some("directory") => {
+            let directory = text("directory").unwrap_or_default();
+            locked.from_tree.push(format!("file:{directory}"));
+            return Ok(());
+        }
         Some(_) | None => {}
     }
     // A version that is an address is the place itself; without a tarball there is a registry behind it.
@@ -157,7 +161,7 @@ packages:
             ],
         );
         assert_eq!(locked.git, ["git@github.com:o/c#0123"]);
-        assert_eq!(locked.archives, ["file:vendor/e.tgz"]);
+        assert_eq!(locked.from_tree, ["file:../d", "file:vendor/e.tgz"]);
     }
 
     #[test]

@@ -145,7 +145,11 @@ impl Block<'_> {
             .and_then(|(_, digest)| digest.parse().ok())
             .map(|digest| remint_model::Integrity::Sha1(digest).to_string());
         let place = self.resolved.or_else(|| {
-            (range.starts_with("file:") || range.starts_with("link:")).then_some(range)
+            // A bare path is a folder as well.
+            ["file:", "link:", ".", "/", "~/"]
+                .iter()
+                .any(|beginning| range.starts_with(beginning))
+                .then_some(range)
         });
         locked.add(
             name,
@@ -189,6 +193,9 @@ b@^2.0.0:
 
 \"e@file:./e\":
   version \"1.0.0\"
+
+\"f@./f\":
+  version \"1.0.0\"
 ",
             integrity()
         );
@@ -217,6 +224,7 @@ b@^2.0.0:
             ],
         );
         assert_eq!(locked.git, ["git+https://github.com/o/d.git#0123"]);
+        assert_eq!(locked.from_tree, ["file:./e", "./f"]);
     }
 
     #[test]
@@ -239,6 +247,9 @@ b@^2.0.0:
 \"d@https://github.com/o/d.git#commit=0123\":
   version: 1.0.0
   resolution: \"d@https://github.com/o/d.git#commit=0123\"
+\"e@file:./e\":
+  version: 1.0.0
+  resolution: \"e@file:./e#./e::hash=0123&locator=root%40workspace%3A.\"
 ";
         let locked = check(
             Format::Yarn,
@@ -249,6 +260,7 @@ b@^2.0.0:
             ],
         );
         assert_eq!(locked.git, ["https://github.com/o/d.git#commit=0123"]);
+        assert_eq!(locked.from_tree.len(), 1);
     }
 
     #[test]
