@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use remint_model::{AttributedPackage, EntryPath, Sha256, Unattributed};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Answer, BundledPackage, RegistryFile};
 use crate::mcpb::packing::Packing;
@@ -99,28 +99,50 @@ pub(super) fn standing(
     }
 }
 
+/// What the same versions of npm sorted: lists that only package managers read, each by its names.
+const SORTED: [&str; 5] = [
+    "dependencies",
+    "devDependencies",
+    "optionalDependencies",
+    "engines",
+    "scripts",
+];
+
 /// Old versions of npm wrote notes of their own, under names that begin with `_`, into every `package.json` that they
-/// installed.
+/// installed. Where there is none, the file was changed by something else.
 fn is_annotated(bundled: Option<&[u8]>, file: &RegistryFile) -> bool {
     let (Some(bundled), Some(published)) = (bundled, &file.manifest) else {
         return false;
     };
-    let without_notes = |content: &[u8]| -> Option<Value> {
-        let mut manifest = parse_json(content).ok()?;
-        let fields = manifest.as_object_mut()?;
-        fields.retain(|name, _| !name.starts_with('_'));
-        for noted in ["bundleDependencies", "deprecated"] {
-            if fields.get(noted) == Some(&Value::Bool(false)) {
-                fields.remove(noted);
-            }
-        }
-        fields.sort_keys();
-        Some(manifest)
+    let parsed = |content: &[u8]| match parse_json(content) {
+        Ok(Value::Object(fields)) => Some(fields),
+        Ok(_) | Err(_) => None,
     };
-    match (without_notes(bundled), without_notes(published)) {
-        (Some(one), Some(other)) => one == other,
+    match (parsed(bundled), parsed(published)) {
+        (Some(bundled), Some(published)) => {
+            bundled.keys().any(|name| name.starts_with('_'))
+                && without_notes(bundled) == without_notes(published)
+        }
         _ => false,
     }
+}
+
+/// A manifest's text without notes. Below its top the order of names counts: node takes the first condition of
+/// `exports` that applies.
+fn without_notes(mut fields: Map<String, Value>) -> String {
+    fields.retain(|name, _| !name.starts_with('_'));
+    for noted in ["bundleDependencies", "deprecated"] {
+        if fields.get(noted) == Some(&Value::Bool(false)) {
+            fields.remove(noted);
+        }
+    }
+    for list in SORTED {
+        if let Some(Value::Object(list)) = fields.get_mut(list) {
+            list.sort_keys();
+        }
+    }
+    fields.sort_keys();
+    Value::Object(fields).to_string()
 }
 
 /// The packages with at least one file that is the registry's. There is a count and a file of the registry for each.

@@ -319,6 +319,31 @@ fn nested_packages_are_looked_up_and_bundled_ones_belong_to_the_outer() {
 }
 
 #[test]
+fn what_node_loads_is_not_changed_by_notes() {
+    let published = r#"{"name":"a","version":"1.0.0","exports":{".":{"node":"./n.js","default":"./d.js"}},"scripts":{"b":"1","a":"2"}}"#;
+    let a = [registry(&[("package.json", published)])];
+    let differs = ["node_modules/a/package.json Differs"];
+    for (bundled, expect) in [
+        // As npm writes it: its names sorted at the top and in lists, nowhere else.
+        (
+            r#"{"_id":"a@1.0.0","exports":{".":{"node":"./n.js","default":"./d.js"}},"name":"a","scripts":{"a":"2","b":"1"},"version":"1.0.0"}"#,
+            &[][..],
+        ),
+        (
+            r#"{"_id":"a@1.0.0","name":"a","version":"1.0.0","exports":{".":{"default":"./d.js","node":"./n.js"}},"scripts":{"b":"1","a":"2"}}"#,
+            &differs,
+        ),
+        // Nobody's notes, so somebody else wrote it.
+        (
+            r#"{"version":"1.0.0","name":"a","exports":{".":{"node":"./n.js","default":"./d.js"}},"scripts":{"b":"1","a":"2"}}"#,
+            &differs,
+        ),
+    ] {
+        check(&[("node_modules/a/package.json", bundled)], &a, expect);
+    }
+}
+
+#[test]
 fn notes_of_old_npm_are_explained_and_nothing_else_is() {
     let noted = r#"{"_id":"a@1.0.0","version":"1.0.0","name":"a","deprecated":false}"#;
     let answer = registry(&[("package.json", A)]);
