@@ -25,6 +25,8 @@ pub struct AgainstTree<'a> {
     pub directory: Option<&'a EntryPath>,
     /// Whether the packer takes this file of the folder.
     pub takes: &'a dyn Fn(&EntryPath) -> bool,
+    /// Whether a file has no business in the archive, though the tree has it.
+    pub refuses: &'a dyn Fn(&EntryPath) -> bool,
 }
 
 /// What came of it.
@@ -50,7 +52,12 @@ pub fn against_tree(sides: &AgainstTree<'_>) -> HeldAgainstTree {
         if !sides.own.contains(&entry.path) {
             continue;
         }
-        match difference(entry, of_tree(sides, &entry.path)) {
+        let found = if (sides.refuses)(&entry.path) {
+            Some((Change::Added, Some("the packer leaves it out")))
+        } else {
+            difference(entry, of_tree(sides, &entry.path))
+        };
+        match found {
             None => equal += 1,
             Some((change, why)) => {
                 let class = sides.survey.classes.get(&entry.path).copied();
@@ -182,7 +189,8 @@ mod tests {
             own: &own,
             tree: &source,
             directory: Some(&"bundle".parse().unwrap()),
-            takes: &|path| path.as_str() != "left-out",
+            takes: &|path| !path.as_str().starts_with("left-out"),
+            refuses: &|path| path.as_str() == "left-out",
         });
         let found: Vec<String> = match &held.comparison {
             Comparison::Different { differences, .. } => differences
@@ -230,6 +238,12 @@ mod tests {
             &["index.js Metadata"],
         );
         check(&with(1, ("more.js", "x", 0o644)), &TREE, &["more.js Added"]);
+        // The tree has both, and only one of them matters.
+        let left_out = [&honest[..], &[("left-out", "x", 0o644)]].concat();
+        check(&left_out, &TREE, &["left-out Added"]);
+        let inert = [&honest[..], &[("left-out.map", "x", 0o644)]].concat();
+        let tree = [&TREE[..], &[("bundle/left-out.map", "x", 0o100_644)]].concat();
+        check(&inert, &tree, &[]);
         let link = [TREE[0], ("bundle/index.js", "x", 0o120_000), TREE[3]];
         check(&honest, &link, &["index.js Changed"]);
     }

@@ -39,17 +39,41 @@ const LEFT_OUT: &[&str] = &[
     "node_modules/.bin",
 ];
 
+/// What of this no server reads: where somebody packed by hand, it says nothing about what runs.
+const INERT: &[&str] = &[
+    ".DS_Store",
+    "Thumbs.db",
+    ".gitignore",
+    ".mcpbignore",
+    "*.map",
+    "*.d.ts",
+    "*.tsbuildinfo",
+    ".editorconfig",
+    ".eslintrc",
+    ".eslintignore",
+    ".prettierrc",
+    ".prettierignore",
+    ".nycrc",
+    "package-lock.json",
+    "yarn.lock",
+    "tsconfig.json",
+];
+
 /// The rules that decide which files are packed.
 #[derive(Debug)]
-pub struct Packing(Ignored);
+pub struct Packing {
+    left_out: Ignored,
+    inert: Ignored,
+}
 
 impl Packing {
     /// Those that apply to every bundle.
     #[must_use]
     pub fn usual() -> Self {
-        let mut ignored = Ignored::default();
-        ignored.add(LEFT_OUT.iter().copied());
-        Self(ignored)
+        let (mut left_out, mut inert) = (Ignored::default(), Ignored::default());
+        left_out.add(LEFT_OUT.iter().copied());
+        inert.add(INERT.iter().copied());
+        Self { left_out, inert }
     }
 
     /// Those of a project whose bundle is packed from this folder of its source.
@@ -58,7 +82,7 @@ impl Packing {
         let mut packing = Self::usual();
         for name in [".mcpbignore", ".dxtignore"] {
             if let Some(text) = tree.text(&SourceTree::path_in(directory, name)) {
-                packing.0.add(text.lines());
+                packing.left_out.add(text.lines());
             }
         }
         packing
@@ -67,7 +91,14 @@ impl Packing {
     /// Whether a file of the folder is packed.
     #[must_use]
     pub fn takes(&self, path: &EntryPath) -> bool {
-        !self.0.leaves_out(path.as_str())
+        !self.left_out.leaves_out(path.as_str())
+    }
+
+    /// Whether a file of the folder has no business in a bundle: the packer leaves it out, and it could matter to the
+    /// server, such as settings of the developer's machine.
+    #[must_use]
+    pub fn refuses(&self, path: &EntryPath) -> bool {
+        !self.takes(path) && !self.inert.leaves_out(path.as_str())
     }
 }
 
@@ -93,5 +124,24 @@ mod tests {
             assert!(!takes(path), "{path}");
         }
         assert!(Packing::usual().takes(&"src/index.ts".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_left_out_and_could_matter_is_refused() {
+        let mut tree = SourceTree::default();
+        let ignore = ".mcpbignore".parse().unwrap();
+        tree.texts.insert(ignore, b"server/dev-hooks.js\n".to_vec());
+        let packing = Packing::of(&tree, None);
+        let refuses = |path: &str| packing.refuses(&path.parse().unwrap());
+        for path in [".env", "server/.env.local", "server/dev-hooks.js", ".npmrc"] {
+            assert!(refuses(path), "{path}");
+        }
+        for path in ["server/index.js", "types.d.ts", "package-lock.json"] {
+            assert!(!refuses(path), "{path}");
+        }
+        for path in INERT {
+            let path = path.replace('*', "x");
+            assert!(!packing.takes(&path.parse().unwrap()), "{path}");
+        }
     }
 }

@@ -38,6 +38,7 @@ impl Held {
             tree,
             directory,
             takes: &|path| packing.takes(path),
+            refuses: &|path| packing.refuses(path),
         });
         Self {
             comparison: held.comparison,
