@@ -437,6 +437,97 @@ fn a_server_is_built_by_the_scripts_of_its_source() {
 }
 
 #[test]
+fn what_the_source_builds_does_not_vouch_for_itself() {
+    let stage = Stage::new();
+    let package = |script: &str| {
+        format!(r#"{{"name":"note-server","version":"1.2.0","scripts":{{"build":"{script}"}}}}"#)
+    };
+    let write = |path: &str, content: &str| {
+        let path = stage.repository.join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, content).unwrap();
+    };
+    write(
+        "package-lock.json",
+        r#"{"name":"note-server","version":"1.2.0","lockfileVersion":3,"packages":{"":{"name":"note-server","version":"1.2.0"}}}"#,
+    );
+    write(".mcpbignore", "notes/\n.github/\nbuild.js\nharden.js\n");
+    let check = |case: &str, script: &str, build: &str, outcome: (&str, &str), basis: &Value| {
+        write("package.json", &package(script));
+        write("build.js", build);
+        tag(&stage.repository, case);
+        let mut files: Files = honest()
+            .into_iter()
+            .filter(|(path, _)| !path.starts_with("node_modules"))
+            .collect();
+        files[1].1 = package(script);
+        let answer = stage.verify(&zip(&files), &["--ref", case]);
+        assert_eq!(answer.outcome(), outcome, "{case}: {answer:#?}");
+        assert_eq!(&answer.target()["basis"], basis, "{case}: {answer:#?}");
+        if outcome.0 == "inconclusive" {
+            assert_eq!(
+                answer.target()["reason"],
+                "not-built",
+                "{case}: {answer:#?}"
+            );
+        }
+    };
+    let writes =
+        |content: &str| format!("require('fs').writeFileSync('server/index.js', {content:?});\n");
+    let verified = ("verified", "equivalent");
+    let open = ("inconclusive", "inconclusive");
+    let build = "node build.js";
+    check("same", build, &writes(SERVER), verified, &"rebuild".into());
+    check(
+        "other",
+        build,
+        &writes("other();\n"),
+        ("failed", "different"),
+        &"rebuild".into(),
+    );
+    check("broken", build, "process.exit(1);\n", open, &Value::Null);
+    check("packs", "mcpb pack", "", verified, &"source-tree".into());
+    // A build that only adds files changes nothing of those that are committed.
+    let adds = "require('fs').writeFileSync('server/more.js', '');\n";
+    check("adds", build, adds, verified, &"source-tree".into());
+    // Steps of the workflow come before the script.
+    let steps = "on: push\njobs:\n  publish:\n    runs-on: ubuntu-latest\n    steps:\n      - run: node harden.js\n      - run: npm run build\n      - run: npm publish\n";
+    write(".github/workflows/publish.yml", steps);
+    write(
+        "harden.js",
+        "require('fs').writeFileSync('notes/todo.md', 'hard');\n",
+    );
+    let built = "const fs = require('fs'); const hard = fs.readFileSync('notes/todo.md', 'utf8') === 'hard';\n\
+                 fs.writeFileSync('server/index.js', hard ? 'hard();' : \"require('@fixture/dependency');\\n\");\n";
+    check(
+        "left-out",
+        build,
+        built,
+        ("failed", "different"),
+        &"rebuild".into(),
+    );
+    write("harden.js", "require('missing');\n");
+    check("failed-step", build, built, open, &Value::Null);
+}
+
+#[test]
+fn what_the_packer_leaves_out_has_no_business_in_a_bundle() {
+    let stage = Stage::new();
+    fs_err::write(stage.repository.join(".env"), "AUTH=off\n").unwrap();
+    tag(&stage.repository, "settings");
+    for (path, content, outcome) in [
+        (".env", "AUTH=off\n", ("failed", "different")),
+        ("notes/todo.md", "none", ("failed", "different")),
+        (".mcpbignore", "notes/\n", ("verified", "equivalent")),
+    ] {
+        let mut files = honest();
+        files.push((path.to_owned(), content.to_owned()));
+        let answer = stage.verify(&zip(&files), &["--ref", "settings"]);
+        assert_eq!(answer.outcome(), outcome, "{path}: {answer:#?}");
+    }
+}
+
+#[test]
 fn without_a_source_a_lockfile_or_a_registry_nothing_is_verified() {
     let stage = Stage::new();
     let bundle = stage.bundle(&zip(&honest()));

@@ -208,7 +208,7 @@ async fn rebuild(
     if let Some(mut examined) = examined {
         let held = bundle::hold(&mut examined, &survey, &located.found);
         report.files = Some(held.files);
-        if held.may_be_built(&located.found) {
+        if held.may_be_built(&survey, &located.found) {
             let built =
                 bundle::build(case, &examined, &survey, &located, held, builder, progress).await?;
             report.files = Some(built.files);

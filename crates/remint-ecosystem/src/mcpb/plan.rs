@@ -3,12 +3,15 @@
 
 use remint_model::{
     Action, ArtifactFormat, BuildPlan, Ecosystem, EntryPath, OnFailure, PackageName, Phase,
-    SourcePin, SourceTree, Step, Target,
+    SourcePin, SourceTree, Step, Survey, Target,
 };
 
+use crate::npm::lifecycle;
 use crate::npm::manifest::Manifest;
 use crate::npm::plan as npm;
+use crate::npm::project::Project;
 use crate::request::{PlanError, PlanRequest};
+use crate::workflow::script::{Script, split};
 
 /// The most plans that are proposed; each costs a whole build.
 const MOST: usize = 3;
@@ -129,6 +132,76 @@ pub fn build_script(tree: &SourceTree, directory: Option<&EntryPath>) -> Option<
     Some(format!("npm run {script}"))
 }
 
+/// Whether a script of the source could make something else of files that it holds: a committed result vouches for
+/// itself only where nothing writes it.
+#[must_use]
+pub fn may_write_committed(
+    tree: &SourceTree,
+    directory: Option<&EntryPath>,
+    survey: &Survey,
+    pin: &SourcePin,
+) -> bool {
+    [directory, None].into_iter().any(|directory| {
+        let pin = SourcePin {
+            subdirectory: directory.cloned(),
+            ..pin.clone()
+        };
+        let Ok(project) = Project::find(tree, &pin) else {
+            return false;
+        };
+        SCRIPTS.iter().any(|name| {
+            !lifecycle::does_nothing(&project, survey, name)
+                && [
+                    format!("pre{name}"),
+                    (*name).to_owned(),
+                    format!("post{name}"),
+                ]
+                .iter()
+                .filter_map(|name| project.manifest.script(name))
+                .any(|text| !only_packs(text))
+        })
+    })
+}
+
+/// Whether all that a script does is to let the packer of bundles read the folder.
+fn only_packs(script: &str) -> bool {
+    let Script::Commands(commands) = split(script) else {
+        return false;
+    };
+    commands.iter().all(|command| {
+        let mut words = command.words.iter().map(String::as_str).peekable();
+        while words
+            .next_if(|word| {
+                matches!(
+                    *word,
+                    "npx" | "bunx" | "pnpm" | "yarn" | "dlx" | "exec" | "-y" | "--yes"
+                )
+            })
+            .is_some()
+        {}
+        let program = words.next().unwrap_or_default();
+        let packer = ["mcpb", "dxt", "@anthropic-ai/mcpb", "@anthropic-ai/dxt"];
+        let is_packer = packer.iter().any(|name| {
+            program
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+        });
+        let deed = words.next().unwrap_or_default();
+        let only_reads = match deed {
+            "validate" | "info" | "verify" => true,
+            // It writes what it is told to.
+            "pack" => words
+                .skip(1)
+                .all(|word| word.ends_with(".mcpb") || word.ends_with(".dxt")),
+            _ => false,
+        };
+        let is_plain = command.assignments.is_empty()
+            && command.beside.is_empty()
+            && !command.text.contains(['>', '$', '`']);
+        is_packer && only_reads && is_plain
+    })
+}
+
 /// What builds read, lockfiles, and what is left out of bundles.
 pub(crate) fn is_of_interest(path: &EntryPath) -> bool {
     npm::is_of_interest(path)
@@ -139,6 +212,7 @@ pub(crate) fn is_of_interest(path: &EntryPath) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::npm::testing::{pin, tree};
 
     #[test]
     fn the_scripts_of_the_folder_or_of_the_root_build() {
@@ -158,5 +232,42 @@ mod tests {
             Some("npm run build")
         );
         assert_eq!(build_script(&SourceTree::default(), None), None);
+    }
+
+    #[test]
+    fn scripts_that_write_are_told_from_those_that_pack() {
+        let check = |path: &str, scripts: &str, expect: bool| {
+            let manifest = format!(r#"{{"name":"a","version":"1.2.3","scripts":{scripts}}}"#);
+            let tree = tree(&[(path, &manifest)]);
+            let directory = "bundle".parse().unwrap();
+            let pin = pin(Some("bundle"));
+            let found = may_write_committed(&tree, Some(&directory), &Survey::default(), &pin);
+            assert_eq!(found, expect, "{scripts}");
+        };
+        for path in ["package.json", "bundle/package.json"] {
+            check(path, "{}", false);
+            check(path, r#"{"test":"node test.js"}"#, false);
+            check(path, r#"{"build":"cp src/index.js server/index.js"}"#, true);
+            check(
+                path,
+                r#"{"prebuild":"node x.js","build":"mcpb pack"}"#,
+                true,
+            );
+            check(path, r#"{"prepare":"husky"}"#, false);
+        }
+        check("elsewhere/package.json", r#"{"build":"tsc"}"#, false);
+        for (script, expect) in [
+            ("mcpb pack", true),
+            ("npx -y @anthropic-ai/mcpb@latest pack . out.mcpb", true),
+            ("dxt validate manifest.json && dxt pack", true),
+            ("mcpb pack . server/index.js", false),
+            ("mcpb pack > server/index.js", false),
+            ("mcpb clean x.mcpb", false),
+            ("tsc && mcpb pack", false),
+            ("mcpb-tool pack", false),
+            ("node pack.js", false),
+        ] {
+            assert_eq!(only_packs(script), expect, "{script}");
+        }
     }
 }

@@ -46,10 +46,24 @@ impl Held {
         }
     }
 
-    /// Whether building may explain what differs.
-    pub(crate) fn may_be_built(&self, found: &FoundSource) -> bool {
-        !self.differences().is_empty()
-            && plan::build_script(&found.tree, found.pin.subdirectory.as_ref()).is_some()
+    /// Whether building may explain what differs or, where nothing does, make something else.
+    pub(crate) fn may_be_built(&self, survey: &Survey, found: &FoundSource) -> bool {
+        let directory = found.pin.subdirectory.as_ref();
+        if self.is_match() {
+            plan::may_write_committed(&found.tree, directory, survey, &found.pin)
+        } else {
+            plan::build_script(&found.tree, directory).is_some()
+        }
+    }
+
+    /// The comparison behind it.
+    pub(super) const fn comparison(&self) -> &Comparison {
+        &self.comparison
+    }
+
+    /// Whether nothing differs.
+    pub(super) fn is_match(&self) -> bool {
+        self.differences().is_empty()
     }
 
     fn differences(&self) -> &[Difference] {
