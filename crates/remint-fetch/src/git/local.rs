@@ -97,6 +97,18 @@ pub(crate) fn surrounding(
     Ok((common, prefix))
 }
 
+/// Whether a repository takes over all refs of its origin: what lies in its `refs/remotes/` is then what somebody
+/// pushed there.
+fn is_mirror(settings: &GitSettings, directory: &Path) -> bool {
+    let specs = GitCommand::discovering(settings, "config", directory)
+        .args(["--get-all", "remote.origin.fetch"])
+        .run()
+        .unwrap_or_default();
+    String::from_utf8_lossy(&specs)
+        .lines()
+        .any(|spec| spec.trim_start_matches('+').starts_with("refs/*:"))
+}
+
 impl Store {
     /// A repository in a directory of this machine: its objects and refs, not its configuration or work tree.
     ///
@@ -123,7 +135,8 @@ impl Store {
             .arg(
                 "--format=%(objectname)%09%(refname)%(if)%(*objectname)%(then)%0a%(*objectname)%09%(refname)^{}%(end)",
             )
-            .args(["refs/heads", "refs/tags", "refs/remotes"])
+            .args(["refs/heads", "refs/tags"])
+            .args((!is_mirror(settings, directory)).then_some("refs/remotes"))
             .run()?;
         let head = GitCommand::discovering(settings, "rev-parse", directory)
             .args(["--verify", "--quiet", "HEAD"])

@@ -233,15 +233,18 @@ pub(crate) struct Advertised {
     pub(crate) tags: Vec<AdvertisedRef>,
     /// What is checked out in a directory of the user's.
     pub(crate) head: Option<Oid>,
-    /// The branch that `HEAD` names, where the listing tells.
-    pub(crate) head_branch: Option<String>,
+    /// The ref that `HEAD` names, where the listing tells.
+    pub(crate) head_names: Option<String>,
 }
 
 /// One branch or tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AdvertisedRef {
-    /// Without `refs/heads/` or `refs/tags/`.
+    /// Without `refs/heads/`, `refs/remotes/` or `refs/tags/`.
     pub(crate) name: String,
+    /// Whether it lies in `refs/remotes/`, where a clone keeps the branches of its origin: a branch can have any name,
+    /// also one that begins with `origin/`.
+    pub(crate) is_of_remote: bool,
     /// What it points to: for an annotated tag the tag object.
     pub(crate) direct: Oid,
     /// The commit (or whatever was tagged).
@@ -274,7 +277,7 @@ impl Advertised {
             let (id, name) = line.split_once('\t').ok_or(ListingFault::Malformed)?;
             if let Some(target) = id.strip_prefix("ref: ") {
                 if name == "HEAD" {
-                    advertised.head_branch = branch_name(target).map(str::to_owned);
+                    advertised.head_names = Some(target.to_owned());
                 }
                 continue;
             }
@@ -288,10 +291,12 @@ impl Advertised {
                 advertised.head = Some(id);
                 continue;
             }
-            let (list, name) = if let Some(name) = name.strip_prefix("refs/tags/") {
-                (&mut advertised.tags, name)
-            } else if let Some(name) = branch_name(name) {
-                (&mut advertised.branches, name)
+            let (list, name, is_of_remote) = if let Some(name) = name.strip_prefix("refs/tags/") {
+                (&mut advertised.tags, name, false)
+            } else if let Some(name) = name.strip_prefix(HEADS) {
+                (&mut advertised.branches, name, false)
+            } else if let Some(name) = name.strip_prefix(REMOTES) {
+                (&mut advertised.branches, name, true)
             } else {
                 continue;
             };
@@ -307,6 +312,7 @@ impl Advertised {
             }
             list.push(AdvertisedRef {
                 name: name.to_owned(),
+                is_of_remote,
                 direct: id,
                 peeled: id,
             });
@@ -323,12 +329,54 @@ impl Advertised {
                 let id = Oid::from_str(id).ok()?;
                 Some(AdvertisedRef {
                     name: name.strip_prefix("refs/")?.to_owned(),
+                    is_of_remote: false,
                     direct: id,
                     peeled: id,
                 })
             })
             .take(MOST_REFS)
             .collect()
+    }
+
+    /// The branches whose history counts as the project's own: the default branch, and in a clone of the user's also
+    /// its counterpart at the origin.
+    ///
+    /// That is the branch which `HEAD` names; where it names none, `main` or `master` if just one of them exists,
+    /// else the only branch. Of several others none counts, since anyone who can push adds to them.
+    pub(crate) fn default_branches(
+        &self,
+        head_names: Option<&str>,
+        is_clone: bool,
+    ) -> Vec<AdvertisedRef> {
+        let known = |name: &str| -> Vec<AdvertisedRef> {
+            self.branches
+                .iter()
+                .filter(|branch| {
+                    if branch.is_of_remote {
+                        is_clone && branch.name.strip_prefix("origin/") == Some(name)
+                    } else {
+                        branch.name == name
+                    }
+                })
+                .cloned()
+                .collect()
+        };
+        let named = head_names.and_then(|reference| {
+            let of_origin = reference
+                .strip_prefix(REMOTES)
+                .filter(|_| is_clone)
+                .and_then(|name| name.strip_prefix("origin/"));
+            reference.strip_prefix(HEADS).or(of_origin)
+        });
+        if let Some(named) = named.map(known).filter(|it| !it.is_empty()) {
+            return named;
+        }
+        match (known("main"), known("master")) {
+            (main, master) if master.is_empty() && !main.is_empty() => main,
+            (main, master) if main.is_empty() && !master.is_empty() => master,
+            (main, _) if main.is_empty() && self.branches.len() == 1 => self.branches.clone(),
+            _ => Vec::new(),
+        }
     }
 
     /// The branch that is most likely checked out by default.
@@ -340,12 +388,10 @@ impl Advertised {
     }
 }
 
-/// The name under which a ref is listed as a branch.
-fn branch_name(reference: &str) -> Option<&str> {
-    reference
-        .strip_prefix("refs/heads/")
-        .or_else(|| reference.strip_prefix("refs/remotes/"))
-}
+/// Where branches lie.
+const HEADS: &str = "refs/heads/";
+/// Where a clone keeps the branches of others.
+const REMOTES: &str = "refs/remotes/";
 
 /// What holds for any listing, whoever made it.
 #[cfg(any(test, fuzzing))]
@@ -375,10 +421,56 @@ mod tests {
         let advertised = Advertised::parse(listing.as_bytes()).unwrap();
         assert_eq!(advertised.branches.len(), 2);
         assert_eq!(advertised.main_branch().unwrap().name, "main");
-        assert_eq!(advertised.head_branch.as_deref(), Some("main"));
+        assert_eq!(advertised.head_names.as_deref(), Some("refs/heads/main"));
         assert_eq!(advertised.tags.len(), 1);
         assert_eq!(advertised.tags[0].direct.to_string(), one);
         assert_eq!(advertised.tags[0].peeled.to_string(), two);
+    }
+
+    #[test]
+    fn a_branch_is_the_default_by_where_it_lies_and_not_by_how_it_is_called() {
+        let check = |refs: &[&str], head: Option<&str>, is_clone: bool, expect: &[&str]| {
+            let id = "1".repeat(40);
+            let listing: String = refs.iter().map(|name| format!("{id}\t{name}\n")).collect();
+            let advertised = Advertised::parse(listing.as_bytes()).unwrap();
+            let found: Vec<_> = advertised
+                .default_branches(head, is_clone)
+                .iter()
+                .map(|branch| (branch.name.clone(), branch.is_of_remote))
+                .collect();
+            let expect: Vec<_> = expect
+                .iter()
+                .map(|name| match name.strip_prefix("remotes/") {
+                    Some(name) => (name.to_owned(), true),
+                    None => ((*name).to_owned(), false),
+                })
+                .collect();
+            assert_eq!(found, expect, "{refs:?} {head:?} {is_clone}");
+        };
+        let bare = ["refs/heads/main", "refs/heads/origin/main"];
+        for is_clone in [true, false] {
+            check(&bare, Some("refs/heads/main"), is_clone, &["main"]);
+            check(&bare, None, is_clone, &["main"]);
+        }
+        let clone = [
+            "refs/heads/main",
+            "refs/heads/origin/main",
+            "refs/remotes/origin/main",
+            "refs/remotes/other/main",
+            "refs/remotes/origin/origin/main",
+        ];
+        let both = ["main", "remotes/origin/main"];
+        check(&clone, Some("refs/remotes/origin/main"), true, &both);
+        check(&clone, Some("refs/heads/main"), true, &both);
+        check(&clone, None, true, &both);
+        // Refs of these names at a host are nobody's default.
+        check(&clone, Some("refs/heads/main"), false, &["main"]);
+        check(
+            &clone,
+            Some("refs/heads/origin/main"),
+            true,
+            &["origin/main", "remotes/origin/origin/main"],
+        );
     }
 
     #[test]

@@ -167,51 +167,21 @@ impl Store {
         ask(&remote.effective)
     }
 
-    /// The branches whose history counts as the project's own: the default branch, and in a clone of the user's also
-    /// its counterpart at the origin.
-    ///
-    /// That is the branch which `HEAD` names; where it names none, `main` or `master` if just one of them exists,
-    /// else the only branch. Of several others none counts, since anyone who can push adds to them.
+    /// The branches whose history counts as the project's own, as [`Advertised::default_branches`] tells them.
     pub(crate) fn default_branches(
         &self,
         advertised: &Advertised,
     ) -> Result<Vec<AdvertisedRef>, GitError> {
         let named = match &self.remote {
-            None => advertised.head_branch.clone(),
-            Some(remote) => self.head_branch(remote)?,
+            None => advertised.head_names.clone(),
+            Some(remote) => self.head_names(remote)?,
         };
-        let known = |name: &str| -> Vec<AdvertisedRef> {
-            let bare = if self.is_local() {
-                name.strip_prefix("origin/").unwrap_or(name)
-            } else {
-                name
-            };
-            let counterpart = format!("origin/{bare}");
-            advertised
-                .branches
-                .iter()
-                .filter(|branch| {
-                    branch.name == bare || (self.is_local() && branch.name == counterpart)
-                })
-                .cloned()
-                .collect()
-        };
-        if let Some(named) = named.map(|name| known(&name)).filter(|it| !it.is_empty()) {
-            return Ok(named);
-        }
-        Ok(match (known("main"), known("master")) {
-            (main, master) if master.is_empty() && !main.is_empty() => main,
-            (main, master) if main.is_empty() && !master.is_empty() => master,
-            (main, _) if main.is_empty() && advertised.branches.len() == 1 => {
-                advertised.branches.clone()
-            }
-            _ => Vec::new(),
-        })
+        Ok(advertised.default_branches(named.as_deref(), self.is_local()))
     }
 
     /// Asks which branch `HEAD` names. Listings of branches and tags leave it out, and asking for it beside them
     /// makes hosts send every merge request, so it is asked only where history is searched.
-    fn head_branch(&self, remote: &Remote) -> Result<Option<String>, GitError> {
+    fn head_names(&self, remote: &Remote) -> Result<Option<String>, GitError> {
         let kept = self.directory.join("head");
         let listing = if self.settings.offline {
             // Caches that were filled without it are still of use.
@@ -227,7 +197,7 @@ impl Store {
         };
         Ok(Advertised::parse(&listing)
             .ok()
-            .and_then(|head| head.head_branch))
+            .and_then(|head| head.head_names))
     }
 
     /// Fetches the whole trees of these commits (and the tag objects that name them), unless they are here.
