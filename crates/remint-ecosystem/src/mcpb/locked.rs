@@ -6,7 +6,7 @@ use remint_model::{
     AttributedPackage, Ecosystem, EntryPath, Integrity, LockDisagreement, SourceTree, Survey,
 };
 
-use crate::npm::lockfile::{Format, parse};
+use crate::npm::lockfile::{Format, parse, places};
 
 /// The source's lockfiles, by the packages that they can pin.
 const OF_SOURCE: [(&str, Format); 5] = [
@@ -18,7 +18,22 @@ const OF_SOURCE: [(&str, Format); 5] = [
 ];
 
 /// What a lockfile pins: for each package its versions, each with the digests that are named for it.
-type Pins = BTreeMap<String, BTreeMap<String, Vec<Integrity>>>;
+type Versions = BTreeMap<String, BTreeMap<String, Vec<Integrity>>>;
+
+/// What a lockfile says.
+struct Pins {
+    versions: Versions,
+    /// Which package lies in which folder, where the lockfile tells. Of two versions that it pins, only one is what
+    /// the code beside it loads.
+    places: Option<Places>,
+}
+
+/// Name and version by folder of the bundle's source.
+struct Places {
+    by_folder: BTreeMap<String, (String, String)>,
+    /// The bundle's folder, as the lockfile sees it: empty or with a slash at its end.
+    bundle: String,
+}
 
 /// What the source's lockfiles come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +81,9 @@ pub fn in_source(
         {
             continue;
         }
-        let pins = [directory, None].into_iter().find_map(|directory| {
+        let from_root = directory.map_or_else(String::new, |directory| format!("{directory}/"));
+        let lockfiles = [(directory, String::new()), (None, from_root)];
+        let pins = lockfiles.into_iter().find_map(|(directory, bundle)| {
             let text = |name: &str| {
                 let path = SourceTree::path_in(directory, name);
                 Some((tree.texts.get(path.as_str())?, path))
@@ -74,7 +91,15 @@ pub fn in_source(
             match ecosystem {
                 Ecosystem::Npm => OF_SOURCE.iter().find_map(|(name, format)| {
                     let (content, path) = text(name)?;
-                    Some((npm_pins(*format, content)?, path))
+                    let mut pins = npm_pins(*format, content)?;
+                    pins.places =
+                        places(*format, std::str::from_utf8(content).ok()?).map(|by_folder| {
+                            Places {
+                                by_folder,
+                                bundle: bundle.clone(),
+                            }
+                        });
+                    Some((pins, path))
                 }),
                 Ecosystem::Pypi => {
                     let (content, path) = text("uv.lock")?;
@@ -117,7 +142,7 @@ fn disagreements(
 }
 
 fn disagreement(pins: &Pins, package: &AttributedPackage) -> Option<(String, bool)> {
-    let Some(versions) = pins.get(package.name.as_str()) else {
+    let Some(versions) = pins.versions.get(package.name.as_str()) else {
         return Some(("it does not list the package".to_owned(), false));
     };
     let Some(digests) = versions.get(package.version.as_str()) else {
@@ -125,6 +150,11 @@ fn disagreement(pins: &Pins, package: &AttributedPackage) -> Option<(String, boo
         let words = format!("it pins the package to {}", versions.join(", "));
         return Some((words, false));
     };
+    if let Some(places) = &pins.places
+        && let Some(words) = places.disagreement(package)
+    {
+        return Some((words, false));
+    }
     let ours = package.integrity.as_ref()?;
     let same_kind = |one: &Integrity| std::mem::discriminant(one) == std::mem::discriminant(ours);
     let mut comparable = digests.iter().filter(|digest| same_kind(digest)).peekable();
@@ -133,9 +163,42 @@ fn disagreement(pins: &Pins, package: &AttributedPackage) -> Option<(String, boo
         .then(|| ("it names another digest for this version".to_owned(), true))
 }
 
+impl Places {
+    /// Why the package is not what is loaded from its folder: node takes it from there, or from the nearest folder
+    /// above it that has one of this name.
+    fn disagreement(&self, package: &AttributedPackage) -> Option<String> {
+        let folder = format!("{}{}", self.bundle, package.folder);
+        let (above, leaf) = folder.rsplit_once("node_modules/")?;
+        let mut at = above;
+        let found = loop {
+            if let Some(found) = self.by_folder.get(&format!("{at}node_modules/{leaf}")) {
+                break Some(found);
+            }
+            let Some(up) = parent(at) else { break None };
+            at = up;
+        };
+        match found {
+            Some((name, version))
+                if name == package.name.as_str() && version == package.version.as_str() =>
+            {
+                None
+            }
+            Some((name, version)) => Some(format!("it has {name}@{version} in `{folder}`")),
+            None => Some(format!("it has no package in `{folder}`")),
+        }
+    }
+}
+
+/// The folder above one, both with a slash at their end unless they are the top.
+fn parent(folder: &str) -> Option<&str> {
+    let folder = folder.strip_suffix('/')?;
+    let end = folder.rfind('/').map_or(0, |slash| slash + 1);
+    folder.get(..end)
+}
+
 fn npm_pins(format: Format, content: &[u8]) -> Option<Pins> {
     let locked = parse(format, std::str::from_utf8(content).ok()?).ok()?;
-    let mut pins = Pins::new();
+    let mut pins = Versions::new();
     for fetch in locked.fetches {
         let versions = pins.entry(fetch.name).or_default();
         versions
@@ -143,14 +206,17 @@ fn npm_pins(format: Format, content: &[u8]) -> Option<Pins> {
             .or_default()
             .extend(fetch.integrity);
     }
-    Some(pins)
+    Some(Pins {
+        versions: pins,
+        places: None,
+    })
 }
 
 /// The packages of a `uv.lock`; its digests are those of files that may not be the one that was installed.
 fn python_pins(content: &[u8]) -> Option<Pins> {
     let text = std::str::from_utf8(content).ok()?;
     let document: toml::Table = text.parse().ok()?;
-    let mut pins = Pins::new();
+    let mut pins = Versions::new();
     for package in document.get("package")?.as_array()? {
         let text = |field| package.get(field).and_then(toml::Value::as_str);
         if let (Some(name), Some(version)) = (text("name"), text("version")) {
@@ -158,7 +224,10 @@ fn python_pins(content: &[u8]) -> Option<Pins> {
             versions.entry(version.to_owned()).or_default();
         }
     }
-    Some(pins)
+    Some(Pins {
+        versions: pins,
+        places: None,
+    })
 }
 
 #[cfg(test)]
@@ -220,6 +289,119 @@ mod tests {
             in_source(&SourceTree::default(), None, &[]),
             SourceLock::Agrees
         );
+    }
+
+    #[test]
+    fn a_folder_holds_the_version_that_the_lockfile_has_there() {
+        let flat = json!({"lockfileVersion": 3, "packages": {
+            "": {"name": "x"},
+            "node_modules/a": {"version": "2.0.0"},
+            "node_modules/b": {"version": "1.0.0"},
+            "node_modules/b/node_modules/a": {"version": "1.0.0"},
+            "node_modules/c": {"version": "1.0.0"},
+            "node_modules/other": {"name": "a", "version": "1.0.0"},
+            "bundle/node_modules/c": {"version": "2.0.0"},
+        }});
+        let nested = json!({"lockfileVersion": 1, "dependencies": {
+            "a": {"version": "2.0.0"},
+            "b": {"version": "1.0.0", "dependencies": {"a": {"version": "1.0.0"}}},
+            "c": {"version": "1.0.0"},
+            "other": {"version": "npm:a@1.0.0"},
+        }});
+        let check = |lock: &serde_json::Value,
+                     directory: Option<&str>,
+                     folder: &str,
+                     name: &str,
+                     version: &str,
+                     expect: Option<&str>| {
+            let mut package = package(name, version, "x");
+            package.folder = folder.parse().unwrap();
+            let directory = directory.map(|directory| directory.parse().unwrap());
+            let found = match in_source(&tree(&lock.to_string()), directory.as_ref(), &[package]) {
+                SourceLock::Agrees => None,
+                SourceLock::Disagrees(found) => Some(found[0].detail.clone()),
+                SourceLock::Absent(_) => panic!("it is there"),
+            };
+            match expect {
+                Some(words) => assert!(
+                    found.as_ref().is_some_and(|found| found.contains(words)),
+                    "{found:?} {folder}"
+                ),
+                None => assert_eq!(found, None, "{folder}"),
+            }
+        };
+        for lock in [&flat, &nested] {
+            check(lock, None, "node_modules/a", "a", "2.0.0", None);
+            check(
+                lock,
+                None,
+                "node_modules/a",
+                "a",
+                "1.0.0",
+                Some("a@2.0.0 in `node_modules/a`"),
+            );
+            check(
+                lock,
+                None,
+                "node_modules/b/node_modules/a",
+                "a",
+                "1.0.0",
+                None,
+            );
+            check(
+                lock,
+                None,
+                "node_modules/b/node_modules/a",
+                "a",
+                "2.0.0",
+                Some("a@1.0.0 in"),
+            );
+            check(lock, None, "node_modules/other", "a", "1.0.0", None);
+            // One more copy of what would be loaded anyway changes nothing; of another version it does.
+            check(
+                lock,
+                None,
+                "node_modules/c/node_modules/a",
+                "a",
+                "2.0.0",
+                None,
+            );
+            check(
+                lock,
+                None,
+                "node_modules/c/node_modules/a",
+                "a",
+                "1.0.0",
+                Some("a@2.0.0 in"),
+            );
+            check(lock, None, "server/node_modules/a", "a", "2.0.0", None);
+            check(
+                lock,
+                None,
+                "server/node_modules/a",
+                "a",
+                "1.0.0",
+                Some("a@2.0.0 in"),
+            );
+            check(
+                lock,
+                None,
+                "node_modules/renamed",
+                "a",
+                "1.0.0",
+                Some("no package in"),
+            );
+            check(lock, Some("bundle"), "node_modules/a", "a", "2.0.0", None);
+        }
+        check(
+            &flat,
+            Some("bundle"),
+            "node_modules/c",
+            "c",
+            "1.0.0",
+            Some("c@2.0.0 in"),
+        );
+        check(&flat, Some("bundle"), "node_modules/c", "c", "2.0.0", None);
     }
 
     #[test]

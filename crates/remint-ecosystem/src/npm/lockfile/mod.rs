@@ -64,6 +64,16 @@ pub(crate) fn parse(format: Format, text: &str) -> Result<Locked, LockError> {
     Ok(locked)
 }
 
+/// Name and version of the package in each folder of a `node_modules`, by the folder's path from the lockfile; `None`
+/// where a lockfile of this format does not say which one lies where.
+pub(crate) fn places(format: Format, text: &str) -> Option<BTreeMap<String, (String, String)>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match format {
+        Format::PackageLock => package_lock::places(text),
+        Format::Pnpm | Format::Yarn | Format::Bun => None,
+    }
+}
+
 /// Whether a lockfile still describes the manifest of this folder (relative to the lockfile's own, `.` for the
 /// same); `is_member` tells the packages of the workspace. A publisher whose lockfile was behind cannot have installed from it; where a format does not tell, it
 /// is taken to be in step, and the package manager has the last word.

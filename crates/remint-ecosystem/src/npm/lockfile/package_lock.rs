@@ -32,6 +32,46 @@ pub(super) fn stated(text: &str, folder: &str) -> Option<BTreeMap<String, String
     Some(super::stated_in(entry))
 }
 
+/// Name and version of the package in each folder, as far as any is installed there.
+pub(super) fn places(text: &str) -> Option<BTreeMap<String, (String, String)>> {
+    let document = parse_json(text.as_bytes()).ok()?;
+    let mut places = BTreeMap::new();
+    if let Some(packages) = document.get("packages").and_then(Value::as_object) {
+        for (path, entry) in packages {
+            let Some((_, folder_name)) = path.rsplit_once("node_modules/") else {
+                continue;
+            };
+            let name = self::text(entry, "name").unwrap_or(folder_name);
+            let version = self::text(entry, "version").unwrap_or_default();
+            places.insert(path.clone(), (name.to_owned(), version.to_owned()));
+        }
+    } else if let Some(dependencies) = document.get("dependencies").and_then(Value::as_object) {
+        nested_places(dependencies, "", DEEPEST, &mut places)?;
+    }
+    Some(places)
+}
+
+fn nested_places(
+    dependencies: &Map<String, Value>,
+    above: &str,
+    depth: usize,
+    places: &mut BTreeMap<String, (String, String)>,
+) -> Option<()> {
+    for (folder_name, entry) in dependencies {
+        let version = text(entry, "version").unwrap_or_default();
+        let (name, version) = version
+            .strip_prefix("npm:")
+            .and_then(super::name_and_version)
+            .unwrap_or((folder_name, version));
+        let place = format!("{above}node_modules/{folder_name}");
+        if let Some(below) = entry.get("dependencies").and_then(Value::as_object) {
+            nested_places(below, &format!("{place}/"), depth.checked_sub(1)?, places)?;
+        }
+        places.insert(place, (name.to_owned(), version.to_owned()));
+    }
+    Some(())
+}
+
 fn flat(packages: &Map<String, Value>, locked: &mut Locked) -> Result<(), LockError> {
     for (path, entry) in packages {
         let Some((_, folder_name)) = path.rsplit_once("node_modules/").or_else(|| {
