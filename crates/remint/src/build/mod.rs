@@ -248,7 +248,7 @@ impl Builder {
         } else {
             let rules = ProxyRules {
                 lock: &plan.lock,
-                withheld,
+                withheld: withheld.clone(),
                 // Foreign code that reaches the proxy must not act in the user's name.
                 tokens: if registries_while_building {
                     Tokens::Never
@@ -270,6 +270,7 @@ impl Builder {
             workspace: &workspace,
             proxy: proxy.clone(),
             commit: &source.pin.commit,
+            withheld: withheld.as_ref(),
             commit_time: source.pin.commit_time,
         };
         let ended = run.all(&mut record, stage).await?;

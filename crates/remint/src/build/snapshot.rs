@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use remint_model::{BuildRecord, Fetched, Phase, Sha256};
+use remint_model::{BuildRecord, Fetched, Phase, RefusedRequest, Sha256};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use super::steps::{Run, step_inputs};
@@ -67,7 +67,9 @@ pub(super) fn keep(
     home: &Path,
     record: &BuildRecord,
 ) -> anyhow::Result<Option<Snapshot>> {
-    if !record.refused.is_empty() {
+    let served = run.proxy.as_ref().map(|proxy| proxy.record());
+    let refused = served.iter().flat_map(|served| &served.refused);
+    if refused.into_iter().any(lacks_something) {
         return Ok(None);
     }
     let store = home.parent().context("a snapshot lies in the store")?;
@@ -83,10 +85,8 @@ pub(super) fn keep(
         return Ok(None);
     }
     let made = Made {
-        fetched: run
-            .proxy
-            .as_ref()
-            .map(|proxy| proxy.record().fetched.clone())
+        fetched: served
+            .map(|served| served.fetched.clone())
             .unwrap_or_default(),
         commands: record.commands.clone(),
     };
@@ -100,6 +100,13 @@ pub(super) fn keep(
         Err(error) => return Err(error.into()),
     };
     Ok(Some(Snapshot { directory, made }))
+}
+
+/// Whether an install that was refused this may have made another tree than it would have with it.
+fn lacks_something(refused: &RefusedRequest) -> bool {
+    // What clients ask for without being told to, and installing does not need.
+    const UNASKED: [&str; 3] = ["audit", "update-check", "unknown-endpoint"];
+    !UNASKED.contains(&refused.reason.as_str())
 }
 
 /// Moves every kept directory from below `from` to the same place below `to`; returns how many.
@@ -173,10 +180,17 @@ pub(super) fn home(run: &Run<'_>) -> anyhow::Result<Option<PathBuf>> {
         .map(|tool| (tool.name.clone(), tool.version.clone()))
         .collect();
     let platform = run.builder.platform;
+    // The build of one release may install the published file of another, whose own build must not find it.
+    let withheld = run.withheld.map(|withheld| {
+        let target = &withheld.target;
+        let name = target.name.as_str();
+        (name, target.version.as_str(), withheld.sha256)
+    });
     let key = serde_json::to_vec(&(
         LAYOUT,
         digest(&tree, &[".git"])?,
         &run.commit,
+        withheld,
         tools,
         (platform.system, platform.processor),
         step_inputs(&installs),
@@ -299,6 +313,22 @@ mod tests {
             fs_err::write(path, text).unwrap();
         }
         tree
+    }
+
+    #[test]
+    fn an_install_that_lacked_something_is_not_kept() {
+        for (reason, expect) in [
+            ("published-file", true),
+            ("not-in-lockfile", true),
+            ("audit", false),
+            ("update-check", false),
+        ] {
+            let refused = RefusedRequest {
+                url: String::new(),
+                reason: reason.to_owned(),
+            };
+            assert_eq!(lacks_something(&refused), expect, "{reason}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use remint_ecosystem::golang;
-use remint_fetch::{ProvidedTool, Proxy};
+use remint_fetch::{ProvidedTool, Proxy, Withheld};
 use remint_model::{
     Action, BuildPlan, BuildRecord, CommitId, Failure, FailureReason, Lock, OnFailure, Phase, Step,
 };
@@ -33,6 +33,8 @@ pub(super) struct Run<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) proxy: Option<Arc<Proxy>>,
     pub(super) commit: &'a CommitId,
+    /// What the proxy gives to no step.
+    pub(super) withheld: Option<&'a Withheld>,
     pub(super) commit_time: i64,
 }
 
