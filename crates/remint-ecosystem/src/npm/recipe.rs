@@ -17,7 +17,7 @@ use crate::npm::manager::Manager;
 use crate::npm::project::Project;
 use crate::workflow;
 
-pub(crate) use commands::{Kind, classify, is_check, leaves_the_tree};
+pub(crate) use commands::{Kind, classify, is_check, keeps_to_itself, leaves_the_tree, serves};
 pub(crate) use expressions::Known;
 
 /// How a release was made, as far as a workflow tells.

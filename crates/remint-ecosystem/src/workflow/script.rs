@@ -21,6 +21,8 @@ pub(crate) struct Command {
     pub(crate) words: Vec<String>,
     /// The same of what it is piped to, of what runs where it fails, and of what runs beside it.
     pub(crate) beside: Vec<Vec<String>>,
+    /// The files that output of any of them is sent to.
+    pub(crate) writes: Vec<String>,
 }
 
 impl Command {
@@ -44,6 +46,60 @@ impl Command {
             }
         })
     }
+
+    /// What runs inside of it, in `$(…)` and in backticks; `None` where that cannot be told.
+    pub(crate) fn substitutions(&self) -> Option<Vec<&str>> {
+        let mut found = Vec::new();
+        let mut doubly_quoted = false;
+        let mut rest = self.text.as_str();
+        while let Some(at) = rest.find(['$', '`', '\'', '"', '\\']) {
+            let (_, after) = rest.split_at(at);
+            let inner = after.get(1..)?;
+            rest = match after.as_bytes() {
+                [b'\\', ..] => {
+                    let mut characters = inner.chars();
+                    characters.next();
+                    characters.as_str()
+                }
+                [b'"', ..] => {
+                    doubly_quoted = !doubly_quoted;
+                    inner
+                }
+                [b'\'', ..] if !doubly_quoted => inner.split_once('\'')?.1,
+                // A number is computed, which may take substitutions of its own.
+                [b'$', b'(', b'(', ..] => inner,
+                [b'$', b'(', ..] => {
+                    let inner = inner.get(1..)?;
+                    let end = closing(inner)?;
+                    found.push(inner.get(..end)?);
+                    inner.get(end..)?
+                }
+                [b'`', ..] => {
+                    let (inner, after) = inner.split_once('`')?;
+                    found.push(inner);
+                    after
+                }
+                _ => inner,
+            };
+        }
+        Some(found)
+    }
+}
+
+/// Where the parenthesis closes that was opened before.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 1_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// Words that open control flow where a command may stand.
@@ -112,12 +168,11 @@ pub(crate) fn split(script: &str) -> Script {
                 characters.next();
                 current.finish(&mut commands);
             }
-            // `2>&1` and `&>file` are redirections.
-            (Quote::None, '&')
-                if current.text.ends_with('>') || characters.peek() == Some(&'>') =>
-            {
+            // `2>&1`, `&>file` and `>|file` are redirections.
+            (Quote::None, '&') if current.is_redirected() || characters.peek() == Some(&'>') => {
                 current.redirect(c);
             }
+            (Quote::None, '|') if current.is_redirected() => current.redirect(c),
             (Quote::None, '<' | '>') => current.redirect(c),
             (Quote::None, '|' | '&') => current.go_on_beside(c),
             (Quote::None, c) if c.is_whitespace() => current.space(c),
@@ -155,11 +210,20 @@ struct Current {
     end: usize,
     word: Option<String>,
     words: Vec<String>,
-    /// Set after a pipe, a redirection or `||`: what follows belongs to the text, not to the words.
+    /// Set after a pipe or `||`: what follows are words of another command.
     stopped: bool,
-    /// Set after a redirection, up to the next pipe.
-    redirected: bool,
+    /// Set after a redirection, up to its target.
+    redirection: Option<Redirection>,
     beside: Vec<Vec<String>>,
+    writes: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Redirection {
+    Read,
+    Write,
+    /// To where another one goes, or to a file.
+    Join,
 }
 
 impl Current {
@@ -187,32 +251,54 @@ impl Current {
         self.end_word();
     }
 
+    /// Whether the target of a redirection comes next.
+    const fn is_redirected(&self) -> bool {
+        self.redirection.is_some() && self.word.is_none()
+    }
+
     fn redirect(&mut self, c: char) {
-        self.stop_words(c);
-        self.redirected = true;
+        // The number of what is redirected.
+        let number =
+            |word: &String| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        if c != '&' && self.word.as_ref().is_some_and(number) {
+            self.word = None;
+        }
+        self.end_word();
+        self.push_sign(c);
+        self.redirection = Some(match (c, self.redirection) {
+            ('&', Some(Redirection::Write)) => Redirection::Join,
+            ('<', _) | ('&', Some(Redirection::Read)) => Redirection::Read,
+            _ => Redirection::Write,
+        });
     }
 
     fn go_on_beside(&mut self, c: char) {
-        self.stop_words(c);
-        self.redirected = false;
+        self.end_word();
+        self.push_sign(c);
+        self.redirection = None;
+        self.stopped = true;
         self.beside.push(Vec::new());
     }
 
-    fn stop_words(&mut self, c: char) {
+    fn push_sign(&mut self, c: char) {
         self.text.push(c);
         self.end = self.text.len();
-        self.end_word();
-        self.stopped = true;
     }
 
     fn end_word(&mut self) {
         let Some(word) = self.word.take() else {
             return;
         };
-        if !self.stopped {
+        if let Some(redirection) = self.redirection.take() {
+            let another = word
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'-');
+            if redirection == Redirection::Write || (redirection == Redirection::Join && !another) {
+                self.writes.push(word);
+            }
+        } else if !self.stopped {
             self.words.push(word);
-        } else if !self.redirected
-            && let Some(words) = self.beside.last_mut()
+        } else if let Some(words) = self.beside.last_mut()
             && !(words.is_empty() && assignment(&word).is_some())
         {
             words.push(word);
@@ -248,6 +334,7 @@ impl Current {
                 .into_iter()
                 .filter(|words| !words.is_empty())
                 .collect(),
+            writes: done.writes,
         });
     }
 }
@@ -304,6 +391,42 @@ mod tests {
         let first = commands.first().unwrap();
         assert_eq!(first.text, "A=1 x 'y z' | tee log");
         assert_eq!(first.assignments, [("A".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn what_a_command_writes_to_and_what_runs_inside_of_it_is_told() {
+        for (text, words, writes, inside) in [
+            ("a > x b", &["a", "b"][..], &["x"][..], &[][..]),
+            ("> x a", &["a"], &["x"], &[]),
+            ("a 2>/dev/null 2>&1 b", &["a", "b"], &["/dev/null"], &[]),
+            ("a &> 'x y'", &["a"], &["x y"], &[]),
+            ("a >& x", &["a"], &["x"], &[]),
+            ("a >|x", &["a"], &["x"], &[]),
+            ("a <in >>\"$OUT\"", &["a"], &["$OUT"], &[]),
+            ("a '>' \">\" \\> x", &["a", ">", ">", ">", "x"], &[], &[]),
+            ("a | b > x", &["a"], &["x"], &[]),
+            (
+                "a \"$(b > x)\" `c`",
+                &["a", "$(b > x)", "`c`"],
+                &[],
+                &["b > x", "c"],
+            ),
+            (
+                "a '$(b)' \"it's $(c)\"",
+                &["a", "$(b)", "it's $(c)"],
+                &[],
+                &["c"],
+            ),
+            ("a $((1 + 2))", &["a", "$((1 + 2))"], &[], &[]),
+        ] {
+            let Script::Commands(commands) = split(text) else {
+                panic!("{text} is compound");
+            };
+            let command = commands.first().unwrap();
+            assert_eq!(command.words, words, "{text}");
+            assert_eq!(command.writes, writes, "{text}");
+            assert_eq!(command.substitutions().unwrap(), inside, "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::npm::manager::Manager;
 use crate::npm::recipe::Publisher;
-use crate::workflow::script::Command;
+use crate::workflow::script::{Command, Script, split};
 
 /// What a command is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,30 +26,84 @@ pub(crate) enum Kind {
     Other,
 }
 
+/// How deep substitutions are looked into.
+const DEEPEST: usize = 4;
+
 /// Sorts a command.
 pub(crate) fn classify(command: &Command) -> Kind {
     let kind = of_first(command);
-    if kind == Kind::Nothing && !command.beside.iter().all(|words| is_quiet(words)) {
-        Kind::Other
-    } else {
-        kind
+    match kind {
+        Kind::Directory(_) | Kind::Install(_) | Kind::Tool(..) | Kind::Stamp | Kind::Nothing
+            if !keeps_to_itself(command) =>
+        {
+            Kind::Other
+        }
+        Kind::Directory(_)
+        | Kind::Install(_)
+        | Kind::Tool(..)
+        | Kind::Publish(_)
+        | Kind::Script(_)
+        | Kind::Stamp
+        | Kind::Nothing
+        | Kind::Other => kind,
     }
+}
+
+/// Whether nothing around the program of a command may write a file of the tree: neither where its output goes, nor what
+/// runs beside or inside of it.
+pub(crate) fn keeps_to_itself(command: &Command) -> bool {
+    command.writes.iter().all(|place| is_for_the_host(place)) && is_quiet_around(command, DEEPEST)
+}
+
+/// Whether a command only serves those after it: a variable, a folder that is empty.
+pub(crate) fn serves(command: &Command) -> bool {
+    let hands_on = |place: &String| is_variable(place, "GITHUB_ENV");
+    let for_others = matches!(command.word(0), "" | "mkdir" | "export")
+        || (is_printer(command.word(0)) && command.writes.iter().any(hands_on));
+    for_others
+        && command
+            .writes
+            .iter()
+            .all(|place| hands_on(place) || is_for_the_host(place))
+        && is_quiet_around(command, DEEPEST)
+}
+
+fn is_quiet_around(command: &Command, depth: usize) -> bool {
+    let first = of_first(command);
+    let again = |words: &Vec<String>| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        matches!(first, Kind::Install(_)) && matches!(of_words(&words), Kind::Install(_))
+    };
+    let beside = &command.beside;
+    let substitutions = command.substitutions();
+    beside.iter().all(|words| is_quiet(words) || again(words))
+        && substitutions.is_some_and(|inside| {
+            inside.iter().all(|script| {
+                let Some(depth) = depth.checked_sub(1) else {
+                    return false;
+                };
+                let Script::Commands(commands) = split(script) else {
+                    return false;
+                };
+                commands.iter().all(|command| {
+                    (is_quiet(&command.words) || reads_manifest(&command.words))
+                        && command.writes.iter().all(|place| is_for_the_host(place))
+                        && is_quiet_around(command, depth)
+                })
+            })
+        })
 }
 
 /// Sorts it by the first command of a pipeline or chain.
 fn of_first(command: &Command) -> Kind {
     let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
     let kind = of_words(&words);
-    let writes = command.text.contains('>') && !writes_for_the_host(&command.text);
-    if kind == Kind::Nothing && writes && is_printer(command.word(0)) {
-        // `echo x > file` makes a file; `echo x` is talk.
-        Kind::Other
-    } else if kind != Kind::Other {
+    if kind != Kind::Other {
         kind
     } else if command.words.is_empty() {
         // `archive=$(npm pack --json)`
         substituted(&command.text).unwrap_or(Kind::Other)
-    } else if !writes && is_about_the_machine(&words, &command.text) {
+    } else if is_about_the_machine(&words, &command.text) {
         // Nothing outside of the tree is part of a release.
         Kind::Nothing
     } else {
@@ -59,25 +113,59 @@ fn of_first(command: &Command) -> Kind {
 
 /// Whether a command that another is piped to, or that runs beside it, writes no file of the tree.
 fn is_quiet(words: &[String]) -> bool {
-    const FILTERS: [&str; 10] = [
-        "awk", "base64", "column", "cut", "less", "rev", "sed", "sort", "tr", "uniq",
-    ];
+    const FILTERS: [&str; 7] = ["base64", "column", "cut", "less", "read", "rev", "tr"];
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let Some((program, rest)) = words.split_first() else {
         return true;
     };
     match *program {
-        "sed"
-            if rest
+        "sed" => !edits_in_place(rest),
+        "awk" => !rest.iter().any(|word| {
+            word.contains(['>', '|']) || word.contains("system") || word.contains("inplace")
+        }),
+        "sort" => !rest
+            .iter()
+            .any(|word| word.starts_with("-o") || word.starts_with("--output")),
+        "uniq" => {
+            let operands = rest
                 .iter()
-                .any(|word| word.starts_with("-i") || word.starts_with("--in")) =>
-        {
-            false
+                .filter(|word| **word == "-" || !word.starts_with('-'));
+            operands.count() < 2
         }
         "xargs" => of_words(&after_options(rest)) == Kind::Nothing,
         program if FILTERS.contains(&program) => true,
         _ => of_words(&words) == Kind::Nothing || is_about_the_machine(&words, ""),
     }
+}
+
+/// Whether `sed` is told to write a file, or to run something.
+fn edits_in_place(rest: &[&str]) -> bool {
+    rest.iter().any(|word| {
+        let short = word.starts_with('-') && !word.starts_with("--");
+        (short && word.contains('i'))
+            || word.starts_with("--in")
+            || (!word.starts_with('-')
+                && (word.contains("w ") || word.ends_with(['e', 'w']) && word.contains('/')))
+    })
+}
+
+/// `node -p "require('./package.json').version"`, which reads and no more.
+fn reads_manifest(words: &[String]) -> bool {
+    let [node, print, expression] = words else {
+        return false;
+    };
+    let expression = expression.replace('"', "'");
+    let file = ["JSON.parse(require('fs').readFileSync(", "require("]
+        .iter()
+        .find_map(|call| expression.strip_prefix(call)?.strip_prefix('\''));
+    node == "node"
+        && matches!(print.as_str(), "-p" | "-pe" | "--print")
+        && file.is_some_and(|file| {
+            file.split('\'')
+                .next()
+                .is_some_and(|name| name.ends_with(".json"))
+                && !file.contains(['(', '=', '`', ';'])
+        })
 }
 
 /// The publish command inside a substitution.
@@ -111,7 +199,16 @@ fn is_about_the_machine(words: &[&str], text: &str) -> bool {
         | "service"
         | "usermod"
         | "update-alternatives" => true,
-        "cp" | "mv" | "ln" | "install" | "tee" => is_outside(last),
+        "cp" | "ln" | "install" => {
+            is_outside(last)
+                && !words
+                    .iter()
+                    .any(|word| word.starts_with("-t") || word.starts_with("--target"))
+        }
+        "mv" | "tee" => words
+            .iter()
+            .skip(1)
+            .all(|word| word.starts_with('-') || is_for_the_host(word)),
         "mkdir" | "chmod" | "chown" | "touch" | "rm" => words
             .iter()
             .skip(1)
@@ -121,16 +218,15 @@ fn is_about_the_machine(words: &[&str], text: &str) -> bool {
             let files = after_options(words.get(1..).unwrap_or_default());
             files.len() > 1 && files.iter().skip(1).all(|file| is_outside(file))
         }
-        "export" | "source" | "." => {
-            leaves_the_tree(text) && !text.contains("$(") && !text.contains('`')
-        }
+        "export" => leaves_the_tree(text),
+        "source" | "." => matches!(words, [_, file] if is_outside(file)),
         _ => false,
     }
 }
 
 /// A place outside of the tree, or the file of the publisher's credentials, which is never published.
 fn is_outside(place: &str) -> bool {
-    [
+    let outside = [
         "~",
         "$HOME",
         "${HOME}",
@@ -139,12 +235,41 @@ fn is_outside(place: &str) -> bool {
         "/opt/",
         "/var/",
         "/tmp/",
-        "$RUNNER_",
-        "${RUNNER_",
+        "$RUNNER_TEMP",
+        "${RUNNER_TEMP}",
+        "$RUNNER_TOOL_CACHE",
+        "${RUNNER_TOOL_CACHE}",
     ]
     .iter()
-    .any(|start| place.starts_with(start))
-        || place.ends_with(".npmrc")
+    .any(|start| place.starts_with(start));
+    // Runners keep the tree in `~/work`.
+    (outside && !place.contains("..") && !place.contains("/work/"))
+        || place.rsplit('/').next() == Some(".npmrc")
+}
+
+/// A place outside of the tree, or one that only the host of the workflow reads.
+fn is_for_the_host(place: &str) -> bool {
+    const VARIABLES: [&str; 4] = [
+        "GITHUB_OUTPUT",
+        "GITHUB_STEP_SUMMARY",
+        "GITHUB_PATH",
+        "GITHUB_STATE",
+    ];
+    matches!(
+        place,
+        "/dev/null" | "/dev/stdout" | "/dev/stderr" | "/dev/tty"
+    ) || VARIABLES.iter().any(|name| is_variable(place, name))
+        || is_outside(place)
+}
+
+fn is_variable(place: &str, name: &str) -> bool {
+    place.strip_prefix('$').is_some_and(|variable| {
+        variable == name
+            || variable
+                .strip_prefix('{')
+                .and_then(|variable| variable.strip_suffix('}'))
+                == Some(name)
+    })
 }
 
 fn is_octal(word: &str) -> bool {
@@ -181,25 +306,6 @@ fn is_printer(program: &str) -> bool {
         program,
         "cat" | "date" | "echo" | "grep" | "head" | "jq" | "printf" | "tail" | "wc" | "which"
     )
-}
-
-/// Whether all redirections go to files that only the host of the workflow reads.
-fn writes_for_the_host(text: &str) -> bool {
-    const TARGETS: [&str; 5] = [
-        "GITHUB_OUTPUT",
-        "GITHUB_STEP_SUMMARY",
-        "GITHUB_PATH",
-        ".npmrc",
-        "/dev/null",
-    ];
-    let mut targets = text.split('>').skip(1).filter(|target| !target.is_empty());
-    targets.all(|target| {
-        let target = target.trim_start().trim_start_matches('|').trim_start();
-        let target = target.split_whitespace().next().unwrap_or_default();
-        target.starts_with('&')
-            || TARGETS.iter().any(|known| target.contains(known))
-            || is_outside(target.trim_matches('"'))
-    })
 }
 
 fn of_words(words: &[&str]) -> Kind {
@@ -239,6 +345,7 @@ fn of_words(words: &[&str]) -> Kind {
         "nx" if rest.first() == Some(&"release") => Kind::Publish(Publisher::Npm),
         "docker" if mounts(rest) => Kind::Other,
         "git" if changes_files(rest) => Kind::Other,
+        program if is_told_to_fix(program, rest) || fetches_files(program, rest) => Kind::Other,
         "tar" if unpacks(rest) => Kind::Other,
         "unzip"
             if !rest
@@ -256,21 +363,63 @@ fn of_words(words: &[&str]) -> Kind {
     }
 }
 
-/// Whether a container may write into the tree.
+/// Whether a container may write into the tree, or an image is written there.
 fn mounts(rest: &[&str]) -> bool {
     let runs = rest
         .iter()
         .any(|word| matches!(*word, "run" | "cp" | "compose"));
-    runs && rest.iter().any(|word| {
-        word.starts_with("-v")
-            || word.starts_with("--volume")
-            || word.starts_with("--mount")
-            || *word == "cp"
+    rest.iter().any(|word| {
+        *word == "-o"
+            || word.starts_with("--output")
+            || (runs
+                && (word.starts_with("-v")
+                    || word.starts_with("--volume")
+                    || word.starts_with("--mount")
+                    || *word == "cp"))
     })
 }
 
 /// Whether git writes files of the tree other than those of the commit that is built anyway.
 fn changes_files(rest: &[&str]) -> bool {
+    const LEAVES_ALONE: [&str; 37] = [
+        "add",
+        "blame",
+        "branch",
+        "cat-file",
+        "check-ignore",
+        "commit",
+        "config",
+        "describe",
+        "diff",
+        "diff-index",
+        "diff-tree",
+        "fetch",
+        "for-each-ref",
+        "gc",
+        "grep",
+        "help",
+        "lfs",
+        "log",
+        "ls-files",
+        "ls-remote",
+        "ls-tree",
+        "merge-base",
+        "name-rev",
+        "push",
+        "reflog",
+        "remote",
+        "rev-list",
+        "rev-parse",
+        "shortlog",
+        "show",
+        "show-ref",
+        "status",
+        "submodule",
+        "symbolic-ref",
+        "tag",
+        "update-index",
+        "version",
+    ];
     let mut at = 0;
     while let Some(word) = rest.get(at).filter(|word| word.starts_with('-')) {
         at += if matches!(*word, "-c" | "-C" | "--git-dir" | "--work-tree") {
@@ -283,11 +432,101 @@ fn changes_files(rest: &[&str]) -> bool {
     let Some((verb, rest)) = words.split_first() else {
         return false;
     };
+    let mut named = rest.iter().filter(|word| !word.starts_with('-'));
     match *verb {
-        "am" | "apply" | "cherry-pick" | "checkout-index" | "clean" | "merge" | "mv"
-        | "read-tree" | "restore" | "revert" | "rm" => true,
-        "checkout" => rest.contains(&"--"),
+        // A branch of its own starts where the tree is.
+        "checkout" | "switch" if rest.iter().any(|word| matches!(*word, "-b" | "-B" | "-c")) => {
+            named.nth(1).is_some_and(|start| !is_same_commit(start))
+        }
+        "checkout" => {
+            rest.contains(&"--")
+                || named.next().is_some_and(|branch| !is_same_commit(branch))
+                || named.next().is_some()
+        }
+        "switch" | "reset" | "pull" => {
+            let mut named = named.filter(|word| !matches!(**word, "origin" | "upstream"));
+            named.any(|branch| !is_same_commit(branch))
+        }
         "stash" => rest.iter().any(|word| matches!(*word, "apply" | "pop")),
+        "clone" => !rest.last().is_some_and(|place| is_outside(place)),
+        verb if LEAVES_ALONE.contains(&verb) => {
+            rest.iter().any(|word| word.starts_with("--output"))
+        }
+        _ => true,
+    }
+}
+
+/// Whether this may be another name of the commit that is built: the main branch, a tag, or what the workflow itself
+/// was given.
+fn is_same_commit(reference: &str) -> bool {
+    let name = ["refs/heads/", "refs/tags/", "tags/", "origin/"]
+        .iter()
+        .find_map(|start| reference.strip_prefix(start))
+        .unwrap_or(reference);
+    let version = name.strip_prefix('v').unwrap_or(name);
+    matches!(
+        name,
+        "main" | "master" | "develop" | "dev" | "trunk" | "HEAD" | "-"
+    ) || name.starts_with('$')
+        || version.starts_with(|c: char| c.is_ascii_digit())
+        || (name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Whether a program that checks is told to change what it finds.
+fn is_told_to_fix(program: &str, rest: &[&str]) -> bool {
+    matches!(program, "eslint" | "prettier" | "biome" | "oxlint" | "knip")
+        && rest.iter().any(|word| {
+            *word == "-w"
+                || ["--fix", "--write", "--apply", "--unsafe", "--output", "-o"]
+                    .iter()
+                    .any(|option| word.starts_with(option))
+        })
+}
+
+/// Whether a program that asks hosts puts what it gets into the tree. The registry's own publishing tool, which many
+/// workflows fetch so, is not published.
+fn fetches_files(program: &str, rest: &[&str]) -> bool {
+    if rest.iter().any(|word| word.contains("mcp-publisher")) {
+        return false;
+    }
+    let last = rest.last().copied().unwrap_or_default();
+    let after = |option: &dyn Fn(&str) -> bool| {
+        rest.iter()
+            .position(|word| option(word))
+            .map(|at| rest.get(at.saturating_add(1)).copied().unwrap_or_default())
+    };
+    let clustered = |word: &str, letter: char| {
+        word.starts_with('-') && !word.starts_with("--") && word.contains(letter)
+    };
+    match program {
+        "curl" => {
+            let by_name = rest
+                .iter()
+                .any(|word| clustered(word, 'O') || word.starts_with("--remote-name"));
+            let to = after(&|word| clustered(word, 'o') || word == "--output");
+            let joined = rest.iter().any(|word| word.starts_with("--output="));
+            by_name || joined || to.is_some_and(|place| place != "-" && !is_for_the_host(place))
+        }
+        "wget" => {
+            let looks = rest
+                .iter()
+                .any(|word| clustered(word, 'O') && word.ends_with("O-") || *word == "--spider");
+            let to = after(&|word| clustered(word, 'O') || clustered(word, 'P'));
+            !looks && !to.is_some_and(|place| place == "-" || is_for_the_host(place))
+        }
+        "gh" => {
+            let takes = rest
+                .get(1)
+                .is_some_and(|verb| matches!(*verb, "download" | "clone" | "checkout"));
+            let to = after(&|word| matches!(word, "-D" | "--dir"));
+            takes && !to.is_some_and(is_outside)
+        }
+        "aws" | "gcloud" | "kubectl" => {
+            let copies = rest
+                .iter()
+                .any(|word| matches!(*word, "cp" | "mv" | "sync" | "rsync" | "download"));
+            copies && !last.contains("://") && !is_outside(last)
+        }
         _ => false,
     }
 }
@@ -384,6 +623,11 @@ fn npm(rest: &[&str]) -> Kind {
         }
         "pkg" if rest.first() == Some(&"delete") => Kind::Other,
         "test" | "t" | "tst" => Kind::Script("test".to_owned()),
+        "start" | "stop" | "restart" => Kind::Script((*verb).to_owned()),
+        "audit" if rest.contains(&"fix") => Kind::Other,
+        "edit" | "explore" | "init" | "create" | "innit" | "set-script" | "shrinkwrap"
+        | "uninstall" | "remove" | "rm" | "un" | "unlink" => Kind::Other,
+        "pkg" if rest.first() != Some(&"get") => Kind::Other,
         _ => Kind::Nothing,
     }
 }
@@ -427,11 +671,33 @@ fn other_manager(name: &str, rest: &[&str]) -> Kind {
         "build" if name == "bun" => Kind::Other,
         verb if name == "bun" && verb.contains(['.', '/']) => Kind::Other,
         "audit" | "config" | "store" | "why" | "list" | "ls" | "info" | "login" | "cache"
-        | "env" | "outdated" | "prune" | "rebuild" | "approve-builds" | "workspaces"
-        | "workspace" | "npm" => Kind::Nothing,
+        | "env" | "outdated" | "prune" | "rebuild" | "approve-builds" | "npm" => Kind::Nothing,
+        "workspaces" | "workspace" => in_workspaces(rest),
         "changeset" | "lerna" | "semantic-release" | "release-it" | "np" | "nx" => of_words(&words),
         "node" | "tsc" | "tsup" | "vite" | "turbo" | "rollup" | "esbuild" => Kind::Other,
         verb => Kind::Script(verb.to_owned()),
+    }
+}
+
+/// What Yarn runs in other folders than this one.
+fn in_workspaces(rest: &[&str]) -> Kind {
+    let words: Vec<&str> = rest
+        .iter()
+        .skip(1)
+        .filter(|word| !word.starts_with('-') && **word != "run")
+        .copied()
+        .collect();
+    match rest.first() {
+        None | Some(&("list" | "info" | "focus")) => Kind::Nothing,
+        Some(_) => match other_manager("yarn", &words) {
+            Kind::Script(name) if is_check(&name) => Kind::Nothing,
+            Kind::Nothing => Kind::Nothing,
+            Kind::Publish(by) => Kind::Publish(by),
+            Kind::Install(by) => Kind::Install(by),
+            Kind::Directory(_) | Kind::Tool(..) | Kind::Script(_) | Kind::Stamp | Kind::Other => {
+                Kind::Other
+            }
+        },
     }
 }
 
@@ -528,7 +794,6 @@ pub(crate) fn is_check(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workflow::script::{Script, split};
 
     fn check(text: &str, expect: &Kind) {
         let Script::Commands(commands) = split(text) else {
@@ -659,6 +924,70 @@ mod tests {
             ("export A=$(node generate.js ~/x)", Other),
             ("cd packages/x", Directory("packages/x".into())),
             ("V=1", Other),
+            ("git show HEAD:x > server.js", Other),
+            ("git diff --output=server.js", Other),
+            ("git checkout HEAD server.js", Other),
+            ("git checkout origin/prod server.js", Other),
+            ("git checkout origin/prod", Other),
+            ("git checkout .", Other),
+            ("git checkout -b release", Nothing),
+            ("git checkout -B release origin/prod", Other),
+            ("git checkout v1.2.3", Nothing),
+            ("git checkout $TAG", Nothing),
+            ("git pull --rebase origin main", Nothing),
+            ("git pull origin prod", Other),
+            ("git reset --hard HEAD", Nothing),
+            ("git reset --hard origin/prod", Other),
+            ("git config user.name x", Nothing),
+            ("git unknown", Other),
+            (": > server.js", Other),
+            ("> server.js cat x", Other),
+            ("npx prettier --write .", Other),
+            ("npx prettier --check .", Nothing),
+            ("eslint --fix src", Other),
+            ("eslint src", Nothing),
+            ("jq . x > $GITHUB_OUTPUT.js", Other),
+            ("echo x > /tmp/../remint/server.js", Other),
+            ("echo x > ~/work/n/n/server.js", Other),
+            ("echo x > $RUNNER_WORKSPACE/n/server.js", Other),
+            ("npm ci > server.js", Other),
+            ("npm ci || npm install", Install(Manager::Npm)),
+            ("npm ci || node generate.js", Other),
+            ("cd x || exit 1", Directory("x".into())),
+            ("cd x || cp a server.js", Other),
+            ("npm version 1.2.3 | tee server.js", Other),
+            ("npm version $(git describe --tags)", Stamp),
+            ("echo \"$(git show HEAD:x > server.js)\"", Other),
+            ("echo `cp x server.js`", Other),
+            (
+                "echo v=$(node -p \"require('./package.json').version\")",
+                Nothing,
+            ),
+            ("echo v=$(node -p \"require('./x.js')\")", Other),
+            ("echo a | sed -ni p server.js", Other),
+            ("echo a | sed 's/a/b/w server.js'", Other),
+            ("echo a | awk '{ print > \"server.js\" }'", Other),
+            ("echo a | sort -o server.js", Other),
+            ("echo a | uniq - server.js", Other),
+            ("echo a | tee server.js ~/x", Other),
+            ("cp -t . x ~/y", Other),
+            ("mv server.js ~/x", Other),
+            ("source scripts/x.sh ~/y", Other),
+            ("curl -sSLo server.js https://h/x", Other),
+            ("curl -LO https://h/x", Other),
+            ("curl -o /tmp/x https://h/x", Nothing),
+            ("curl -s https://h/x", Nothing),
+            ("wget https://h/server.js", Other),
+            ("wget -qO- https://h/x", Nothing),
+            ("gh release download v1", Other),
+            ("gh release create v1 --generate-notes", Nothing),
+            ("aws s3 cp s3://x/server.js server.js", Other),
+            ("aws s3 cp x.tgz s3://x/", Nothing),
+            ("docker build --output . .", Other),
+            ("npm start", Script("start".into())),
+            ("npm shrinkwrap", Other),
+            ("yarn workspace x harden", Other),
+            ("yarn workspace x npm publish", publish(Manager::YarnBerry)),
         ] {
             check(text, &expect);
         }

@@ -9,7 +9,7 @@ use super::places::{matches_with_unknowns, publish_folder, script_folder};
 use super::score::{is_preliminary, score};
 use super::{
     Install, Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check,
-    leaves_the_tree,
+    keeps_to_itself, leaves_the_tree, serves,
 };
 use crate::npm::folder::Folder;
 use crate::npm::lifecycle;
@@ -122,14 +122,9 @@ impl Walk<'_, '_> {
 
     /// Whether a step is for another kind of release than this one, or for a failure.
     fn is_for_others(&self, step: &Step) -> bool {
-        let Some(condition) = &step.condition else {
-            return false;
-        };
-        let condition = condition.to_ascii_lowercase();
-        let other = is_preliminary(&condition)
-            && !condition.contains('!')
-            && !self.known.version.contains('-');
-        other || condition.contains("failure()") || condition.contains("cancelled()")
+        step.condition
+            .as_ref()
+            .is_some_and(|condition| never_holds(condition, self.known.version.contains('-')))
     }
 
     /// The variables whose values are known; others, secrets above all, are left out.
@@ -294,7 +289,7 @@ impl Walk<'_, '_> {
                         if self.published.is_some() {
                             return;
                         }
-                    } else if !self.only_checks(&name, &place) {
+                    } else if !(keeps_to_itself(command) && self.only_checks(&name, &place)) {
                         let scope = self.scope(&name, &place);
                         replay.push(&text, scope, Weight::Counts);
                     }
@@ -305,9 +300,7 @@ impl Walk<'_, '_> {
                 }
                 Kind::Nothing => {}
                 Kind::Other => {
-                    let serves = matches!(command.word(0), "" | "mkdir" | "export")
-                        || command.text.contains("GITHUB_ENV");
-                    let weight = if serves {
+                    let weight = if serves(command) {
                         Weight::Follows
                     } else {
                         Weight::Counts
@@ -545,6 +538,50 @@ impl Walk<'_, '_> {
     }
 }
 
+/// Whether the condition of a step is known not to hold in a job that went well, for a release that is or is not a
+/// preliminary one. What is turned round, or holds otherwise as well, is never known to fail.
+fn never_holds(condition: &str, preliminary: bool) -> bool {
+    let condition = condition.trim().to_ascii_lowercase();
+    let condition = condition
+        .strip_prefix("${{")
+        .and_then(|inner| inner.strip_suffix("}}"))
+        .unwrap_or(&condition);
+    if condition.contains("||") || condition.contains(['!', '{']) || condition.contains("false") {
+        return false;
+    }
+    condition.split("&&").map(str::trim).any(|part| {
+        matches!(part, "failure()" | "cancelled()") || (!preliminary && asks_for_preliminary(part))
+    })
+}
+
+/// Whether a condition is for releases that are not for everybody: `inputs.prerelease`, `inputs.tag == 'beta'`,
+/// `contains(github.ref, '-rc')`.
+fn asks_for_preliminary(condition: &str) -> bool {
+    let is_name = |text: &str| {
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        !text.is_empty() && text.chars().all(named)
+    };
+    let literal = |text: &str| {
+        let inner = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+        (!inner.contains('\'')).then(|| inner.to_owned())
+    };
+    if let Some((name, value)) = condition.split_once("==") {
+        let (name, value) = (name.trim(), value.trim());
+        return is_name(name)
+            && match literal(value) {
+                Some(text) if text != "true" => is_preliminary(&text),
+                _ => matches!(value, "true" | "'true'") && is_preliminary(name),
+            };
+    }
+    let call = ["contains(", "startswith(", "endswith("]
+        .iter()
+        .find_map(|call| condition.strip_prefix(call)?.strip_suffix(')'));
+    if let Some((name, value)) = call.and_then(|arguments| arguments.split_once(',')) {
+        return is_name(name.trim()) && literal(value).is_some_and(|text| is_preliminary(&text));
+    }
+    is_name(condition) && is_preliminary(condition)
+}
+
 /// Whether a command that is no script builds a whole workspace.
 fn builds_workspace(command: &Command) -> bool {
     ["turbo", "nx", "lerna"]
@@ -559,4 +596,38 @@ fn is_credential(name: &str) -> bool {
     ["TOKEN", "SECRET", "PASSWORD", "AUTH", "PROVENANCE"]
         .iter()
         .any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_skipped_only_by_what_is_known_not_to_hold() {
+        for (condition, expect) in [
+            ("failure()", true),
+            ("${{ cancelled() }}", true),
+            ("github.ref == 'refs/tags/x' && failure()", true),
+            ("github.event.release.prerelease", true),
+            ("github.event.release.prerelease == true", true),
+            ("inputs.tag == 'beta'", true),
+            ("contains(github.ref, '-rc.')", true),
+            ("!failure()", false),
+            ("${{ !cancelled() }}", false),
+            ("success() || failure()", false),
+            ("!(a && failure() && b)", false),
+            ("(a && failure() && b) == false", false),
+            ("github.event.release.prerelease == false", false),
+            ("!github.event.release.prerelease", false),
+            ("inputs.tag != 'beta'", false),
+            ("contains(inputs.next, 'x')", false),
+            ("inputs.next == 'x'", false),
+            ("github.ref == 'refs/heads/main'", false),
+            ("always()", false),
+        ] {
+            assert_eq!(never_holds(condition, false), expect, "{condition}");
+        }
+        assert!(!never_holds("inputs.tag == 'beta'", true));
+        assert!(never_holds("failure()", true));
+    }
 }
