@@ -58,6 +58,8 @@ pub(crate) struct Fuller {
     built: bool,
     /// Files that came out otherwise than they were published, or not at all.
     written: BTreeSet<EntryPath>,
+    /// Files that run, came out, and were not published: a guard may be among them.
+    unpublished: BTreeSet<EntryPath>,
     /// Commands that failed, and were allowed to.
     failed: Vec<String>,
 }
@@ -70,13 +72,19 @@ impl Fuller {
         let Comparison::Different { differences, .. } = comparison else {
             return;
         };
-        // Also data is read by programs, and by models; an explanation stands beside a difference and excuses none.
-        let other = differences.iter().filter(|difference| {
-            matches!(difference.change, Change::Changed | Change::Added)
-                && !matches!(difference.class, Class::Metadata | Class::Licence)
-        });
-        self.written
-            .extend(other.map(|difference| difference.path.clone()));
+        for difference in differences {
+            let other = match difference.change {
+                // Also data is read by programs, and by models; an explanation stands beside a difference and excuses none.
+                Change::Changed | Change::Added
+                    if !matches!(difference.class, Class::Metadata | Class::Licence) =>
+                {
+                    &mut self.written
+                }
+                Change::Removed if runs(difference.class) => &mut self.unpublished,
+                Change::Changed | Change::Added | Change::Removed | Change::Metadata => continue,
+            };
+            other.insert(difference.path.clone());
+        }
     }
 
     /// Why the match of one of them proves nothing after all.
@@ -118,21 +126,8 @@ impl Fuller {
             });
         }
         // Made from what is committed, it can be what a step of the source would have changed.
-        let runs = |path: &&EntryPath| match at_stake.class_of(path) {
-            Class::Startup
-            | Class::InstallScript
-            | Class::Native
-            | Class::Executable
-            | Class::Manifest
-            | Class::DependencyList => true,
-            Class::Data
-            | Class::Types
-            | Class::Sourcemap
-            | Class::Metadata
-            | Class::Documentation
-            | Class::Licence => false,
-        };
-        if let Some(path) = self.written.iter().find(runs) {
+        let of_class = |path: &&EntryPath| runs(at_stake.class_of(path));
+        if let Some(path) = self.written.iter().find(of_class) {
             return Some(Objection {
                 words: format!(
                     "it leaves out steps that the source names, and with them `{path}` becomes something else"
@@ -140,7 +135,33 @@ impl Fuller {
                 leaves_open: true,
             });
         }
+        if let Some(path) = self.unpublished.first() {
+            return Some(Objection {
+                words: format!(
+                    "it leaves out steps that the source names, and they make `{path}`, which was not published"
+                ),
+                leaves_open: true,
+            });
+        }
         self.objection()
+    }
+}
+
+/// Whether files of this class run, or say what does.
+const fn runs(class: Class) -> bool {
+    match class {
+        Class::Startup
+        | Class::InstallScript
+        | Class::Native
+        | Class::Executable
+        | Class::Manifest
+        | Class::DependencyList => true,
+        Class::Data
+        | Class::Types
+        | Class::Sourcemap
+        | Class::Metadata
+        | Class::Documentation
+        | Class::Licence => false,
     }
 }
 
@@ -277,7 +298,7 @@ mod tests {
         let same = tree("server/core.js", COMMITTED);
         let package = published("server/core.js");
         for (other, change, class) in [
-            ("server/core.js", Change::Removed, Class::Executable),
+            ("server/core.js", Change::Removed, Class::Documentation),
             ("server/core.js", Change::Metadata, Class::Executable),
             ("server/core.js", Change::Changed, Class::Metadata),
             ("server/prompts.json", Change::Changed, Class::Data),
@@ -302,6 +323,10 @@ mod tests {
             let outcome = known_otherwise(&comparison, &published("server/core.js"), &source);
             assert_eq!(outcome, Some(false), "{path}");
         }
+        // Not published, though those steps make it.
+        let guard = different("server/guard.js", Change::Removed, Class::Executable);
+        let outcome = known_otherwise(&guard, &published("server/core.js"), &source);
+        assert_eq!(outcome, Some(false));
         // By its first bytes and its mode a program, by its name nothing.
         let comparison = different("bin/server", Change::Changed, Class::Executable);
         let mut package = published("bin/server");
