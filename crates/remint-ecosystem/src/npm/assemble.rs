@@ -115,6 +115,7 @@ impl Assembler<'_> {
             edits.extend(settings::edits(self.project, self.installer.manager));
         }
         assumptions.extend(installation.assumption(self.circumstances.moment));
+        assumptions.extend(self.left_out());
         let mut steps = installation.steps.clone();
         if variant.building != Building::Nothing {
             let mut variant = variant.clone();
@@ -195,6 +196,17 @@ impl Assembler<'_> {
                 ending: ".tgz".to_owned(),
             },
             assumptions,
+        })
+    }
+
+    /// What the publish workflow ran besides, and no plan repeats.
+    fn left_out(&self) -> impl Iterator<Item = Assumption> {
+        self.recipe.into_iter().flat_map(|recipe| {
+            recipe.left_out.iter().map(|step| Assumption {
+                kind: AssumptionKind::ReleaseSteps,
+                value: format!("left out: {step}"),
+                from: format!("{}, job {}", recipe.path, recipe.job),
+            })
         })
     }
 

@@ -25,9 +25,18 @@ impl Assembler<'_> {
         assumptions: &mut Vec<Assumption>,
     ) {
         let runner = self.installer.manager;
-        for (folder, hook) in lifecycle::hooks(self.project) {
-            let mut step = self.step(Phase::Build, folder, runner.run(hook));
-            step.on_failure = OnFailure::GoesOn;
+        for hook in lifecycle::hooks(self.project, self.request.survey) {
+            let argv = runner.run(hook.name);
+            if !hook.runs {
+                assumptions.push(Assumption {
+                    kind: AssumptionKind::ReleaseSteps,
+                    value: format!("left out: {}", argv.join(" ")),
+                    from: format!("scripts of {}", hook.folder.path("package.json")),
+                });
+                continue;
+            }
+            let mut step = self.step(Phase::Build, hook.folder, argv);
+            step.on_failure = OnFailure::GoesOnInDoubt;
             steps.push(step);
         }
         if variant.extras.contains(&Extra::DependencyScripts) {

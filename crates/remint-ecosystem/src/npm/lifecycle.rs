@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use remint_model::Survey;
 
+use crate::npm::checks::only_checks;
 use crate::npm::folder::Folder;
 use crate::npm::manifest::Manifest;
 use crate::npm::project::{Member, Project};
-use crate::npm::recipe::{Kind, classify, is_check};
+use crate::npm::recipe::{Kind, classify, keeps_to_itself};
 use crate::npm::typescript::{self, Writes};
 use crate::workflow::script::{Command, Script, split};
 
@@ -66,7 +67,7 @@ pub(crate) fn pack_builds(manifest: &Manifest) -> bool {
 pub(crate) fn builds(manifest: &Manifest, name: &str) -> bool {
     any_reached(manifest, name, &|text, called| match split(text) {
         Script::Commands(commands) => commands.iter().any(|command| match classify(command) {
-            Kind::Script(name) if only_checks(manifest, &name) => false,
+            Kind::Script(name) if is_check_alone(manifest, command, &name) => false,
             Kind::Script(name) => {
                 let says = says_build(&name);
                 called.push(name);
@@ -84,68 +85,9 @@ pub(crate) fn builds(manifest: &Manifest, name: &str) -> bool {
     })
 }
 
-/// Whether a script checks rather than builds: by its name, and unless it runs a program of the tree that is named for
-/// something else.
-pub(crate) fn only_checks(manifest: &Manifest, name: &str) -> bool {
-    let makes = |text: &str| match split(text) {
-        Script::Commands(commands) => commands.iter().any(may_make_files),
-        Script::Compound(_) => false,
-    };
-    is_check(name) && !manifest.script(name).is_some_and(makes)
-}
-
-/// Whether a command of a script that is called a check runs or writes what no check is named for.
-fn may_make_files(command: &Command) -> bool {
-    const RUNNERS: [&str; 14] = [
-        "awk", "bash", "bun", "cp", "deno", "mv", "node", "perl", "python", "python3", "sed", "sh",
-        "ts-node", "tsx",
-    ];
-    const CHECKS: [&str; 23] = [
-        "audit",
-        "ava",
-        "bench",
-        "biome",
-        "c8",
-        "check",
-        "coverage",
-        "cypress",
-        "e2e",
-        "inspect",
-        "jest",
-        "knip",
-        "lint",
-        "mocha",
-        "nyc",
-        "playwright",
-        "prettier",
-        "size",
-        "smoke",
-        "spec",
-        "tap",
-        "test",
-        "tsc",
-    ];
-    let named_for_a_check = command.words.iter().skip(1).any(|word| {
-        let word = word.to_ascii_lowercase();
-        let mut parts = word.split(|c: char| !c.is_ascii_alphanumeric());
-        parts.any(|part| {
-            CHECKS.contains(&part)
-                || [
-                    "test",
-                    "lint",
-                    "check",
-                    "verif",
-                    "valid",
-                    "spec",
-                    "typecheck",
-                    "vitest",
-                    "eslint",
-                ]
-                .iter()
-                .any(|beginning| part.starts_with(beginning))
-        })
-    });
-    classify(command) == Kind::Other && RUNNERS.contains(&command.word(0)) && !named_for_a_check
+/// Whether a command that calls this script checks, and does nothing besides.
+fn is_check_alone(manifest: &Manifest, command: &Command, called: &str) -> bool {
+    keeps_to_itself(command) && only_checks(manifest, called)
 }
 
 /// Whether this holds for the text of a script or of one that it reaches; what a text calls is added to the list.
@@ -282,7 +224,7 @@ pub(crate) fn without_checks(manifest: &Manifest, names: &[&str]) -> Vec<Call> {
         let kept: Vec<Call> = commands
             .iter()
             .filter_map(|command| match classify(command) {
-                Kind::Script(called) if only_checks(manifest, &called) => None,
+                Kind::Script(called) if is_check_alone(manifest, command, &called) => None,
                 Kind::Script(_) | Kind::Other => Some(
                     plain_script(command)
                         .map_or_else(|| Call::Shell(command.text.clone()), Call::Script),
@@ -307,9 +249,24 @@ pub(crate) fn without_checks(manifest: &Manifest, names: &[&str]) -> Vec<Call> {
     calls
 }
 
-/// The install hooks of the workspace root and the package that prepare a build, such as `patch-package`; others
-/// are the business of whoever installs the package.
-pub(crate) fn hooks<'a>(project: &'a Project<'_>) -> Vec<(&'a Folder, &'static str)> {
+/// A script that installing runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hook<'a> {
+    /// Where.
+    pub(crate) folder: &'a Folder,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Whether it may write files of the tree, rather than of installed packages.
+    pub(crate) may_write: bool,
+    /// Whether a rebuild runs it.
+    pub(crate) runs: bool,
+}
+
+/// The install hooks of the workspace root and the package that are run, and those that may make files and are not.
+///
+/// Those run that prepare a build by their words, and where published files are as they were committed, all that may have
+/// rewritten them. Others are the business of whoever installs the package.
+pub(crate) fn hooks<'a>(project: &'a Project<'_>, survey: &Survey) -> Vec<Hook<'a>> {
     const PREPARES: [&str; 7] = [
         "patch-package",
         "generate",
@@ -327,32 +284,112 @@ pub(crate) fn hooks<'a>(project: &'a Project<'_>) -> Vec<(&'a Folder, &'static s
         "playwright install",
         "puppeteer",
     ];
-    let mut found = Vec::new();
     let mut owners = vec![(&project.root_manifest, &project.root)];
     if project.is_member() {
         owners.push((&project.manifest, &project.folder));
     }
+    let mut found = Vec::new();
     for (manifest, folder) in owners {
-        for name in ["preinstall", "install", "postinstall"] {
-            let relevant = manifest.script(name).is_some_and(|text| {
-                PREPARES.iter().any(|word| text.contains(word))
-                    && !GUARDS.iter().any(|word| text.contains(word))
-            });
-            if relevant {
-                found.push((folder, name));
+        // npm does the last of these after an install as well; of the package itself, packing does.
+        let is_root = project.is_member() && folder == &project.root;
+        let names = [
+            ("preinstall", true),
+            ("install", true),
+            ("postinstall", true),
+            ("prepublish", false),
+            ("preprepare", false),
+            ("prepare", is_root && !builds(manifest, "prepare")),
+            ("postprepare", false),
+        ];
+        for (name, may_prepare) in names {
+            let Some(text) = manifest.script(name) else {
+                continue;
+            };
+            let prepares = may_prepare
+                && PREPARES.iter().any(|word| text.contains(word))
+                && !GUARDS.iter().any(|word| text.contains(word));
+            let packing_does = name == "prepare" && !is_root;
+            let may_write = !packing_does && hook_may_write(manifest, text);
+            if prepares || may_write {
+                found.push(Hook {
+                    folder,
+                    name,
+                    may_write,
+                    runs: prepares || holds_committed_files(project, survey, text),
+                });
             }
         }
     }
-    let root_prepare = project.is_member()
-        && !builds(&project.root_manifest, "prepare")
-        && project.root_manifest.script("prepare").is_some_and(|text| {
-            PREPARES.iter().any(|word| text.contains(word))
-                && !GUARDS.iter().any(|word| text.contains(word))
-        });
-    if root_prepare {
-        found.push((&project.root, "prepare"));
-    }
     found
+}
+
+/// Whether an install hook may write files of the tree.
+fn hook_may_write(manifest: &Manifest, text: &str) -> bool {
+    const ASIDE: [&str; 8] = [
+        "husky",
+        "is-ci",
+        "lefthook",
+        "only-allow",
+        "patch-package",
+        "playwright",
+        "puppeteer",
+        "simple-git-hooks",
+    ];
+    let is_aside = |words: &Vec<String>| {
+        let mut words = words.iter().map(String::as_str);
+        words
+            .find(|word| !matches!(*word, "npx" | "exec") && !word.starts_with('-'))
+            .is_some_and(|program| ASIDE.contains(&program) || matches!(program, "true" | ":"))
+    };
+    match split(text) {
+        Script::Compound(_) => true,
+        Script::Commands(commands) => !commands.iter().all(|command| match classify(command) {
+            Kind::Script(called) => is_check_alone(manifest, command, &called),
+            Kind::Other => {
+                command.writes.is_empty()
+                    && command
+                        .substitutions()
+                        .is_some_and(|inside| inside.is_empty())
+                    && std::iter::once(&command.words)
+                        .chain(&command.beside)
+                        .all(is_aside)
+            }
+            Kind::Stamp => false,
+            Kind::Directory(_)
+            | Kind::Install(_)
+            | Kind::Tool(..)
+            | Kind::Publish(_)
+            | Kind::Nothing => true,
+        }),
+    }
+}
+
+/// Whether published files are as they were committed, besides those that every package has and those of a hook itself.
+fn holds_committed_files(project: &Project<'_>, survey: &Survey, hook: &str) -> bool {
+    let commands = match split(hook) {
+        Script::Commands(commands) => commands,
+        Script::Compound(_) => Vec::new(),
+    };
+    let programs: Vec<&str> = commands
+        .iter()
+        .filter(|command| command.word(0) == "node")
+        .map(|command| command.word(1))
+        .collect();
+    survey.entries.iter().any(|entry| {
+        let path = entry.path.as_str();
+        let about = ["readme", "license", "licence", "changelog", "package.json"]
+            .iter()
+            .any(|name| path.to_ascii_lowercase().starts_with(name));
+        let is_hook = programs.iter().any(|program| {
+            let program = program.trim_start_matches("./");
+            path == program
+                || path
+                    .rsplit_once('.')
+                    .is_some_and(|(stem, _)| stem == program)
+        });
+        let committed = project.tree.entries.get(project.folder.path(path).as_str());
+        !about && !is_hook && committed.is_some_and(|found| found.blob == entry.blob)
+    })
 }
 
 /// The script that builds a sibling, if it has one.
@@ -379,7 +416,10 @@ pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
             "postpack",
         ]
         .iter()
-        .any(|name| !does_nothing(project, survey, name));
+        .any(|name| !does_nothing(project, survey, name))
+        || hooks(project, survey)
+            .iter()
+            .any(|hook| hook.runs && hook.may_write);
     !runs_something
         && !survey.entries.is_empty()
         && survey.entries.iter().all(|entry| {
@@ -439,7 +479,7 @@ pub(crate) fn packing_adds_to_build(project: &Project<'_>, survey: &Survey) -> b
                     || GIT_HOOKS.contains(&command.text.trim())
                     || match classify(command) {
                         Kind::Script(called) => {
-                            only_checks(manifest, &called)
+                            is_check_alone(manifest, command, &called)
                                 || (plain_script(command).is_some()
                                     && build == Some(called.as_str()))
                         }
@@ -555,31 +595,6 @@ mod tests {
     }
 
     #[test]
-    fn a_check_is_named_for_it_and_runs_nothing_that_is_not() {
-        for (script, expect) in [
-            ("eslint .", true),
-            ("tsc --noEmit", true),
-            ("npm run build && vitest run", true),
-            ("node --test", true),
-            ("node scripts/lint-docs.mjs", true),
-            (
-                "node --experimental-vm-modules node_modules/jest/bin/jest.js",
-                true,
-            ),
-            ("python3 -m unittest tests", true),
-            ("node scripts/generate.js", false),
-            ("eslint . && node scripts/generate.js", false),
-            ("cp honest.js server.js", false),
-            ("sed -i s/a/b/ server.js", false),
-        ] {
-            let manifest = manifest(&json!({ "lint": script, "build": script }));
-            assert_eq!(only_checks(&manifest, "lint"), expect, "{script}");
-            assert!(!only_checks(&manifest, "build"), "{script}");
-        }
-        assert!(only_checks(&manifest(&json!({})), "lint"));
-    }
-
-    #[test]
     fn a_script_runs_another_by_name_or_by_being_the_same() {
         let scripts = json!({
             "build": "tsup", "prepack": "tsup", "prepare": "npm run x", "x": "pnpm types", "types": "tsc",
@@ -668,6 +683,24 @@ mod tests {
         }
         let hooks = ("package.json", r#"{"scripts":{"prepare":"husky"}}"#);
         check(&[hooks, code], &[hooks, code], true);
+        for (hook, expect) in [
+            (r#""postinstall":"cp release/index.js index.js""#, false),
+            (r#""preinstall":"npx only-allow npm""#, true),
+            (r#""install":"node x.js""#, false),
+            (r#""postinstall":"husky && cp x index.js""#, false),
+            (r#""postinstall":"husky install || true""#, true),
+            (r#""postinstall":"patch-package""#, true),
+            (
+                r#""postinstall":"npm run verify","verify":"cp x index.js""#,
+                false,
+            ),
+            // Which may be all that is published.
+            (r#""postinstall":"node index.js""#, true),
+        ] {
+            let manifest = format!(r#"{{"scripts":{{{hook}}}}}"#);
+            let hooked = ("package.json", manifest.as_str());
+            check(&[hooked, code], &[hooked, code], expect);
+        }
         check(
             &[building, code, ("index.ts", "x")],
             &[building, code],

@@ -3,6 +3,7 @@
 mod assemble;
 mod build_path;
 mod building;
+mod checks;
 pub(crate) mod claims;
 mod document;
 mod facts;

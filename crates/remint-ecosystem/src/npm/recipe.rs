@@ -2,6 +2,7 @@
 //! steps between install and publish. A recipe is a hint about a build, never a fact about a file.
 
 mod commands;
+mod compound;
 mod expressions;
 mod gather;
 mod places;
@@ -33,6 +34,8 @@ pub(crate) struct Recipe {
     pub(crate) other_installs: Vec<Folder>,
     /// What ran between checkout and publish, checks and installs left out.
     pub(crate) steps: Vec<Replay>,
+    /// What ran there besides, may have made files, and cannot be repeated.
+    pub(crate) left_out: Vec<String>,
     /// The publish command.
     pub(crate) publish: Publish,
     /// Tool versions: `node`, `npm`, `pnpm`, `yarn`, `bun` with a version, range or `latest`.

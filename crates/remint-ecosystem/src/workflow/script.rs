@@ -109,6 +109,20 @@ const CONTROL: [&str; 10] = [
 
 /// Splits a script.
 pub(crate) fn split(script: &str) -> Script {
+    match loosely(script) {
+        Some(commands)
+            if !commands
+                .iter()
+                .any(|command| CONTROL.contains(&command.word(0))) =>
+        {
+            Script::Commands(commands)
+        }
+        Some(_) | None => Script::Compound(script.to_owned()),
+    }
+}
+
+/// The commands of a script, words of control flow taken for such; `None` where it has more than that.
+pub(crate) fn loosely(script: &str) -> Option<Vec<Command>> {
     let mut commands = Vec::new();
     let mut current = Current::default();
     let mut characters = script.chars().peekable();
@@ -153,7 +167,7 @@ pub(crate) fn split(script: &str) -> Script {
             }
             (Quote::None, _) if nested > 0 => current.push(c),
             (Quote::None, '<') if characters.peek() == Some(&'<') => {
-                return Script::Compound(script.to_owned());
+                return None;
             }
             (Quote::None, '#') if current.word.is_none() => {
                 for next in characters.by_ref() {
@@ -177,22 +191,13 @@ pub(crate) fn split(script: &str) -> Script {
             (Quote::None, '|' | '&') => current.go_on_beside(c),
             (Quote::None, c) if c.is_whitespace() => current.space(c),
             (Quote::None, '(') if current.word.is_none() => {
-                return Script::Compound(script.to_owned());
+                return None;
             }
             (Quote::None, _) => current.push(c),
         }
     }
     current.finish(&mut commands);
-    let compound = quote != Quote::None
-        || nested > 0
-        || commands
-            .iter()
-            .any(|command| CONTROL.contains(&command.word(0)));
-    if compound {
-        Script::Compound(script.to_owned())
-    } else {
-        Script::Commands(commands)
-    }
+    (quote == Quote::None && nested == 0).then_some(commands)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -155,11 +155,23 @@ fn reads_manifest(words: &[String]) -> bool {
         return false;
     };
     let expression = expression.replace('"', "'");
+    let printed = ["console.log(", "process.stdout.write("]
+        .iter()
+        .find_map(|call| {
+            expression
+                .trim_end_matches(';')
+                .strip_prefix(call)?
+                .strip_suffix(')')
+        });
+    let expression = match print.as_str() {
+        "-p" | "-pe" | "--print" => expression.as_str(),
+        "-e" | "--eval" => printed.unwrap_or_default(),
+        _ => return false,
+    };
     let file = ["JSON.parse(require('fs').readFileSync(", "require("]
         .iter()
         .find_map(|call| expression.strip_prefix(call)?.strip_prefix('\''));
     node == "node"
-        && matches!(print.as_str(), "-p" | "-pe" | "--print")
         && file.is_some_and(|file| {
             file.split('\'')
                 .next()
@@ -248,7 +260,7 @@ fn is_outside(place: &str) -> bool {
 }
 
 /// A place outside of the tree, or one that only the host of the workflow reads.
-fn is_for_the_host(place: &str) -> bool {
+pub(super) fn is_for_the_host(place: &str) -> bool {
     const VARIABLES: [&str; 4] = [
         "GITHUB_OUTPUT",
         "GITHUB_STEP_SUMMARY",
@@ -964,6 +976,11 @@ mod tests {
                 Nothing,
             ),
             ("echo v=$(node -p \"require('./x.js')\")", Other),
+            (
+                "echo v=$(node -e \"console.log(require('./package.json').version)\")",
+                Nothing,
+            ),
+            ("echo v=$(node -e \"require('./package.json')\")", Other),
             ("echo a | sed -ni p server.js", Other),
             ("echo a | sed 's/a/b/w server.js'", Other),
             ("echo a | awk '{ print > \"server.js\" }'", Other),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::compound;
 use super::gather::{Gathered, Weight};
 use super::places::{matches_with_unknowns, publish_folder, script_folder};
 use super::score::{is_preliminary, score};
@@ -11,8 +12,8 @@ use super::{
     Install, Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check,
     keeps_to_itself, leaves_the_tree, serves,
 };
+use crate::npm::checks;
 use crate::npm::folder::Folder;
-use crate::npm::lifecycle;
 use crate::npm::manager::Manager;
 use crate::npm::project::{Project, manifest_in};
 use crate::workflow::script::{Command, Script, split};
@@ -49,6 +50,7 @@ pub(super) fn read(
             installs: Vec::new(),
             other_installs: Vec::new(),
             steps: Vec::new(),
+            left_out: Vec::new(),
             publish: Publish {
                 by: Publisher::Npm,
                 folder: Folder::default(),
@@ -235,6 +237,9 @@ impl Walk<'_, '_> {
                         &command.text,
                     );
                 }
+                if self.may_make_files(command, &here) {
+                    self.leave_out(&command.text);
+                }
                 continue;
             };
             match classify(command) {
@@ -320,7 +325,7 @@ impl Walk<'_, '_> {
     /// Whether a script of a folder's manifest makes nothing.
     fn only_checks(&self, name: &str, folder: &Folder) -> bool {
         match manifest_in(self.project.tree, folder) {
-            Some(manifest) => lifecycle::only_checks(&manifest, name),
+            Some(manifest) => checks::only_checks(&manifest, name),
             None => is_check(name),
         }
     }
@@ -382,68 +387,82 @@ impl Walk<'_, '_> {
         false
     }
 
-    /// A script with control flow: it is repeated whole when it is about nothing but files, and searched for a
-    /// publish command otherwise.
+    /// A script with control flow: it is repeated whole, without the commands that publish, where anything in it may make
+    /// files. One that talks with hosts as well is repeated only where it plainly writes.
     fn compound(&mut self, script: &str, folder: &Folder, environment: &BTreeMap<String, String>) {
-        const FOREIGN: [&str; 11] = [
-            "curl ",
-            "wget ",
-            "gh ",
-            "docker ",
-            "git push",
-            "git commit",
-            "npm view",
-            "npm whoami",
-            "secrets.",
-            "kill ",
-            "RUNNER_TEMP",
-        ];
-        let mut publisher = None;
-        for line in script.lines() {
-            if let Script::Commands(commands) = split(line.trim()) {
-                for command in &commands {
-                    if let Kind::Publish(by) = classify(command) {
-                        publisher = Some((by, command.clone()));
-                    }
-                }
-            }
-        }
-        if let Some((by, command)) = publisher {
-            self.note_options(&command);
-            let folder = publish_folder(&command, folder, self.project);
-            return self.publish(by, folder, &command.text);
-        }
-        if FOREIGN.iter().any(|word| script.contains(word))
-            || leaves_the_tree(script)
-            || self.uses_unknown(script)
+        let pieces = compound::read(script);
+        let publishing: Vec<(Publisher, &Command)> = pieces
+            .commands
+            .iter()
+            .filter_map(|command| match classify(command) {
+                Kind::Publish(by) => Some((by, command)),
+                Kind::Directory(_)
+                | Kind::Install(_)
+                | Kind::Tool(..)
+                | Kind::Script(_)
+                | Kind::Stamp
+                | Kind::Nothing
+                | Kind::Other => None,
+            })
+            .collect();
+        if pieces.unclear
+            || pieces
+                .commands
+                .iter()
+                .any(|command| self.may_make_files(command, folder))
         {
-            return;
-        }
-        if let Some(script) = self.known.fill(script) {
-            const BUILDS: [&str; 11] = [
-                "npm run",
-                "pnpm run",
-                "bun run",
-                "yarn ",
-                "sed -i",
-                "cp ",
-                "mv ",
-                "npm version",
-                "npm pkg",
-                "> src/",
-                "tsc",
-            ];
-            // What only computes outputs for later steps makes no files.
-            let touches = BUILDS.iter().any(|word| script.contains(word))
-                || (script.contains("node ") && !script.contains("GITHUB_OUTPUT"));
-            if touches {
-                self.recipe.steps.push(Replay::Run {
+            let commands = &pieces.commands;
+            let foreign = commands.iter().any(compound::is_foreign) || leaves_the_tree(script);
+            let repeated = publishing
+                .iter()
+                .try_fold(script.to_owned(), |script, (_, command)| {
+                    script
+                        .contains(&command.text)
+                        .then(|| script.replace(&command.text, ":"))
+                })
+                .filter(|_| !foreign || commands.iter().any(compound::writes_plainly))
+                .filter(|script| !self.uses_unknown(script))
+                .and_then(|script| self.known.fill(&script));
+            match repeated {
+                Some(script) => self.recipe.steps.push(Replay::Run {
                     folder: folder.clone(),
                     script,
                     environment: environment.clone(),
                     scope: Scope::Other,
-                });
+                }),
+                None => self.leave_out(script),
             }
+        }
+        if let Some((by, command)) = publishing.last() {
+            self.note_options(command);
+            let folder = publish_folder(command, folder, self.project);
+            self.publish(*by, folder, &command.text);
+        }
+    }
+
+    /// Whether a command may make files that are published, and has to be repeated for that.
+    fn may_make_files(&self, command: &Command, folder: &Folder) -> bool {
+        match classify(command) {
+            Kind::Script(name) => {
+                let place = script_folder(command, folder, self.project);
+                !(keeps_to_itself(command) && self.only_checks(&name, &place))
+            }
+            Kind::Stamp => true,
+            Kind::Other => !serves(command),
+            Kind::Directory(_)
+            | Kind::Install(_)
+            | Kind::Tool(..)
+            | Kind::Publish(_)
+            | Kind::Nothing => false,
+        }
+    }
+
+    /// Notes what cannot be repeated.
+    fn leave_out(&mut self, script: &str) {
+        const LONGEST: usize = 200;
+        let words: String = script.trim().chars().take(LONGEST).collect();
+        if !self.recipe.left_out.contains(&words) && self.recipe.left_out.len() < MOST {
+            self.recipe.left_out.push(words);
         }
     }
 
