@@ -166,7 +166,7 @@ impl OwnVersion<'_> {
                 let mut rest = text.as_str();
                 while let Some((before, after)) = rest.split_once(&literal) {
                     changed.push_str(before);
-                    if is_given_to_a_version(&changed) {
+                    if is_given_to_a_version(&changed) && !self.is_of_another(&changed, after) {
                         changed.extend([quote]);
                         changed.push_str(self.wanted);
                         changed.extend([quote]);
@@ -179,6 +179,84 @@ impl OwnVersion<'_> {
                 changed
             })
     }
+
+    /// Whether the object in which a literal stands between these texts names something else than the package.
+    fn is_of_another(self, before: &str, after: &str) -> bool {
+        if !before.trim_end().ends_with(':') {
+            return false;
+        }
+        let opened = unmatched(before.char_indices().rev(), '}', '{');
+        let closed = unmatched(after.char_indices(), '{', '}');
+        let (Some(opened), Some(closed)) = (opened, closed) else {
+            return false;
+        };
+        let parts = [before.get(opened..), after.get(..closed)];
+        parts
+            .into_iter()
+            .flatten()
+            .any(|part| self.names_another(part))
+    }
+
+    fn names_another(self, text: &str) -> bool {
+        ['"', '\'', '`'].into_iter().any(|quote| {
+            text.match_indices(quote).any(|(at, _)| {
+                let (before, literal) = text.split_at(at);
+                let Some((literal, _)) = literal
+                    .get(1..)
+                    .and_then(|literal| literal.split_once(quote))
+                else {
+                    return false;
+                };
+                let key = before.trim_end().strip_suffix(':').unwrap_or_default();
+                let key = key.trim_end().trim_end_matches(['"', '\'']);
+                let is_name = ["name", "package", "identifier"]
+                    .iter()
+                    .any(|name| key.to_ascii_lowercase().ends_with(name));
+                (is_name && !self.is_called(literal))
+                    || (is_scoped(literal) && literal != self.name)
+            })
+        })
+    }
+
+    /// Whether a program may call the package so: without its scope, and with more or less of what every server is called.
+    fn is_called(self, name: &str) -> bool {
+        let words = |name: &str| -> std::collections::BTreeSet<String> {
+            name.split(|c: char| !c.is_alphanumeric())
+                .map(str::to_lowercase)
+                .filter(|word| !matches!(word.as_str(), "" | "mcp" | "server"))
+                .collect()
+        };
+        let own = self.name.rsplit('/').next().unwrap_or_default();
+        name == self.name || (!name.contains(['/', '@']) && words(name) == words(own))
+    }
+}
+
+/// Where the first sign of this kind stands that the other one does not belong to.
+fn unmatched(
+    characters: impl Iterator<Item = (usize, char)>,
+    other: char,
+    sign: char,
+) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in characters {
+        if c == other {
+            depth = depth.saturating_add(1);
+        } else if c == sign {
+            match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return Some(at),
+            }
+        }
+    }
+    None
+}
+
+/// `@scope/name`
+fn is_scoped(literal: &str) -> bool {
+    literal
+        .strip_prefix('@')
+        .and_then(|name| name.split_once('/'))
+        .is_some_and(|(scope, name)| !scope.is_empty() && !name.is_empty())
 }
 
 fn take_version(document: &mut Value, after: &Value) {
@@ -290,8 +368,18 @@ mod tests {
             ),
             (
                 "v.ts",
-                "{ name: 'x', \"version\": \"0.1.0\" }",
-                "{ name: 'x', \"version\": \"0.1.1\" }",
+                "{ name: 'server', \"version\": \"0.1.0\" }",
+                "{ name: 'server', \"version\": \"0.1.1\" }",
+            ),
+            (
+                "v.ts",
+                "f({ name: 'MCP Server', a: {}, version: \"0.1.0\" }, { name: 'other' })",
+                "f({ name: 'MCP Server', a: {}, version: \"0.1.1\" }, { name: 'other' })",
+            ),
+            (
+                "v.ts",
+                "import x from '@other/sdk'; const info = { name: \"@o/server\", version: '0.1.0' }",
+                "import x from '@other/sdk'; const info = { name: \"@o/server\", version: '0.1.1' }",
             ),
         ] {
             assert_eq!(
@@ -335,6 +423,22 @@ mod tests {
                 "const oldestTrustedServer = '0.1.0'; const minVersion = \"0.1.0\"; f('0.1.0')",
             ),
             ("v.js", "listen('0.1.0.0')"),
+            (
+                "v.js",
+                "const helper = { name: \"@someone-else/helper\", version: \"0.1.0\" };",
+            ),
+            (
+                "v.js",
+                "const helper = { version: '0.1.0', package: `helper` };",
+            ),
+            (
+                "v.js",
+                "f({ a: { b: 1 }, identifier: 'server-more', version: '0.1.0' })",
+            ),
+            (
+                "v.js",
+                "f({ run: ['npx', '@someone-else/server'], version: '0.1.0' })",
+            ),
         ] {
             assert_eq!(OWN.written_into(file, text), None, "{text}");
         }

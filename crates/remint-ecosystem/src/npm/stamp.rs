@@ -1,8 +1,6 @@
 //! Writes a released name or version into files whose commit does not carry it, in the way that makes them what was
 //! published, where that can be told.
 
-use std::collections::BTreeSet;
-
 use remint_model::{CommitId, Edit, EntryPath, Sha1, Survey};
 use serde_json::Value;
 
@@ -111,10 +109,9 @@ pub(crate) fn version_files(project: &Project<'_>, found: &str, wanted: &str) ->
         })
         .filter_map(|(path, content)| {
             let text = std::str::from_utf8(content).ok()?;
-            let stated = stated_version(text, found)?;
             Some(Edit {
                 path: path.clone(),
-                content: written_into_version_file(project, path, text, stated, wanted)?
+                content: written_into_version_file(project, path, text, found, wanted)?
                     .into_bytes(),
                 because: format!("the version {wanted} in a file named for it"),
             })
@@ -122,23 +119,24 @@ pub(crate) fn version_files(project: &Project<'_>, found: &str, wanted: &str) ->
         .collect()
 }
 
-/// The text of a file that is named for the version: where something called one is given it, or else its only literal.
+/// The text of a file that is named for the version: where something called one is given what the manifest states, or else
+/// the only literal that equals that.
 fn written_into_version_file(
     project: &Project<'_>,
     path: &EntryPath,
     text: &str,
-    stated: &str,
+    found: &str,
     wanted: &str,
 ) -> Option<String> {
     let own = OwnVersion {
         name: project.manifest.text("name").unwrap_or_default(),
-        found: stated,
+        found,
         wanted,
     };
     own.written_into(path.file_name(), text).or_else(|| {
         let quotes = ['"', '\'', '`'];
-        let literals = quotes.map(|quote| text.matches(&format!("{quote}{stated}{quote}")).count());
-        (literals.iter().sum::<usize>() == 1).then(|| literals_replaced(text, stated, wanted))
+        let literals = quotes.map(|quote| text.matches(&format!("{quote}{found}{quote}")).count());
+        (literals.iter().sum::<usize>() == 1).then(|| literals_replaced(text, found, wanted))
     })
 }
 
@@ -153,21 +151,6 @@ fn literals_replaced(text: &str, found: &str, wanted: &str) -> String {
                 &format!("{quote}{wanted}{quote}"),
             )
         })
-}
-
-/// The version in quotes in a text: the expected one, or the only one that there is, such as a placeholder of its
-/// own.
-fn stated_version<'a>(text: &'a str, expected: &'a str) -> Option<&'a str> {
-    let quoted: BTreeSet<&str> = ['"', '\'', '`']
-        .into_iter()
-        .flat_map(|quote| text.split(quote).skip(1).step_by(2))
-        .filter(|inner| nodejs_semver::Version::parse(inner).is_ok())
-        .collect();
-    if quoted.contains(expected) {
-        return Some(expected);
-    }
-    let mut quoted = quoted.into_iter();
-    quoted.next().filter(|_| quoted.next().is_none())
 }
 
 fn below(project: &Project<'_>, path: &EntryPath) -> Option<String> {

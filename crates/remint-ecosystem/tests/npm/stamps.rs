@@ -58,8 +58,9 @@ jobs:
 fn files_named_for_the_version_are_a_later_try() {
     for (content, expect) in [
         ("const version = '0.0.0';", Some("const version = '1.2.3';")),
-        // Its own placeholder, where nothing else can be meant.
-        ("const v = \"0.1.0-local\";", Some("const v = \"1.2.3\";")),
+        ("const v = '0.0.0';", Some("const v = '1.2.3';")),
+        // Not the version that the manifest states, so it may be that of anything.
+        ("exports.oldestTrustedPeer = \"2.5.0\";", None),
         ("[\"0.1.0\", \"0.2.0\"]", None),
         ("export default 'unknown';", None),
     ] {
