@@ -345,7 +345,7 @@ impl Current {
 }
 
 /// `NAME=value`, where NAME is a shell name.
-fn assignment(word: &str) -> Option<(&str, &str)> {
+pub(crate) fn assignment(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     let valid = !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -1,6 +1,6 @@
 //! What publish workflows tell.
 
-use remint_model::BuildPlan;
+use remint_model::{AssumptionKind, BuildPlan};
 
 use crate::project::{Project, steps, tools};
 
@@ -242,5 +242,93 @@ jobs:
     for workflow in [None, Some(workflow)] {
         assert!(plans("tsc --outDir app", workflow).iter().all(builds));
         assert!(!builds(plans("echo no", workflow).first().unwrap()));
+    }
+}
+
+#[test]
+fn what_makes_files_under_a_condition_is_done_again_and_talk_is_not() {
+    let run = |script: &str| {
+        let indented = script.replace('\n', "\n          ");
+        let project = job(&format!(
+            "      - run: |\n          {indented}\n      - run: npm run build\n      - run: npm publish\n"
+        ));
+        let plan = project.best();
+        let left_out = plan
+            .assumptions
+            .iter()
+            .any(|made| made.kind == AssumptionKind::ReleaseSteps);
+        (steps(&plan).len() > 2, left_out)
+    };
+    let (repeated, left_out, neither) = ((true, false), (false, true), (false, false));
+    for (script, expect) in [
+        (
+            "if [ -d r ]; then\n  echo \"walk through r\"\n  cp r/server.js server.js\nfi",
+            repeated,
+        ),
+        ("for f in r/*; do node $f; done", repeated),
+        (
+            "if [ ! -d r ]; then exit 1; fi\ncp r/server.js server.js",
+            repeated,
+        ),
+        (
+            "if curl -s https://h; then cp r/server.js server.js; fi",
+            repeated,
+        ),
+        ("if true; then echo x > server.js; fi", repeated),
+        (
+            "case $X in\n  a) mv r/server.js server.js ;;\nesac",
+            repeated,
+        ),
+        ("if curl -s https://h; then node r.js; fi", left_out),
+        ("if true; then cp ${{ secrets.X }} server.js; fi", left_out),
+        (
+            "if npm view a@1 version; then echo exists; exit 0; fi",
+            neither,
+        ),
+        (
+            "if [ \"$(node -p \"require('./package.json').version\")\" != 1.2.3 ]; then exit 1; fi",
+            neither,
+        ),
+        (
+            "for i in 1 2 3; do curl -s https://h && break; sleep 1; done",
+            neither,
+        ),
+        ("if true; then npm test; npm ci; git push; fi", neither),
+        (
+            "if [[ $V == *-* ]]; then T=next; else T=latest; fi\necho t=$T >> $GITHUB_OUTPUT",
+            neither,
+        ),
+    ] {
+        assert_eq!(run(script), expect, "{script}");
+    }
+}
+
+#[test]
+fn what_runs_before_a_publish_under_a_condition_is_done_again_without_it() {
+    let project = job(
+        "      - run: |\n          if [ -d r ]; then\n            cp r/server.js server.js\n            npm publish\n          fi\n",
+    );
+    let plan = project.best();
+    let written = format!("{:?}", plan.steps);
+    assert!(written.contains("cp r/server.js server.js"), "{written}");
+    assert!(!written.contains("npm publish"), "{written}");
+}
+
+#[test]
+fn what_cannot_be_repeated_is_said_to_be_left_out() {
+    let project = job(
+        "      - run: npm config set x ${{ secrets.KEY }}\n      - run: sed -i s/KEY/${{ secrets.KEY }}/ src/v.ts\n      - run: npm run build\n      - run: npm publish\n",
+    );
+    for plan in project.plans().unwrap() {
+        let said: Vec<&str> = plan
+            .assumptions
+            .iter()
+            .filter(|made| made.kind == AssumptionKind::ReleaseSteps)
+            .map(|made| made.value.as_str())
+            .collect();
+        assert_eq!(
+            said,
+            ["left out: sed -i s/KEY/${{ secrets.KEY }}/ src/v.ts"]
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Packages among siblings.
 
+use remint_model::{AssumptionKind, OnFailure};
+
 use crate::project::{Project, lock as lock_words, steps};
 
 const ROOT: (&str, &str) = (
@@ -211,4 +213,28 @@ fn what_the_tree_itself_brings_is_kept_for_no_other_build() {
             expect,
         );
     }
+}
+
+#[test]
+fn a_hook_that_may_rewrite_what_is_published_runs_and_is_in_doubt() {
+    let manifest = (
+        "package.json",
+        r#"{"name":"a","version":"1.2.3","scripts":{"postinstall":"cp r/server.js server.js"},"dependencies":{"x":"1"}}"#,
+    );
+    let code = ("server.js", "x");
+    let hook = "build? .: npm run postinstall".to_owned();
+    let committed = Project::new(&[manifest, code, LOCK]).publishing_only(&[manifest, code]);
+    for plan in committed.plans().unwrap() {
+        assert!(steps(&plan).contains(&hook), "{}", plan.variant);
+        let in_doubt = |step: &remint_model::Step| step.on_failure == OnFailure::GoesOnInDoubt;
+        assert!(plan.steps.iter().any(in_doubt));
+    }
+    let built = ("server.js", "made");
+    let plan = Project::new(&[manifest, code, LOCK])
+        .publishing_only(&[manifest, built])
+        .best();
+    assert!(!steps(&plan).contains(&hook));
+    assert!(plan.assumptions.iter().any(|made| {
+        made.kind == AssumptionKind::ReleaseSteps && made.value == "left out: npm run postinstall"
+    }));
 }

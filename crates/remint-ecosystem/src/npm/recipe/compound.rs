@@ -1,7 +1,7 @@
 //! Scripts with control flow, taken apart as far as it takes to see what they are about.
 
 use super::commands::{Kind, classify, is_for_the_host};
-use crate::workflow::script::{Command, loosely};
+use crate::workflow::script::{Command, assignment, loosely};
 
 /// The commands of a script, whatever decides which of them run.
 #[derive(Debug, Default)]
@@ -81,6 +81,9 @@ fn without_control(mut command: Command) -> Command {
     while let Some(first) = command.words.first() {
         let is_case = first.ends_with(')') && !first.contains('(');
         if !is_case && !BEFORE.contains(&first.as_str()) {
+            let count = command.words.iter();
+            let count = count.take_while(|word| assignment(word).is_some()).count();
+            command.words.drain(..count);
             break;
         }
         if let Some(rest) = command.text.strip_prefix(first.as_str()) {
