@@ -147,13 +147,14 @@ fn make_parents(target: &Path, run: &Run<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the snapshot of this plan lies: a directory named by all its inputs. `None` when they are not all known.
+/// Where the snapshot of this plan lies: a directory named by all its inputs. `None` when they are not all known, or
+/// cannot be read.
 /// To be asked before the first step: an install could change the inputs to those of another tree.
-pub(super) fn home(run: &Run<'_>) -> anyhow::Result<Option<PathBuf>> {
+pub(super) fn home(run: &Run<'_>) -> Option<PathBuf> {
     // Without namespaces nothing can be mounted below a tree.
     let can_mount = run.builder.settings.isolation == IsolationLevel::Namespaces;
     if run.plan.snapshot_inputs.is_empty() || !can_mount {
-        return Ok(None);
+        return None;
     }
     let installs: Vec<_> = run
         .plan
@@ -163,7 +164,7 @@ pub(super) fn home(run: &Run<'_>) -> anyhow::Result<Option<PathBuf>> {
         .cloned()
         .collect();
     if installs.is_empty() {
-        return Ok(None);
+        return None;
     }
     let tree = run.workspace.tree();
     let are_plain = run
@@ -171,8 +172,8 @@ pub(super) fn home(run: &Run<'_>) -> anyhow::Result<Option<PathBuf>> {
         .snapshot_inputs
         .iter()
         .all(|path| is_plain(&tree, path.as_str()));
-    if !are_plain || comes_installed(&tree, 0)? {
-        return Ok(None);
+    if !are_plain || comes_installed(&tree, 0).ok()? {
+        return None;
     }
     let tools: Vec<_> = run
         .tools
@@ -188,7 +189,7 @@ pub(super) fn home(run: &Run<'_>) -> anyhow::Result<Option<PathBuf>> {
     });
     let key = serde_json::to_vec(&(
         LAYOUT,
-        digest(&tree, &[".git"])?,
+        digest(&tree, &[".git"]).ok()?,
         &run.commit,
         withheld,
         tools,
@@ -198,9 +199,10 @@ pub(super) fn home(run: &Run<'_>) -> anyhow::Result<Option<PathBuf>> {
         &run.plan.build_path,
         &run.plan.lock,
         run.workspace.owner().uid(),
-    ))?;
+    ))
+    .ok()?;
     let store = run.builder.settings.user.cache.join("snapshots");
-    Ok(Some(store.join(Sha256::of(&key).to_string())))
+    Some(store.join(Sha256::of(&key).to_string()))
 }
 
 /// Whether a path is one of a regular file of the tree, reached through no symbolic link.

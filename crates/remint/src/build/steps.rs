@@ -52,7 +52,7 @@ impl Run<'_> {
             .iter()
             .take_while(|step| step.phase == Phase::Install)
             .count();
-        let home = snapshot::home(self)?;
+        let home = snapshot::home(self);
         let mut snapshot = match &home {
             Some(home) => Snapshot::find(home)?,
             None => None,
