@@ -8,7 +8,10 @@ use crate::npm::toolchain::{self, Circumstances};
 use crate::release::ToolHints;
 
 pub(crate) use crate::npm::folder::Folder;
-pub(crate) use crate::npm::recipe::{Kind, Known, classify, is_check};
+pub(crate) use crate::npm::recipe::{
+    Kind, Known, Pieces, classify, is_check, keeps_to_itself, never_holds, pieces, serves,
+    writes_plainly,
+};
 
 /// What it takes to install the dependencies of a folder and to run its scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,9 @@ use crate::npm::project::Project;
 use crate::workflow;
 
 pub(crate) use commands::{Kind, classify, is_check, keeps_to_itself, leaves_the_tree, serves};
+pub(crate) use compound::{Pieces, read as pieces, writes_plainly};
 pub(crate) use expressions::Known;
+pub(crate) use walk::never_holds;
 
 /// How a release was made, as far as a workflow tells.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! What one command of a Python project's publish workflow is to a rebuild: a build, an install, a check, or
 //! something that changes the tree and has to be done again.
 
-use crate::npm::frontend::{Kind, classify, is_check};
+use crate::npm::frontend::{
+    Kind, Pieces, classify, is_check, keeps_to_itself, serves, writes_plainly,
+};
 use crate::workflow::script::Command;
 
 /// What a command is.
@@ -17,6 +19,8 @@ pub(crate) enum Errand {
     Nothing,
     /// To be done again, in these words.
     Run(String),
+    /// May change the tree, and cannot be done again.
+    LeftOut,
     /// Runs these targets of this program's recipes.
     Recipe(String, Vec<String>),
 }
@@ -34,14 +38,14 @@ pub(crate) fn of(command: &Command) -> Errand {
             .filter(|word| !word.starts_with('-') && !word.contains('='))
             .map(|word| (*word).to_owned())
             .collect();
-        return if targets.iter().any(|target| is_check(target)) {
-            Errand::Nothing
-        } else {
-            Errand::Recipe((*program).to_owned(), targets)
-        };
+        return Errand::Recipe((*program).to_owned(), targets);
     }
     let kind = classify(command);
-    if kind == Kind::Nothing || is_tooling(&words) || reaches_out(&text) {
+    let asks = reaches_out(&words, &text);
+    if asks && kind == Kind::Other && writes_plainly(command) {
+        return Errand::LeftOut;
+    }
+    if kind == Kind::Nothing || asks || (is_tooling(&words) && keeps_to_itself(command)) {
         return match kind {
             Kind::Install(_) => Errand::Install,
             Kind::Directory(_)
@@ -62,28 +66,23 @@ pub(crate) fn of(command: &Command) -> Errand {
     }
 }
 
-/// Whether a script with control flow makes the package.
-pub(crate) fn builds_somewhere(script: &str) -> bool {
-    [
-        "uv build",
-        "-m build",
-        "poetry build",
-        "hatch build",
-        "flit build",
-        "pdm build",
-        "pyproject-build",
-    ]
-    .iter()
-    .any(|call| script.contains(call))
+/// Whether a script with control flow changes the tree, rather than to check, to report or to talk with hosts.
+pub(crate) fn changes_files(pieces: &Pieces) -> bool {
+    pieces.unclear
+        || pieces.commands.iter().any(|command| match of(command) {
+            Errand::Run(_) => !serves(command),
+            Errand::Recipe(_, targets) => !targets.iter().all(|target| is_check(target)),
+            Errand::LeftOut => true,
+            Errand::Directory(_) | Errand::Install | Errand::Build | Errand::Nothing => false,
+        })
 }
 
-/// Whether a script with control flow changes the tree, rather than to check, to report or to talk with hosts.
-pub(crate) fn changes_files(text: &str) -> bool {
-    ["sed -i", "> ", "cp ", "mv ", "python ", "npm run", "tee "]
-        .iter()
-        .any(|word| text.contains(word))
-        && !text.contains("exit 1")
-        && !reaches_out(text)
+/// Whether a script with control flow talks with hosts and does not plainly write.
+pub(crate) fn is_foreign(pieces: &Pieces) -> bool {
+    pieces.commands.iter().any(|command| {
+        let (words, text) = unwrapped(command);
+        reaches_out(&words, &text)
+    }) && !pieces.commands.iter().any(writes_plainly)
 }
 
 /// A command without the runner in front of it: `uv run x` is `x` in the environment that is there anyway.
@@ -155,7 +154,6 @@ fn is_build(words: &[&str]) -> bool {
 /// Programs that install, check, or keep house, whatever their arguments.
 fn is_tooling(words: &[&str]) -> bool {
     const TOOLING: &[&str] = &[
-        ".",
         "apt",
         "apt-get",
         "bandit",
@@ -204,7 +202,6 @@ fn is_tooling(words: &[&str]) -> bool {
         "safety",
         "sha256sum",
         "smithery",
-        "source",
         "sphinx-build",
         "stat",
         "systemctl",
@@ -225,42 +222,40 @@ fn is_tooling(words: &[&str]) -> bool {
     let program = match words {
         ["python" | "python3", "-m", module, ..] => *module,
         ["python" | "python3", "--version" | "-V", ..] => return true,
+        // The environment that is there anyway.
+        ["source" | ".", file] => return file.ends_with("/activate"),
         [program, ..] => *program,
         [] => return false,
     };
     TOOLING.contains(&program.rsplit('/').next().unwrap_or(program))
 }
 
-/// Words of commands that talk with other machines, wherever they stand.
-fn reaches_out(text: &str) -> bool {
-    [
-        "curl ",
-        "wget ",
-        "gh ",
-        "git push",
-        "git fetch",
-        "git pull",
-        "git clone",
-        "git commit",
-        "git tag",
-        "pip install",
-        "uv sync",
-        "uv pip",
-        "uvx ",
-        "npm view",
-        "npm install -g",
-        "docker ",
-        "aws ",
-        "gcloud ",
-        "http://",
-        "https://",
-        "secrets.",
-        "GITHUB_TOKEN",
-        "TWINE_",
-        "UV_PUBLISH",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
+/// Whether a command talks with other machines, or has a secret for them.
+fn reaches_out(words: &[&str], text: &str) -> bool {
+    const HOSTS: [&str; 8] = [
+        "aws", "curl", "docker", "gcloud", "gh", "scp", "ssh", "wget",
+    ];
+    let words = match words {
+        ["sudo", rest @ ..] => rest,
+        words => words,
+    };
+    words.first().is_some_and(|program| HOSTS.contains(program))
+        || matches!(
+            words,
+            [
+                "git",
+                "push" | "fetch" | "pull" | "clone" | "commit" | "tag",
+                ..
+            ] | ["pip" | "pip3", "install", ..]
+                | ["python" | "python3", "-m", "pip", ..]
+                | ["uv", "sync" | "pip", ..]
+                | ["uvx", ..]
+                | ["npm", "view", ..]
+                | ["npm", "install", "-g", ..]
+        )
+        || ["secrets.", "GITHUB_TOKEN", "TWINE_", "UV_PUBLISH"]
+            .iter()
+            .any(|word| text.contains(word))
 }
 
 #[cfg(test)]
@@ -285,7 +280,14 @@ mod tests {
             ("poetry version 1.2.3", Nothing),
             ("git describe > x", run("git describe > x")),
             ("git describe > /dev/null", Nothing),
-            ("curl -o x https://example.org", Nothing),
+            ("curl -s https://example.org", Nothing),
+            ("curl https://example.org > x", Errand::LeftOut),
+            (
+                "sed -i 's#http://a#https://b#' x",
+                run("sed -i 's#http://a#https://b#' x"),
+            ),
+            ("source scripts/x.sh", run("source scripts/x.sh")),
+            ("grep x y > z.py", run("grep x y > z.py")),
             ("cd ui", Directory("ui".to_owned())),
             ("npm ci", Install),
             ("npm run lint", Nothing),
@@ -301,7 +303,13 @@ mod tests {
                 "make -C x build V=1",
                 Errand::Recipe("make".to_owned(), vec!["x".to_owned(), "build".to_owned()]),
             ),
-            ("make lint", Nothing),
+            (
+                "make check more",
+                Errand::Recipe(
+                    "make".to_owned(),
+                    vec!["check".to_owned(), "more".to_owned()],
+                ),
+            ),
         ] {
             let Script::Commands(commands) = split(text) else {
                 panic!("{text} is compound");

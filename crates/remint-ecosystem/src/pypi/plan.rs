@@ -122,12 +122,12 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         | ArtifactFormat::GoProgram
         | ArtifactFormat::ImageFiles => &[Route::Sdist],
     };
-    let mut replay = prepared::prepare(request, &publishing, TREE);
-    if !prepared::is_called_for(request, &base.edits) {
-        // They are done again only where the published file holds what the tree does not, and said to be left out elsewhere.
-        base.assumptions
-            .extend(replay.take().into_iter().flat_map(Preparation::left_out));
+    let replay = prepared::prepare(request, &publishing, TREE);
+    if let Some(nothing) = replay.as_ref().filter(|replay| replay.steps.is_empty()) {
+        base.assumptions.extend(nothing.left_out());
     }
+    // Also where every published file is in the tree: it may be what those steps would have written anew.
+    let replay = replay.filter(|replay| !replay.steps.is_empty());
     let mut plans = Vec::new();
     for preparation in replay.iter().map(Some).chain([None]) {
         for source in project.version_sources(request) {
@@ -155,8 +155,9 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                     plan.steps
                         .push(step(Phase::Pack, None, Action::Run { argv }));
                 }
-                if replay.is_some() && preparation.is_none() {
+                if let (Some(replay), None) = (&replay, preparation) {
                     plan.worth = Worth::Shortcut;
+                    plan.assumptions.extend(replay.left_out());
                 }
                 plans.push(plan);
             }

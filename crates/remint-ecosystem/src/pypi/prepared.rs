@@ -1,10 +1,8 @@
 //! Steps of the publish workflow as steps of a plan: what runs before the backend is called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use remint_model::{
-    Action, Assumption, AssumptionKind, Edit, EntryPath, OnFailure, Phase, Sha256, Step, Tool,
-};
+use remint_model::{Action, Assumption, AssumptionKind, OnFailure, Phase, Step, Tool};
 
 use crate::npm::frontend::{self, Folder, Known};
 use crate::pypi::publish::Publishing;
@@ -17,31 +15,6 @@ pub(crate) struct Preparation {
     pub(crate) steps: Vec<Step>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) assumptions: Vec<Assumption>,
-}
-
-/// Whether the published file holds something that is in no file of the tree, stamped ones included: then something
-/// made it.
-pub(crate) fn is_called_for(request: &PlanRequest<'_>, edits: &[Edit]) -> bool {
-    let blobs: BTreeSet<_> = request
-        .tree
-        .entries
-        .values()
-        .map(|entry| &entry.blob)
-        .collect();
-    let edited: BTreeSet<Sha256> = edits.iter().map(|edit| Sha256::of(&edit.content)).collect();
-    request.survey.entries.iter().any(|entry| {
-        !is_metadata(&entry.path) && !blobs.contains(&entry.blob) && !edited.contains(&entry.sha256)
-    })
-}
-
-/// What backends write themselves.
-fn is_metadata(path: &EntryPath) -> bool {
-    path.as_str() == "PKG-INFO"
-        || path.as_str() == "setup.cfg"
-        || path
-            .as_str()
-            .split('/')
-            .any(|part| part.ends_with(".dist-info") || part.ends_with(".egg-info"))
 }
 
 /// The steps of the workflow that publishes this project, if it has any.
@@ -74,20 +47,28 @@ pub(crate) fn prepare(
             } => prepared.run(&known, &folder, &script, environment, &replay.workflow),
         }
     }
-    (!prepared.steps.is_empty()).then_some(prepared)
+    prepared
+        .assumptions
+        .extend(replay.left_out.iter().map(|step| Assumption {
+            kind: AssumptionKind::ReleaseSteps,
+            value: format!("left out: {step}"),
+            from: replay.workflow.clone(),
+        }));
+    Some(prepared)
 }
 
 impl Preparation {
     /// What is said of the steps where they are not done.
-    pub(crate) fn left_out(self) -> impl Iterator<Item = Assumption> {
-        self.assumptions
-            .into_iter()
-            .filter(|assumption| assumption.kind == AssumptionKind::WorkflowStep)
-            .map(|step| Assumption {
+    pub(crate) fn left_out(&self) -> impl Iterator<Item = Assumption> {
+        self.assumptions.iter().filter_map(|made| match made.kind {
+            AssumptionKind::ReleaseSteps => Some(made.clone()),
+            AssumptionKind::WorkflowStep => Some(Assumption {
                 kind: AssumptionKind::ReleaseSteps,
-                value: format!("left out: {}", step.value),
-                from: step.from,
-            })
+                value: format!("left out: {}", made.value),
+                from: made.from.clone(),
+            }),
+            _ => None,
+        })
     }
 
     fn install(&mut self, request: &PlanRequest<'_>, folder: &Folder) {

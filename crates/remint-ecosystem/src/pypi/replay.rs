@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use remint_model::SourceTree;
 
-use crate::npm::frontend::{Folder, Known};
+use crate::npm::frontend::{Folder, Known, is_check, never_holds, pieces, writes_plainly};
 use crate::pypi::errand::{self, Errand};
 use crate::pypi::publish::Publishing;
 use crate::pypi::recipes;
@@ -14,6 +14,8 @@ use crate::workflow::{Does, Job};
 
 /// No release takes more steps.
 const MOST: usize = 40;
+/// Stands in a script where an expression of the workflow has no known value.
+const UNKNOWN: &str = "REMINT_UNKNOWN_VALUE";
 /// Recipes that call recipes.
 const DEEPEST: usize = 4;
 /// Calls of recipes that are followed.
@@ -23,6 +25,8 @@ const MOST_RECIPES: usize = 100;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Replay {
     pub(crate) steps: Vec<Replayed>,
+    /// What may have changed the tree as well, and cannot be done again.
+    pub(crate) left_out: Vec<String>,
     /// The workflow that says so.
     pub(crate) workflow: String,
 }
@@ -64,12 +68,15 @@ pub(crate) fn find(
             depth: 0,
             recipes: 0,
             steps: Vec::new(),
+            left_out: Vec::new(),
             built_in: None,
         };
         walk.job(job);
         let here = walk.built_in.as_ref()? == project || walk.built_in == Some(Folder::default());
-        (here && !walk.steps.is_empty()).then(|| Replay {
+        let acts = !walk.steps.is_empty() || !walk.left_out.is_empty();
+        (here && acts).then(|| Replay {
             steps: walk.steps,
+            left_out: walk.left_out,
             workflow: workflow.clone(),
         })
     })
@@ -86,6 +93,7 @@ struct Walk<'a> {
     /// How many recipes have been read.
     recipes: usize,
     steps: Vec<Replayed>,
+    left_out: Vec<String>,
     /// Where the package is built, once that is reached.
     built_in: Option<Folder>,
 }
@@ -93,11 +101,8 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn job(&mut self, job: &'a Job) {
         for step in &job.steps {
-            let never = step.condition.as_ref().is_some_and(|condition| {
-                ["failure()", "pull_request", "cancelled()"]
-                    .iter()
-                    .any(|word| condition.contains(word))
-            });
+            let condition = step.condition.as_ref();
+            let never = condition.is_some_and(|condition| never_holds(condition, true));
             if never || self.steps.len() >= MOST {
                 continue;
             }
@@ -118,9 +123,11 @@ impl<'a> Walk<'a> {
                         .into_iter()
                         .filter_map(|(name, value)| Some((name, self.known.fill(&value)?)))
                         .collect();
-                    if let Some(script) = self.known.fill(script) {
-                        self.script(&script, folder, &environment);
-                    }
+                    let script = self
+                        .known
+                        .fill(script)
+                        .unwrap_or_else(|| self.filled(script));
+                    self.script(&script, folder, &environment);
                 }
                 Does::Use(action, _) if action.ends_with("gh-action-pypi-publish") => {
                     self.built_in.get_or_insert_default();
@@ -163,16 +170,7 @@ impl<'a> Walk<'a> {
             .unwrap_or(script);
         let commands = match split(script) {
             Script::Commands(commands) => commands,
-            Script::Compound(text) if errand::builds_somewhere(&text) => {
-                self.built_in = Some(folder);
-                return;
-            }
-            Script::Compound(text) => {
-                if errand::changes_files(&text) {
-                    self.run(folder, text, environment);
-                }
-                return;
-            }
+            Script::Compound(text) => return self.compound(&text, folder, environment),
         };
         let mut group = Group {
             folder,
@@ -181,6 +179,8 @@ impl<'a> Walk<'a> {
         for command in commands {
             match errand::of(&command) {
                 Errand::Nothing => {}
+                Errand::LeftOut => self.leave_out(&command.text),
+                Errand::Run(text) if text.contains(UNKNOWN) => self.leave_out(&text),
                 Errand::Run(text) => {
                     // An assignment alone serves the commands after it.
                     group.acts |= !command.words.is_empty();
@@ -216,6 +216,59 @@ impl<'a> Walk<'a> {
         self.end(&mut group, environment);
     }
 
+    /// A script with control flow is done again whole, without the commands that make or send the package.
+    fn compound(&mut self, script: &str, folder: Folder, environment: &BTreeMap<String, String>) {
+        let pieces = pieces(script);
+        let builds: Vec<_> = pieces
+            .commands
+            .iter()
+            .filter(|command| errand::of(command) == Errand::Build)
+            .collect();
+        if errand::changes_files(&pieces) {
+            let again = builds
+                .iter()
+                .try_fold(script.to_owned(), |script, command| {
+                    script
+                        .contains(&command.text)
+                        .then(|| script.replace(&command.text, ":"))
+                })
+                .filter(|script| !script.contains(UNKNOWN) && !errand::is_foreign(&pieces));
+            match again {
+                Some(again) => self.run(folder.clone(), again, environment),
+                None => self.leave_out(script),
+            }
+        }
+        if !builds.is_empty() {
+            self.built_in = Some(folder);
+        }
+    }
+
+    /// The text with the known expressions filled in, and a sign where the others stood.
+    fn filled(&self, text: &str) -> String {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${{") {
+            let Some((expression, after)) = after.split_once("}}") else {
+                break;
+            };
+            filled.push_str(before);
+            let known = self.known.fill(&format!("${{{{{expression}}}}}"));
+            filled.push_str(known.as_deref().unwrap_or(UNKNOWN));
+            rest = after;
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    /// Notes what cannot be done again.
+    fn leave_out(&mut self, script: &str) {
+        const LONGEST: usize = 200;
+        if self.left_out.len() < MOST {
+            let words = script.trim().replace(UNKNOWN, "${{ … }}");
+            self.left_out.push(words.chars().take(LONGEST).collect());
+        }
+    }
+
     /// A line of a recipe is a script of its own; recipes that call each other end at a fixed depth.
     fn deeper(&mut self, script: &str, folder: Folder, environment: &BTreeMap<String, String>) {
         if self.depth < DEEPEST {
@@ -237,7 +290,13 @@ impl<'a> Walk<'a> {
                 targets
                     .iter()
                     .take(MOST_RECIPES)
-                    .flat_map(|target| read(text, target))
+                    .flat_map(|target| {
+                        let lines = read(text, target).into_iter();
+                        // What is called a check is taken for one, but for what it plainly writes.
+                        lines.filter(|line| {
+                            !is_check(target) || pieces(line).commands.iter().any(writes_plainly)
+                        })
+                    })
                     .collect()
             })
             .unwrap_or_default()
@@ -328,6 +387,64 @@ mod tests {
                 "python scripts/gen.py in .",
             ],
         );
+    }
+
+    #[test]
+    fn nothing_that_may_write_is_passed_over_for_words_beside_it() {
+        for (step, expect) in [
+            (
+                "run: for f in r/*.py; do python3 $f; done",
+                "for f in r/*.py; do python3 $f; done in .",
+            ),
+            (
+                "run: 'if [ ! -d r ]; then exit 1; fi; cp r/a a'",
+                "if [ ! -d r ]; then exit 1; fi; cp r/a a in .",
+            ),
+            ("run: source r/x.sh", "source r/x.sh in ."),
+            (
+                "{run: cp r/a a, if: \"github.event_name != 'pull_request'\"}",
+                "cp r/a a in .",
+            ),
+            ("{run: cp r/a a, if: '!cancelled()'}", "cp r/a a in ."),
+            (
+                "run: \"cp r/a a; uv build; uv publish --token ${{ secrets.T }}\"",
+                "cp r/a a in .",
+            ),
+            (
+                "run: 'if true; then cp r/a a; uv build; fi'",
+                "if true; then cp r/a a; :; fi in .",
+            ),
+        ] {
+            check(
+                &[(
+                    ".github/workflows/release.yml",
+                    &workflow(&format!("      - {step}")),
+                )],
+                ".",
+                &[expect],
+            );
+        }
+        let steps = workflow("      - run: make check harden\n      - run: uv build");
+        let makefile = "check:\n\tpytest\n\t./scripts/check.sh\nharden:\n\tcp r/a a\n";
+        check(
+            &[
+                (".github/workflows/release.yml", &steps),
+                ("Makefile", makefile),
+            ],
+            ".",
+            &["cp r/a a in ."],
+        );
+        let makefile = "check:\n\tpytest\n\tcp r/a a\nharden:\n";
+        check(
+            &[
+                (".github/workflows/release.yml", &steps),
+                ("Makefile", makefile),
+            ],
+            ".",
+            &["cp r/a a in ."],
+        );
+        let steps = workflow("      - {run: cp r/a a, if: failure()}\n      - run: uv build");
+        check(&[(".github/workflows/release.yml", &steps)], ".", &[]);
     }
 
     #[test]

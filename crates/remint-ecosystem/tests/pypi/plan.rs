@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use remint_ecosystem::{PlanError, RustToolchain};
-use remint_model::{Action, AssumptionKind, BuildPlan, CloneShape, Lock, Phase, Step};
+use remint_model::{Action, AssumptionKind, BuildPlan, CloneShape, Lock, Phase, Step, Worth};
 
 use crate::project::Project;
 
@@ -440,7 +440,7 @@ fn what_cannot_be_rebuilt_is_said_with_its_reason() {
 }
 
 #[test]
-fn steps_of_the_workflow_run_only_where_the_published_file_holds_what_they_may_have_made() {
+fn steps_of_the_workflow_run_wherever_they_may_have_made_what_is_published() {
     let workflow = "on: push\njobs:\n  release:\n    steps:\n      - run: cd ui && npm ci && npm run build\n      - run: uv build\n      - run: uv publish\n";
     let files = [
         ("pyproject.toml", HATCHLING),
@@ -480,18 +480,39 @@ fn steps_of_the_workflow_run_only_where_the_published_file_holds_what_they_may_h
             .any(|made| made.kind == AssumptionKind::WorkflowStep)
     );
 
-    // The entry is a file of the tree.
+    // A file of the tree may be what those steps would have made anew: a plan without them never vouches alone.
     let mut copied = Project::new(&files).with_entry("x/static/index.js", "made");
     copied.survey.entries.first_mut().unwrap().blob = copied.pin.commit.clone();
     let plans = copied.plans().unwrap();
-    assert_eq!(plans.len(), 2);
-    // Which says nothing about what those steps would have made of it.
+    assert_eq!(plans.len(), 4);
     for plan in &plans {
+        let prepared = plan.variant.ends_with("after the steps of the workflow");
+        assert_eq!(plan.worth == Worth::Shortcut, !prepared);
         let said = plan.assumptions.iter();
         let mut said = said.filter(|made| made.kind == AssumptionKind::ReleaseSteps);
-        let left_out = said.next().unwrap();
-        assert!(left_out.value.contains("npm run build"), "{left_out:?}");
-        assert_eq!(left_out.from, ".github/workflows/release.yml");
+        let left_out = said.next();
+        assert_eq!(left_out.is_none(), prepared);
+        if let Some(left_out) = left_out {
+            assert!(left_out.value.contains("npm run build"), "{left_out:?}");
+            assert_eq!(left_out.from, ".github/workflows/release.yml");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_repeated_is_said_to_be_left_out() {
+    let workflow = "on: push\njobs:\n  release:\n    steps:\n      - run: sed -i s/K/${{ secrets.K }}/ x.py\n      - run: uv build\n      - run: uv publish\n";
+    let files = [
+        ("pyproject.toml", HATCHLING),
+        (".github/workflows/release.yml", workflow),
+    ];
+    for plan in Project::new(&files).plans().unwrap() {
+        assert_eq!(plan.worth, Worth::Always);
+        let made = |made: &remint_model::Assumption| {
+            made.kind == AssumptionKind::ReleaseSteps
+                && made.value == "left out: sed -i s/K/${{ … }}/ x.py"
+        };
+        assert!(plan.assumptions.iter().any(made), "{:?}", plan.assumptions);
     }
 }
 

@@ -5,14 +5,14 @@ use crate::workflow::script::{Command, assignment, loosely};
 
 /// The commands of a script, whatever decides which of them run.
 #[derive(Debug, Default)]
-pub(super) struct Pieces {
-    pub(super) commands: Vec<Command>,
+pub(crate) struct Pieces {
+    pub(crate) commands: Vec<Command>,
     /// Whether some of it could not be read.
-    pub(super) unclear: bool,
+    pub(crate) unclear: bool,
 }
 
 /// Takes a script apart.
-pub(super) fn read(script: &str) -> Pieces {
+pub(crate) fn read(script: &str) -> Pieces {
     let mut pieces = Pieces::default();
     let commands = loosely(script).unwrap_or_else(|| {
         let mut found = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn read(script: &str) -> Pieces {
 }
 
 /// Whether a command writes files of the tree by what it is called.
-pub(super) fn writes_plainly(command: &Command) -> bool {
+pub(crate) fn writes_plainly(command: &Command) -> bool {
     const WRITERS: [&str; 15] = [
         "cp", "dd", "git", "install", "ln", "mv", "patch", "perl", "rm", "rsync", "sed", "tar",
         "tee", "touch", "unzip",
@@ -53,7 +53,7 @@ pub(super) fn writes_plainly(command: &Command) -> bool {
 }
 
 /// Whether a command talks with hosts, or needs what only the machine of a workflow has.
-pub(super) fn is_foreign(command: &Command) -> bool {
+pub(crate) fn is_foreign(command: &Command) -> bool {
     const FOREIGN: [&str; 11] = [
         "aws", "curl", "docker", "gcloud", "gh", "kill", "kubectl", "pkill", "scp", "ssh", "wget",
     ];

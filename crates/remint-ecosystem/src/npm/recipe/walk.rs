@@ -559,7 +559,7 @@ impl Walk<'_, '_> {
 
 /// Whether the condition of a step is known not to hold in a job that went well, for a release that is or is not a
 /// preliminary one. What is turned round, or holds otherwise as well, is never known to fail.
-fn never_holds(condition: &str, preliminary: bool) -> bool {
+pub(crate) fn never_holds(condition: &str, preliminary: bool) -> bool {
     let condition = condition.trim().to_ascii_lowercase();
     let condition = condition
         .strip_prefix("${{")
@@ -569,7 +569,11 @@ fn never_holds(condition: &str, preliminary: bool) -> bool {
         return false;
     }
     condition.split("&&").map(str::trim).any(|part| {
-        matches!(part, "failure()" | "cancelled()") || (!preliminary && asks_for_preliminary(part))
+        // Nothing is published for a pull request.
+        matches!(
+            part,
+            "failure()" | "cancelled()" | "github.event_name == 'pull_request'"
+        ) || (!preliminary && asks_for_preliminary(part))
     })
 }
 
@@ -630,6 +634,8 @@ mod tests {
             ("github.event.release.prerelease", true),
             ("github.event.release.prerelease == true", true),
             ("inputs.tag == 'beta'", true),
+            ("github.event_name == 'pull_request'", true),
+            ("github.event_name != 'pull_request'", false),
             ("contains(github.ref, '-rc.')", true),
             ("!failure()", false),
             ("${{ !cancelled() }}", false),
