@@ -75,6 +75,8 @@ pub(crate) fn list<R: Read + Seek>(
 
 /// Core metadata that carries a long description is still shorter.
 const LARGEST_CORE_METADATA: u64 = 1 << 20;
+/// A crate's manifest is much shorter, and one made for it takes hundreds of times its size to parse.
+const LARGEST_CRATE_MANIFEST: u64 = 256 << 10;
 /// Nobody nests deeper, and what looks at every parent of every entry stays fast.
 const DEEPEST: usize = 256;
 
@@ -228,7 +230,8 @@ impl<'k> Builder<'k> {
         let keeps = in_zip_link
             || kept_by_caller
             || (is_record && seen.size <= record::LARGEST)
-            || ((is_core_metadata || is_crate_manifest) && seen.size <= LARGEST_CORE_METADATA);
+            || (is_core_metadata && seen.size <= LARGEST_CORE_METADATA)
+            || (is_crate_manifest && seen.size <= LARGEST_CRATE_MANIFEST);
         let digested = self.digest(&seen, &path, content, keeps)?;
         if let Some(kept) = digested.kept {
             if in_zip_link {

@@ -12,7 +12,7 @@ const HOOKS: &[&str] = &["preinstall", "install", "postinstall"];
 const MOST_WORDS: usize = 256;
 
 /// Larger manifests name none: parsed values take many times the room of their text.
-const LARGEST: usize = 1 << 20;
+const LARGEST: usize = 256 << 10;
 
 /// Paths that the install hooks of a manifest name.
 #[derive(Debug, Default)]

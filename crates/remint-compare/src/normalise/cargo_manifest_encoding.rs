@@ -8,7 +8,7 @@ use super::{CRATES, File, Normaliser, Subject};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "cargo-manifest-encoding",
-    version: 1,
+    version: 2,
     hides: "the order of keys and the spelling of values in the Cargo.toml that cargo generates",
     formats: CRATES,
     subject: Subject::Content(normalise),
