@@ -2,8 +2,9 @@
 
 use remint_model::{Assumption, SourcePin, SourceTree, Tool};
 
+use crate::npm::checks;
 use crate::npm::manager::{self, Locking, Manager};
-use crate::npm::project::Project;
+use crate::npm::project::{Project, manifest_in};
 use crate::npm::toolchain::{self, Circumstances};
 use crate::release::ToolHints;
 
@@ -12,6 +13,14 @@ pub(crate) use crate::npm::recipe::{
     Kind, Known, Pieces, classify, is_check, keeps_to_itself, never_holds, pieces, serves,
     writes_plainly,
 };
+
+/// Whether a script of a folder's manifest makes nothing.
+pub(crate) fn only_checks(tree: &SourceTree, folder: &Folder, name: &str) -> bool {
+    match manifest_in(tree, folder) {
+        Some(manifest) => checks::only_checks(&manifest, name),
+        None => is_check(name),
+    }
+}
 
 /// What it takes to install the dependencies of a folder and to run its scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]

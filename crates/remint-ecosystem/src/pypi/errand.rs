@@ -19,6 +19,8 @@ pub(crate) enum Errand {
     Nothing,
     /// To be done again, in these words.
     Run(String),
+    /// A script of a JavaScript project that is called a check, and what runs it.
+    Check(String, String),
     /// May change the tree, and cannot be done again.
     LeftOut,
     /// Runs these targets of this program's recipes.
@@ -60,7 +62,9 @@ pub(crate) fn of(command: &Command) -> Errand {
     match kind {
         Kind::Directory(to) => Errand::Directory(to),
         Kind::Install(_) => Errand::Install,
-        Kind::Script(name) if is_check(&name) => Errand::Nothing,
+        Kind::Script(name) if is_check(&name) && keeps_to_itself(command) => {
+            Errand::Check(name, text)
+        }
         Kind::Script(_) | Kind::Other => Errand::Run(text),
         Kind::Tool(..) | Kind::Publish(_) | Kind::Stamp | Kind::Nothing => Errand::Nothing,
     }
@@ -73,7 +77,11 @@ pub(crate) fn changes_files(pieces: &Pieces) -> bool {
             Errand::Run(_) => !serves(command),
             Errand::Recipe(_, targets) => !targets.iter().all(|target| is_check(target)),
             Errand::LeftOut => true,
-            Errand::Directory(_) | Errand::Install | Errand::Build | Errand::Nothing => false,
+            Errand::Directory(_)
+            | Errand::Install
+            | Errand::Build
+            | Errand::Check(..)
+            | Errand::Nothing => false,
         })
 }
 
@@ -290,7 +298,11 @@ mod tests {
             ("grep x y > z.py", run("grep x y > z.py")),
             ("cd ui", Directory("ui".to_owned())),
             ("npm ci", Install),
-            ("npm run lint", Nothing),
+            (
+                "npm run lint",
+                Errand::Check("lint".to_owned(), "npm run lint".to_owned()),
+            ),
+            ("npm run lint > x", run("npm run lint > x")),
             ("npm run build", run("npm run build")),
             (
                 "uv run --with 'a b' scripts/gen.py --x 'a b'",

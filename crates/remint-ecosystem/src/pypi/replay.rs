@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use remint_model::SourceTree;
 
-use crate::npm::frontend::{Folder, Known, is_check, never_holds, pieces, writes_plainly};
+use crate::npm::frontend::{
+    Folder, Known, is_check, never_holds, only_checks, pieces, writes_plainly,
+};
 use crate::pypi::errand::{self, Errand};
 use crate::pypi::publish::Publishing;
 use crate::pypi::recipes;
@@ -180,8 +182,9 @@ impl<'a> Walk<'a> {
             match errand::of(&command) {
                 Errand::Nothing => {}
                 Errand::LeftOut => self.leave_out(&command.text),
+                Errand::Check(name, _) if only_checks(self.tree, &group.folder, &name) => {}
                 Errand::Run(text) if text.contains(UNKNOWN) => self.leave_out(&text),
-                Errand::Run(text) => {
+                Errand::Run(text) | Errand::Check(_, text) => {
                     // An assignment alone serves the commands after it.
                     group.acts |= !command.words.is_empty();
                     group.lines.push(text);
@@ -442,6 +445,16 @@ mod tests {
             ],
             ".",
             &["cp r/a a in ."],
+        );
+        let steps = workflow("      - run: npm run verify && npm run lint");
+        let manifest = r#"{"scripts":{"verify":"cat r/a > a","lint":"eslint ."}}"#;
+        check(
+            &[
+                (".github/workflows/release.yml", &steps),
+                ("package.json", manifest),
+            ],
+            ".",
+            &["npm run verify in ."],
         );
         let steps = workflow("      - {run: cp r/a a, if: failure()}\n      - run: uv build");
         check(&[(".github/workflows/release.yml", &steps)], ".", &[]);

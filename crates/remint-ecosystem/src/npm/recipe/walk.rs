@@ -9,11 +9,11 @@ use super::gather::{Gathered, Weight};
 use super::places::{matches_with_unknowns, publish_folder, script_folder};
 use super::score::{is_preliminary, score};
 use super::{
-    Install, Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, is_check,
-    keeps_to_itself, leaves_the_tree, serves,
+    Install, Kind, Known, Publish, Publisher, Recipe, Replay, Scope, classify, keeps_to_itself,
+    leaves_the_tree, serves,
 };
-use crate::npm::checks;
 use crate::npm::folder::Folder;
+use crate::npm::frontend;
 use crate::npm::manager::Manager;
 use crate::npm::project::{Project, manifest_in};
 use crate::workflow::script::{Command, Script, split};
@@ -324,10 +324,7 @@ impl Walk<'_, '_> {
 
     /// Whether a script of a folder's manifest makes nothing.
     fn only_checks(&self, name: &str, folder: &Folder) -> bool {
-        match manifest_in(self.project.tree, folder) {
-            Some(manifest) => checks::only_checks(&manifest, name),
-            None => is_check(name),
-        }
+        frontend::only_checks(self.project.tree, folder, name)
     }
 
     /// Looks into a script of a manifest; true when it publishes, and its commands have been read instead.
