@@ -332,3 +332,42 @@ fn what_cannot_be_repeated_is_said_to_be_left_out() {
         );
     }
 }
+
+#[test]
+fn checks_and_talk_of_a_usual_workflow_are_not_done_again() {
+    let project = job("      - run: corepack enable
+      - run: npm ci || npm install
+      - run: npm run lint && npm test -- --coverage
+      - run: npx tsc --version 2>&1 | head -1 > /dev/null
+        if: failure()
+      - run: npm audit --omit=dev || true
+      - run: |
+          git config user.name \"${{ github.actor }}\"
+          git config user.email bot@example.org
+          git fetch --tags --force
+      - run: |
+          VERSION=$(node -p \"require('./package.json').version\")
+          echo \"version=$VERSION\" >> $GITHUB_OUTPUT
+          echo \"## v$VERSION `date`\" >> \"$GITHUB_STEP_SUMMARY\"
+      - run: |
+          if [ \"v$(node -p \"require('./package.json').version\")\" != \"$GITHUB_REF_NAME\" ]; then
+            echo \"::error::wrong version\"
+            exit 1
+          fi
+      - run: docker build -t a . && docker push a
+      - run: gh release create v1 --notes \"$(git log -1 --format=%B)\"
+        env: {GH_TOKEN: '${{ secrets.GITHUB_TOKEN }}'}
+      - run: curl -fsSL https://h/x | tar xz mcp-publisher
+      - run: echo \"//registry.npmjs.org/:_authToken=${{ secrets.NPM_TOKEN }}\" > ~/.npmrc
+      - run: npm run build
+      - run: npm publish --provenance --access public
+        env: {NODE_AUTH_TOKEN: '${{ secrets.NPM_TOKEN }}'}
+");
+    project.check(&[
+        "build .: npm run build",
+        "pack .: npm pack --pack-destination /out",
+    ]);
+    let plan = project.best();
+    let said = |made: &remint_model::Assumption| made.kind == AssumptionKind::ReleaseSteps;
+    assert!(!plan.assumptions.iter().any(said), "{:?}", plan.assumptions);
+}
