@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
         for step in &job.steps {
             let condition = step.condition.as_ref();
             let never = condition.is_some_and(|condition| never_holds(condition, true));
-            if never || self.steps.len() >= MOST {
+            if never {
                 continue;
             }
             match &step.does {
@@ -206,8 +206,17 @@ impl<'a> Walk<'a> {
                     self.push(Replayed::Install(group.folder.clone()));
                 }
                 Errand::Recipe(program, targets) => {
+                    let checks = !targets.is_empty() && targets.iter().all(|name| is_check(name));
+                    let lines = self.recipe(&program, &targets, &group.folder);
+                    if self.recipes > MOST_RECIPES {
+                        self.leave_out(&command.text);
+                    } else if lines.as_ref().is_none_or(Vec::is_empty) && !checks {
+                        // Written in a way that is not read here, so the program itself is asked.
+                        group.acts = true;
+                        group.lines.push(command.text.clone());
+                    }
                     self.end(&mut group, environment);
-                    for line in self.recipe(&program, &targets, &group.folder) {
+                    for line in lines.unwrap_or_default() {
                         self.deeper(&line, group.folder.clone(), environment);
                         if self.built_in.is_some() {
                             return;
@@ -281,10 +290,16 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn recipe(&mut self, program: &str, targets: &[String], folder: &Folder) -> Vec<String> {
+    /// The lines of recipes; `None` where there is no file of them.
+    fn recipe(
+        &mut self,
+        program: &str,
+        targets: &[String],
+        folder: &Folder,
+    ) -> Option<Vec<String>> {
         self.recipes += 1;
         if self.recipes > MOST_RECIPES {
-            return Vec::new();
+            return Some(Vec::new());
         }
         recipes::files(program)
             .iter()
@@ -302,7 +317,6 @@ impl<'a> Walk<'a> {
                     })
                     .collect()
             })
-            .unwrap_or_default()
     }
 
     fn end(&mut self, group: &mut Group, environment: &BTreeMap<String, String>) {
@@ -324,6 +338,8 @@ impl<'a> Walk<'a> {
     fn push(&mut self, step: Replayed) {
         if self.steps.len() < MOST {
             self.steps.push(step);
+        } else if let Replayed::Run { script, .. } = step {
+            self.leave_out(&script);
         }
     }
 }
@@ -436,6 +452,11 @@ mod tests {
             ],
             ".",
             &["cp r/a a in ."],
+        );
+        check(
+            &[(".github/workflows/release.yml", &steps)],
+            ".",
+            &["make check harden in ."],
         );
         let makefile = "check:\n\tpytest\n\tcp r/a a\nharden:\n";
         check(
