@@ -67,7 +67,21 @@ impl Preparation {
                 value: format!("left out: {}", made.value),
                 from: made.from.clone(),
             }),
-            _ => None,
+            AssumptionKind::VersionStamp
+            | AssumptionKind::NameStamp
+            | AssumptionKind::BackendVersion
+            | AssumptionKind::BuildPath
+            | AssumptionKind::SeededLockfile
+            | AssumptionKind::ToolchainGuess
+            | AssumptionKind::SubstituteInterpreter
+            | AssumptionKind::ResolvedAsOf
+            | AssumptionKind::BuildOrder
+            | AssumptionKind::WindowsLineEnds
+            | AssumptionKind::HostSurroundings
+            | AssumptionKind::NativeToolchain
+            | AssumptionKind::BuildSettings
+            | AssumptionKind::LinkerFlags
+            | AssumptionKind::UncommittedFile => None,
         })
     }
 
