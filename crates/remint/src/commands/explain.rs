@@ -21,6 +21,7 @@ pub(crate) const PAGES: &[(&str, &str)] = &[
     page!("attestation-stale"),
     page!("attested-failed"),
     page!("backend-version"),
+    page!("bin-modes"),
     page!("build-consumes-published"),
     page!("build-fails"),
     page!("build-needs-network"),
