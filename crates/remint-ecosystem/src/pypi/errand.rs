@@ -27,6 +27,17 @@ pub(crate) enum Errand {
     Recipe(String, Vec<String>),
 }
 
+/// Programs that work in a world of their own making, which no sandbox has.
+const OTHER_MACHINES: [&str; 7] = [
+    "brew",
+    "choco",
+    "devbox",
+    "devenv",
+    "nix",
+    "nix-build",
+    "nix-shell",
+];
+
 /// Sorts a command.
 pub(crate) fn of(command: &Command) -> Errand {
     let (words, text) = unwrapped(command);
@@ -41,6 +52,12 @@ pub(crate) fn of(command: &Command) -> Errand {
             .map(|word| (*word).to_owned())
             .collect();
         return Errand::Recipe((*program).to_owned(), targets);
+    }
+    if words
+        .first()
+        .is_some_and(|program| OTHER_MACHINES.contains(program))
+    {
+        return Errand::LeftOut;
     }
     let kind = classify(command);
     let asks = reaches_out(&words, &text);
@@ -290,6 +307,7 @@ mod tests {
             ("git describe > /dev/null", Nothing),
             ("curl -s https://example.org", Nothing),
             ("curl https://example.org > x", Errand::LeftOut),
+            ("nix develop --command build", Errand::LeftOut),
             (
                 "sed -i 's#http://a#https://b#' x",
                 run("sed -i 's#http://a#https://b#' x"),

@@ -10,8 +10,18 @@ use crate::workflow::{self, Does, Job, Workflow};
 pub(crate) struct Publishing {
     /// Python versions that the publishing jobs set up, with the workflow that says so.
     pub(crate) python: Vec<(String, String)>,
-    /// The publishing jobs and those that they need, with their workflows.
-    pub(crate) jobs: Vec<(String, Job)>,
+    /// The publishing jobs and those that they need.
+    pub(crate) jobs: Vec<PublishingJob>,
+}
+
+/// A job, and the workflow that it is of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PublishingJob {
+    /// The workflow's path.
+    pub(crate) workflow: String,
+    /// What starts the workflow.
+    pub(crate) triggers: Vec<String>,
+    pub(crate) job: Job,
 }
 
 /// Words of scripts and actions that send files to an index.
@@ -41,7 +51,11 @@ pub(crate) fn read(tree: &SourceTree) -> Publishing {
                     found.python.push((version, workflow.path.to_string()));
                 }
             }
-            found.jobs.push((workflow.path.to_string(), job.clone()));
+            found.jobs.push(PublishingJob {
+                workflow: workflow.path.to_string(),
+                triggers: workflow.triggers.clone(),
+                job: job.clone(),
+            });
         }
     }
     found

@@ -9,7 +9,7 @@ use crate::npm::frontend::{
     Folder, Known, is_check, never_holds, only_checks, pieces, writes_plainly,
 };
 use crate::pypi::errand::{self, Errand};
-use crate::pypi::publish::Publishing;
+use crate::pypi::publish::{Publishing, PublishingJob};
 use crate::pypi::recipes;
 use crate::workflow::script::{Script, split};
 use crate::workflow::{Does, Job};
@@ -55,16 +55,22 @@ pub(crate) fn find(
     known: &Known<'_>,
     project: &Folder,
 ) -> Option<Replay> {
-    publishing.jobs.iter().find_map(|(workflow, job)| {
+    publishing.jobs.iter().find_map(|publishing_job| {
+        let PublishingJob {
+            workflow,
+            triggers,
+            job,
+        } = publishing_job;
+        let known = known.started_by(triggers);
         let mut walk = Walk {
             tree,
-            known,
+            known: &known,
             project,
             jobs: publishing
                 .jobs
                 .iter()
-                .filter(|(other, _)| other == workflow)
-                .map(|(_, job)| job)
+                .filter(|other| other.workflow == *workflow)
+                .map(|other| &other.job)
                 .collect(),
             entered: vec![&job.id],
             depth: 0,

@@ -542,3 +542,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn steps_are_told_what_started_their_workflow() {
+    let workflow = "on:\n  release:\n    types: [published]\n  workflow_dispatch:\njobs:\n  release:\n    steps:\n      - run: sed -i s/a/$EVENT/ x.py\n        env:\n          EVENT: ${{ github.event_name }}\n      - run: uv build\n      - run: uv publish\n";
+    let files = [
+        ("pyproject.toml", HATCHLING),
+        (".github/workflows/release.yml", workflow),
+    ];
+    let plans = Project::new(&files).plans().unwrap();
+    let steps = &plans.first().unwrap().steps;
+    let told = |step: &Step| step.environment.get("EVENT").map(String::as_str) == Some("release");
+    assert!(steps.iter().any(told), "{steps:?}");
+}
