@@ -419,7 +419,11 @@ pub(crate) fn is_source_only(project: &Project<'_>, survey: &Survey) -> bool {
         .any(|name| !does_nothing(project, survey, name))
         || hooks(project, survey)
             .iter()
-            .any(|hook| hook.runs && hook.may_write);
+            // A workspace's root prepares what its members build, and what a member packs is looked at by itself.
+            .any(|hook| {
+                let of_workspace = project.is_member() && hook.name == "prepare";
+                hook.runs && hook.may_write && !of_workspace
+            });
     !runs_something
         && !survey.entries.is_empty()
         && survey.entries.iter().all(|entry| {

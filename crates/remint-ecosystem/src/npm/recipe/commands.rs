@@ -517,7 +517,19 @@ fn fetches_files(program: &str, rest: &[&str]) -> bool {
                 .any(|word| clustered(word, 'O') || word.starts_with("--remote-name"));
             let to = after(&|word| clustered(word, 'o') || word == "--output");
             let joined = rest.iter().any(|word| word.starts_with("--output="));
-            by_name || joined || to.is_some_and(|place| place != "-" && !is_for_the_host(place))
+            // Tools for tests are fetched so, and bear no name of a file that is published.
+            let code = rest.iter().any(|word| {
+                let name = word.rsplit('/').next().unwrap_or_default();
+                let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+                word.contains("://")
+                    && matches!(
+                        ending,
+                        Some("js" | "cjs" | "mjs" | "ts" | "json" | "py" | "md")
+                    )
+            });
+            (by_name && code)
+                || joined
+                || to.is_some_and(|place| place != "-" && !is_for_the_host(place))
         }
         "wget" => {
             let looks = rest
@@ -991,7 +1003,8 @@ mod tests {
             ("mv server.js ~/x", Other),
             ("source scripts/x.sh ~/y", Other),
             ("curl -sSLo server.js https://h/x", Other),
-            ("curl -LO https://h/x", Other),
+            ("curl -LO https://h/x", Nothing),
+            ("curl -LO https://h/x.js", Other),
             ("curl -o /tmp/x https://h/x", Nothing),
             ("curl -s https://h/x", Nothing),
             ("wget https://h/server.js", Other),
