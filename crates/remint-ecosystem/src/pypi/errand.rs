@@ -59,6 +59,9 @@ pub(crate) fn of(command: &Command) -> Errand {
     {
         return Errand::LeftOut;
     }
+    if writes_anew(&words) {
+        return Errand::LeftOut;
+    }
     let kind = classify(command);
     let asks = reaches_out(&words, &text);
     if asks && kind == Kind::Other && writes_plainly(command) {
@@ -255,6 +258,35 @@ fn is_tooling(words: &[&str]) -> bool {
     TOOLING.contains(&program.rsplit('/').next().unwrap_or(program))
 }
 
+/// Whether a program that keeps house is told to write files of the tree anew: of these no sandbox has the version that
+/// the publisher had.
+fn writes_anew(words: &[&str]) -> bool {
+    const ONLY_TELLS: [&str; 7] = [
+        "--check",
+        "--check-only",
+        "--diff",
+        "--version",
+        "--help",
+        "--show-files",
+        "-c",
+    ];
+    let (program, rest) = match words {
+        ["python" | "python3", "-m", program, rest @ ..] | [program, rest @ ..] => (*program, rest),
+        [] => return false,
+    };
+    let tells = rest.iter().any(|word| ONLY_TELLS.contains(word));
+    let fixes = rest
+        .iter()
+        .any(|word| matches!(*word, "--fix" | "--unsafe-fixes"));
+    match (program, rest) {
+        ("black" | "isort", _) | ("ruff" | "hatch", ["format" | "fmt", ..]) => !tells,
+        ("ruff", _) => fixes,
+        ("pre-commit", ["run", ..]) => true,
+        ("towncrier", ["build", ..]) => !rest.contains(&"--draft"),
+        _ => false,
+    }
+}
+
 /// Whether a command talks with other machines, or has a secret for them.
 fn reaches_out(words: &[&str], text: &str) -> bool {
     const HOSTS: [&str; 8] = [
@@ -308,6 +340,16 @@ mod tests {
             ("curl -s https://example.org", Nothing),
             ("curl https://example.org > x", Errand::LeftOut),
             ("nix develop --command build", Errand::LeftOut),
+            ("uv run black .", Errand::LeftOut),
+            ("black --check .", Nothing),
+            ("python -m isort x", Errand::LeftOut),
+            ("uvx ruff format", Errand::LeftOut),
+            ("ruff format --diff", Nothing),
+            ("ruff check --fix", Errand::LeftOut),
+            ("ruff check x", Nothing),
+            ("pre-commit run --all-files", Errand::LeftOut),
+            ("pre-commit install", Nothing),
+            ("towncrier build --yes", Errand::LeftOut),
             (
                 "sed -i 's#http://a#https://b#' x",
                 run("sed -i 's#http://a#https://b#' x"),

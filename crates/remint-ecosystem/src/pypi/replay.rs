@@ -10,14 +10,12 @@ use crate::npm::frontend::{
 };
 use crate::pypi::errand::{self, Errand};
 use crate::pypi::publish::{Publishing, PublishingJob};
-use crate::pypi::recipes;
+use crate::pypi::recipes::{self, UNKNOWN};
 use crate::workflow::script::{Script, split};
 use crate::workflow::{Does, Job};
 
 /// No release takes more steps.
 const MOST: usize = 40;
-/// Stands in a script where an expression of the workflow has no known value.
-const UNKNOWN: &str = "REMINT_UNKNOWN_VALUE";
 /// Recipes that call recipes.
 const DEEPEST: usize = 4;
 /// Calls of recipes that are followed.
@@ -364,22 +362,23 @@ mod tests {
     use super::*;
     use crate::pypi::publish;
 
+    const KNOWN: Known<'static> = Known {
+        version: "1.2.3",
+        reference: "v1.2.3",
+        event: None,
+        commit: "0123",
+        repository: "o/n",
+        build_path: "/remint",
+    };
+
     fn check(files: &[(&str, &str)], project: &str, expect: &[&str]) {
         let mut tree = SourceTree::default();
         for (path, text) in files {
             tree.texts
                 .insert(path.parse().unwrap(), text.as_bytes().to_vec());
         }
-        let known = Known {
-            version: "1.2.3",
-            reference: "v1.2.3",
-            event: None,
-            commit: "0123",
-            repository: "o/n",
-            build_path: "/remint",
-        };
         let project = Folder::default().join(project).unwrap();
-        let found = find(&tree, &publish::read(&tree), &known, &project).unwrap_or_default();
+        let found = find(&tree, &publish::read(&tree), &KNOWN, &project).unwrap_or_default();
         let steps: Vec<String> = found
             .steps
             .iter()
@@ -511,6 +510,26 @@ mod tests {
             ".",
             &["cp a b in ."],
         );
+    }
+
+    #[test]
+    fn lines_of_recipes_that_cannot_be_read_are_named() {
+        let steps = workflow("      - run: make gen\n      - run: uv build");
+        let makefile = "PYTHON ?= python3\ngen:\n\t$(PYTHON) gen.py\n\t$(GENERATOR) x > y\n";
+        let mut tree = SourceTree::default();
+        for (path, text) in [
+            (".github/workflows/release.yml", &*steps),
+            ("Makefile", makefile),
+        ] {
+            tree.texts
+                .insert(path.parse().unwrap(), text.as_bytes().to_vec());
+        }
+        let found = find(&tree, &publish::read(&tree), &KNOWN, &Folder::default()).unwrap();
+        let [Replayed::Run { script, .. }] = found.steps.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert_eq!(script, "python3 gen.py");
+        assert_eq!(found.left_out, ["${{ … }} x > y"]);
     }
 
     #[test]
