@@ -459,6 +459,53 @@ fn a_build_without_a_step_that_changes_its_source_leaves_open_what_was_published
 }
 
 #[test]
+fn a_step_that_asks_a_host_in_vain_hinders_only_what_it_may_have_been_to_write() {
+    let manifest = r#"{
+  "name": "note-server", "version": "1.0.0", "type": "module", "files": ["dist"],
+  "scripts": { "build": "node build.js" }
+}
+"#;
+    let workflow = "on: push\njobs:\n  publish:\n    runs-on: ubuntu-latest\n    steps:\n      \
+                    - run: node ask.js\n      - run: npm run build\n      - run: npm publish\n";
+    let build = "import { mkdirSync, writeFileSync } from 'node:fs';\n\
+                 mkdirSync('dist', { recursive: true });\n\
+                 writeFileSync('dist/index.js', '// built\\n');\n";
+    let ask = "await fetch('https://canary.invalid/published');\n";
+    let fails = "process.exit(1);\n";
+    let of_step = "what a step of the source would have done that failed here";
+    for (step, committed, objection) in [
+        (ask, None, None),
+        (
+            ask,
+            Some("dist/core.js"),
+            Some("asked for a host and failed"),
+        ),
+        (fails, None, Some("failed here")),
+    ] {
+        let mut files = vec![
+            ("package.json", manifest),
+            (".github/workflows/publish.yml", workflow),
+            ("ask.js", step),
+            ("build.js", build),
+        ];
+        files.extend(committed.map(|path| (path, "// committed\n")));
+        let release = release(&files);
+        let answer = release.verify(&release.file);
+        let target = answer.target();
+        let failed = &target["build"]["failed_commands"];
+        assert_eq!(failed, &serde_json::json!(["node ask.js"]), "{answer:?}");
+        if let Some(objection) = objection {
+            assert_eq!(answer.outcome().0, "inconclusive", "{answer:?}");
+            let detail = target["detail"].to_string();
+            assert!(detail.contains(objection), "{detail}");
+        } else {
+            assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
+            assert!(target["limits"].to_string().contains(of_step), "{answer:?}");
+        }
+    }
+}
+
+#[test]
 fn a_build_that_needs_the_network_says_so() {
     let world = World::new();
     let manifest = r#"{

@@ -77,6 +77,8 @@ pub struct BuildRecord {
     pub commands: Vec<String>,
     /// Those of them that failed, were allowed to, and may have been meant to write what is published.
     pub failed_commands: Vec<String>,
+    /// Those of them that asked for a host, which no build reaches, before they failed.
+    pub cut_off_commands: Vec<String>,
     /// What did not come from the source.
     pub assumptions: Vec<Assumption>,
     /// What was fetched through the proxy.

@@ -161,8 +161,8 @@ pub(crate) async fn attempt(
             let objection = if plan.worth == Worth::Shortcut {
                 fuller.objection_to_shortcut(at_stake)
             } else {
-                fuller.learn(comparison, &executed.record.failed_commands);
-                fuller.objection()
+                fuller.learn(comparison, &executed.record);
+                fuller.objection(at_stake)
             };
             if let Some(objection) = objection.filter(|_| distance <= 1) {
                 words = format!("{words}; not taken: {}", objection.words);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use remint_compare::class_of_path;
 use remint_model::{
-    ArtifactFormat, Change, Class, CommitId, Comparison, Edit, EntryPath, SourceTree, Survey,
-    UnlistedFile,
+    ArtifactFormat, BuildRecord, Change, Class, CommitId, Comparison, Edit, EntryPath, SourceTree,
+    Survey, UnlistedFile,
 };
 
 /// What was published, and what a build of it starts from.
@@ -21,7 +21,7 @@ pub(crate) struct AtStake<'a> {
     pub(crate) edits: &'a [Edit],
 }
 
-impl AtStake<'_> {
+impl<'a> AtStake<'a> {
     /// What the build finds in its tree, the edits of its plan included.
     fn committed(self) -> BTreeSet<CommitId> {
         let edited = self
@@ -34,6 +34,17 @@ impl AtStake<'_> {
             .chain(self.unlisted.iter().map(|file| file.blob.clone()))
             .chain(edited)
             .collect()
+    }
+
+    /// The first published file of such a class that is as it was committed, wherever it lies: packages are not laid out as
+    /// their repositories are.
+    fn first_as_committed(self, is_at_stake: impl Fn(&EntryPath) -> bool) -> Option<&'a EntryPath> {
+        let committed = self.committed();
+        let mut entries = self.survey.entries.iter();
+        let entry = entries.find(|entry| {
+            is_at_stake(&entry.path) && entry.committed_as().any(|blob| committed.contains(blob))
+        })?;
+        Some(&entry.path)
     }
 
     /// What a published file is for. Also its first bytes and its mode count: a program needs no ending.
@@ -60,15 +71,24 @@ pub(crate) struct Fuller {
     written: BTreeSet<EntryPath>,
     /// Files that run, came out, and were not published: a guard may be among them.
     unpublished: BTreeSet<EntryPath>,
-    /// Commands that failed, and were allowed to.
-    failed: Vec<String>,
+    /// A command that failed, and was allowed to.
+    failed: Option<String>,
+    /// One that asked for a host before it failed.
+    cut_off: Option<String>,
 }
 
 impl Fuller {
     /// Takes in what such a plan came to.
-    pub(crate) fn learn(&mut self, comparison: &Comparison, failed: &[String]) {
+    pub(crate) fn learn(&mut self, comparison: &Comparison, record: &BuildRecord) {
         self.built = true;
-        self.failed.extend_from_slice(failed);
+        for command in &record.failed_commands {
+            let kind = if record.cut_off_commands.contains(command) {
+                &mut self.cut_off
+            } else {
+                &mut self.failed
+            };
+            kind.get_or_insert_with(|| command.clone());
+        }
         let Comparison::Different { differences, .. } = comparison else {
             return;
         };
@@ -88,13 +108,25 @@ impl Fuller {
     }
 
     /// Why the match of one of them proves nothing after all.
-    pub(crate) fn objection(&self) -> Option<Objection> {
-        // Whatever such a command writes, or what is built from it, may be another thing than was published.
-        let command = self.failed.first()?;
-        Some(Objection {
-            words: format!(
+    pub(crate) fn objection(&self, at_stake: AtStake<'_>) -> Option<Objection> {
+        let words = if let Some(command) = &self.failed {
+            // Whatever such a command writes, or what is built from it, may be another thing than was published.
+            format!(
                 "`{command}`, which may write what is published or what that is made of, failed here"
-            ),
+            )
+        } else {
+            // Like the steps that are known to need a host, it is told and hinders nothing that was built here.
+            let command = self.cut_off.as_ref()?;
+            let path = at_stake.first_as_committed(|path| {
+                let class = at_stake.class_of(path);
+                class == Class::Data || (runs(class) && class != Class::Manifest)
+            })?;
+            format!(
+                "`{path}` is as it was committed, and `{command}`, which may write it, asked for a host and failed here"
+            )
+        };
+        Some(Objection {
+            words,
             leaves_open: true,
         })
     }
@@ -109,18 +141,11 @@ impl Fuller {
                 leaves_open: true,
             });
         }
-        // Wherever it lies: packages are not laid out as their repositories are.
-        let committed = at_stake.committed();
-        let entries = &at_stake.survey.entries;
-        let as_committed = entries.iter().find(|entry| {
-            self.written.contains(&entry.path)
-                && entry.committed_as().any(|blob| committed.contains(blob))
-        });
-        if let Some(entry) = as_committed {
+        let written = |path: &EntryPath| self.written.contains(path);
+        if let Some(path) = at_stake.first_as_committed(written) {
             return Some(Objection {
                 words: format!(
-                    "`{}` is as it was committed, and the steps of the source that it leaves out make something else of it",
-                    entry.path
+                    "`{path}` is as it was committed, and the steps of the source that it leaves out make something else of it"
                 ),
                 leaves_open: false,
             });
@@ -143,7 +168,7 @@ impl Fuller {
                 leaves_open: true,
             });
         }
-        self.objection()
+        self.objection(at_stake)
     }
 }
 
@@ -237,7 +262,7 @@ mod tests {
         tree: &SourceTree,
     ) -> Option<bool> {
         let mut fuller = Fuller::default();
-        fuller.learn(comparison, &[]);
+        fuller.learn(comparison, &BuildRecord::default());
         fuller
             .objection_to_shortcut(at_stake(published, tree, &[]))
             .map(|objection| !objection.leaves_open)
@@ -339,7 +364,7 @@ mod tests {
     fn an_edit_of_the_plan_is_no_better_than_what_is_committed() {
         let mut fuller = Fuller::default();
         let changed = different("server/core.js", Change::Changed, Class::Executable);
-        fuller.learn(&changed, &[]);
+        fuller.learn(&changed, &BuildRecord::default());
         let edit = Edit {
             path: path("server/core.js"),
             content: COMMITTED.to_vec(),
@@ -355,15 +380,56 @@ mod tests {
 
     #[test]
     fn a_step_that_failed_may_have_been_the_one_that_builds() {
+        let (survey, tree) = (published("README.md"), tree("README.md", b"other"));
+        let at_stake = at_stake(&survey, &tree, &[]);
         let mut fuller = Fuller::default();
-        fuller.learn(&Comparison::Identical, &[]);
-        assert_eq!(fuller.objection(), None);
-        fuller.learn(&Comparison::Identical, &["node generate.js".to_owned()]);
-        let objection = fuller.objection().unwrap();
+        fuller.learn(&Comparison::Identical, &BuildRecord::default());
+        assert_eq!(fuller.objection(at_stake), None);
+        let mut record = BuildRecord {
+            failed_commands: vec!["node publish-check.js".to_owned()],
+            cut_off_commands: vec!["node publish-check.js".to_owned()],
+            ..BuildRecord::default()
+        };
+        fuller.learn(&Comparison::Identical, &record);
+        assert_eq!(fuller.objection(at_stake), None);
+        record.failed_commands.push("node generate.js".to_owned());
+        fuller.learn(&Comparison::Identical, &record);
+        let objection = fuller.objection(at_stake).unwrap();
         assert!(objection.leaves_open);
         assert!(objection.words.contains("node generate.js"));
-        let (survey, tree) = (published("README.md"), tree("README.md", b"other"));
-        let of_shortcut = fuller.objection_to_shortcut(at_stake(&survey, &tree, &[]));
+        let of_shortcut = fuller.objection_to_shortcut(at_stake);
         assert_eq!(of_shortcut, Some(objection));
+    }
+
+    #[test]
+    fn a_step_that_asked_for_a_host_may_have_been_to_write_what_is_as_committed() {
+        let commands = vec!["node fetch-core.js".to_owned()];
+        let record = BuildRecord {
+            failed_commands: commands.clone(),
+            cut_off_commands: commands,
+            ..BuildRecord::default()
+        };
+        let mut fuller = Fuller::default();
+        fuller.learn(&Comparison::Identical, &record);
+        for (path, content, hinders) in [
+            ("server/core.js", COMMITTED, true),
+            ("server/prompts.json", COMMITTED, true),
+            ("server/core.js", b"source", false),
+            ("package.json", COMMITTED, false),
+            ("README.md", COMMITTED, false),
+        ] {
+            let (survey, tree) = (published(path), tree("src/core.ts", content));
+            let at_stake = at_stake(&survey, &tree, &[]);
+            for objection in [
+                fuller.objection(at_stake),
+                fuller.objection_to_shortcut(at_stake),
+            ] {
+                assert_eq!(objection.is_some(), hinders, "{path}");
+                let told = |objection: Objection| {
+                    objection.leaves_open && objection.words.contains("node fetch-core.js")
+                };
+                assert!(objection.is_none_or(told), "{path}");
+            }
+        }
     }
 }

@@ -138,6 +138,15 @@ impl Assembler<'_> {
                     // Much of what workflows do besides building cannot work here, and need not.
                     if *scope == Scope::Other {
                         step.on_failure = OnFailure::GoesOnInDoubt;
+                        // That it asks for a registry is seen only where npm is left to try.
+                        step.environment.extend(
+                            [
+                                ("npm_config_offline", ""),
+                                ("npm_config_prefer_offline", "true"),
+                                ("npm_config_fetch_retries", "0"),
+                            ]
+                            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+                        );
                     }
                     steps.push(step);
                 }

@@ -118,7 +118,12 @@ impl Run<'_> {
                 match step.on_failure {
                     OnFailure::Ends => return Ok(Err(self.failure(step, shown, &finished))),
                     OnFailure::GoesOn => {}
-                    OnFailure::GoesOnInDoubt => record.failed_commands.push(shown),
+                    OnFailure::GoesOnInDoubt => {
+                        if !finished.network_attempts.is_empty() {
+                            record.cut_off_commands.push(shown.clone());
+                        }
+                        record.failed_commands.push(shown);
+                    }
                 }
             }
             if at + 1 == installs

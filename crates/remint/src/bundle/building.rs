@@ -97,15 +97,16 @@ pub(crate) async fn build(
             }
         };
         let objection = held.as_ref().and_then(|held| {
+            let at_stake = AtStake {
+                unlisted: &record.unlisted,
+                edits: &plan.edits,
+                ..as_committed
+            };
             let objection = if plan.worth == Worth::Shortcut {
-                fuller.objection_to_shortcut(AtStake {
-                    unlisted: &record.unlisted,
-                    edits: &plan.edits,
-                    ..as_committed
-                })
+                fuller.objection_to_shortcut(at_stake)
             } else {
-                fuller.learn(held.comparison(), &record.failed_commands);
-                fuller.objection()
+                fuller.learn(held.comparison(), &record);
+                fuller.objection(at_stake)
             };
             objection.filter(|_| held.is_match())
         });
