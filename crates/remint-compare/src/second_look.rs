@@ -402,7 +402,13 @@ fn may_have_canonical_form(path: &EntryPath) -> bool {
         || (name.ends_with(".json") && path.as_str().contains(".dist-info/sboms/"))
         || matches!(
             name,
-            "RECORD" | "WHEEL" | "SOURCES.txt" | "setup.cfg" | "Cargo.toml"
+            "RECORD"
+                | "WHEEL"
+                | "METADATA"
+                | "PKG-INFO"
+                | "SOURCES.txt"
+                | "setup.cfg"
+                | "Cargo.toml"
         )
 }
 

@@ -7,6 +7,7 @@
 mod bin_modes;
 mod bundle_signature;
 mod cargo_manifest_encoding;
+mod core_metadata_line_ends;
 mod directory_entries;
 mod engine;
 mod entry_order;
@@ -120,6 +121,11 @@ const ZIPS: &[ArtifactFormat] = &[
     ArtifactFormat::GoModule,
 ];
 const SDISTS: &[ArtifactFormat] = &[ArtifactFormat::Sdist, ArtifactFormat::SdistZip];
+const PYTHON: &[ArtifactFormat] = &[
+    ArtifactFormat::Wheel,
+    ArtifactFormat::Sdist,
+    ArtifactFormat::SdistZip,
+];
 /// What `mcpb pack` writes anew on every run is erased from bundles too; nothing else is. Of a Go module zip the `h1:`
 /// digest covers names and contents alone, and go ignores all else when it unpacks one.
 const ALL_AND_BUNDLES: &[ArtifactFormat] = &[
@@ -161,6 +167,7 @@ pub static ALL: &[Normaliser] = &[
     wheel_record::NORMALISER,
     wheel_generator::NORMALISER,
     sbom_identity::NORMALISER,
+    core_metadata_line_ends::NORMALISER,
     setuptools_sdist_metadata::NORMALISER,
     source_map_paths::NORMALISER,
     cargo_manifest_encoding::NORMALISER,

@@ -1,12 +1,13 @@
-//! What setuptools writes into an sdist about the sdist: the order and line ends of `SOURCES.txt`, and the
-//! `[egg_info]` section of `setup.cfg` where it only states the defaults.
+//! What setuptools writes into an sdist about the sdist: the order and line ends of `SOURCES.txt`, and the line ends of
+//! `setup.cfg` with its `[egg_info]` section where that only states the defaults.
 
+use super::core_metadata_line_ends::with_lf;
 use super::{File, Normaliser, SDISTS, Subject};
 
 pub(super) const NORMALISER: Normaliser = Normaliser {
     id: "setuptools-sdist-metadata",
-    version: 2,
-    hides: "the order and line ends of egg-info's SOURCES.txt, and a `[egg_info]` section that states defaults",
+    version: 3,
+    hides: "the order and line ends of egg-info's SOURCES.txt, a `[egg_info]` section that states defaults, and CRLF throughout setup.cfg",
     formats: SDISTS,
     subject: Subject::Content(normalise),
 };
@@ -14,7 +15,9 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
 fn normalise(file: &File<'_>) -> Option<Vec<u8>> {
     let path = file.path.as_str();
     if path == "setup.cfg" {
-        return without_default_section(file.content);
+        // Python's configuration parser reads lines of either kind.
+        let with_lf = with_lf(file.content);
+        return without_default_section(with_lf.as_deref().unwrap_or(file.content));
     }
     let (directory, name) = path.rsplit_once('/')?;
     (name == "SOURCES.txt" && directory.ends_with(".egg-info"))

@@ -67,6 +67,10 @@ fn wheel_file(content: &str) -> Vec<u8> {
     wheel(vec![stored("x-1.dist-info/WHEEL", content.as_bytes())])
 }
 
+fn metadata(content: &str) -> Vec<u8> {
+    wheel(vec![stored("x-1.dist-info/METADATA", content.as_bytes())])
+}
+
 fn sdist(path: &str, content: &str) -> Vec<u8> {
     tgz(&[file(&format!("x-1/{path}"), content.as_bytes())])
 }
@@ -264,6 +268,33 @@ fn equal_pairs() -> Vec<Pair> {
             Wheel,
             components(UUID, "2026-11-26T17:13:33.123Z", "zlib"),
             components(&UUID.replace('1', "2"), "2026-11-26T18:00:00Z", "zlib"),
+        ),
+        pair(
+            "core-metadata-line-ends",
+            Wheel,
+            metadata("Name: x\r\nVersion: 1\r\n\r\ntext\r\n"),
+            metadata("Name: x\nVersion: 1\n\ntext\n"),
+        ),
+        pair(
+            "core-metadata-line-ends",
+            Sdist,
+            sdist("x.egg-info/PKG-INFO", "Name: x\r\n"),
+            sdist("x.egg-info/PKG-INFO", "Name: x\n"),
+        ),
+        pair(
+            "core-metadata-line-ends",
+            Sdist,
+            sdist("PKG-INFO", "Name: x\r\n"),
+            sdist("PKG-INFO", "Name: x\n"),
+        ),
+        pair(
+            "setuptools-sdist-metadata",
+            Sdist,
+            sdist(
+                "setup.cfg",
+                "[egg_info]\r\ntag_build = \r\ntag_date = 0\r\n\r\n",
+            ),
+            sdist("setup.cfg", "[egg_info]\ntag_build = \ntag_date = 0\n\n"),
         ),
         pair(
             "setuptools-sdist-metadata",
@@ -681,6 +712,38 @@ fn adversarial_archives() -> Vec<Pair> {
                 "zlib",
             ),
             components(UUID, "2026-11-26T17:13:34Z", "zlib"),
+        ),
+        // Line ends of both kinds are no machine's.
+        pair(
+            "core-metadata-line-ends",
+            Wheel,
+            metadata("Name: x\r\nVersion: 1\n"),
+            metadata("Name: x\nVersion: 1\n"),
+        ),
+        pair(
+            "core-metadata-line-ends",
+            Wheel,
+            metadata("Name: x\r\r\nVersion: 1\r\n"),
+            metadata("Name: x\r\nVersion: 1\n"),
+        ),
+        pair(
+            "core-metadata-line-ends",
+            Wheel,
+            metadata("Name: x\r\nVersion: 2\r\n"),
+            metadata("Name: x\nVersion: 1\n"),
+        ),
+        // Data of the same name is data.
+        pair(
+            "core-metadata-line-ends",
+            Sdist,
+            sdist("src/PKG-INFO", "Name: x\r\n"),
+            sdist("src/PKG-INFO", "Name: x\n"),
+        ),
+        pair(
+            "setuptools-sdist-metadata",
+            Sdist,
+            sdist("setup.cfg", "[egg_info]\r\ntag_build = \ntag_date = 0\n\n"),
+            sdist("setup.cfg", "[egg_info]\ntag_build = \ntag_date = 0\n\n"),
         ),
         // A file that is listed becomes package data.
         pair(
