@@ -48,13 +48,25 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         ResultEvidence::Compared {
             basis,
             comparison: Comparison::Different { .. },
-        } if let Some(substitute) = substitute(evidence) => (
+        } if let Some(substitute) = made(evidence, AssumptionKind::SubstituteInterpreter) => (
             Content::Inconclusive,
             Some(*basis),
             Some(InconclusiveReason::Unsupported),
             Some(format!(
                 "interpreter unavailable: {}; built with {}, it differs",
                 substitute.from, substitute.value
+            )),
+        ),
+        ResultEvidence::Compared {
+            basis,
+            comparison: Comparison::Different { .. },
+        } if let Some(substitute) = made(evidence, AssumptionKind::SubstituteDependency) => (
+            Content::Inconclusive,
+            Some(*basis),
+            Some(InconclusiveReason::NotBuilt),
+            Some(format!(
+                "built with {}, it differs: {}",
+                substitute.value, substitute.from
             )),
         ),
         ResultEvidence::Compared {
@@ -110,7 +122,11 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         ),
     };
 
-    let (reason, detail) = match (reason, detail, substitute(evidence)) {
+    let (reason, detail) = match (
+        reason,
+        detail,
+        made(evidence, AssumptionKind::SubstituteInterpreter),
+    ) {
         (Some(InconclusiveReason::NotBuilt), Some(detail), Some(substitute)) => (
             Some(InconclusiveReason::Unsupported),
             Some(format!(
@@ -185,14 +201,10 @@ fn gaps(evidence: &Evidence) -> &[SourceGap] {
     evidence.build.as_ref().map_or(&[], |build| &build.gaps)
 }
 
-/// The interpreter that stood in for one that the project allows.
-fn substitute(evidence: &Evidence) -> Option<&Assumption> {
-    evidence
-        .build
-        .as_ref()?
-        .assumptions
-        .iter()
-        .find(|made| made.kind == AssumptionKind::SubstituteInterpreter)
+/// The first assumption of a kind that the build rests on.
+fn made(evidence: &Evidence, kind: AssumptionKind) -> Option<&Assumption> {
+    let mut assumptions = evidence.build.as_ref()?.assumptions.iter();
+    assumptions.find(|made| made.kind == kind)
 }
 
 /// A gap that may explain a difference, where every difference has one.

@@ -295,6 +295,9 @@ pub enum AssumptionKind {
     /// An interpreter outside the range that the project states: a match proves as much as ever, anything else
     /// proves nothing.
     SubstituteInterpreter,
+    /// A dependency of another version than is locked, because the registry no longer has that one: a match proves as
+    /// much as ever, anything else proves nothing.
+    SubstituteDependency,
     /// A step that only the publish workflow names.
     WorkflowStep,
     /// Dependencies resolved as of a moment.

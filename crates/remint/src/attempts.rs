@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use remint_compare::normalise::{seeded_from_published, windows_line_ends};
 use remint_compare::{Known, PythonSyntax, Traced};
+use remint_ecosystem::npm::substitute::without_gone;
 use remint_ecosystem::published_with_crlf;
 use remint_fetch::Withheld;
 use remint_judge::ResultEvidence;
 use remint_model::{
     Anomaly, Artifact, Assumption, AssumptionKind, Basis, BuildOutcome, BuildPlan, Comparison,
-    Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, Survey, Worth,
+    Failure, FailureReason, InconclusiveReason, Lock, Phase, Rebuilt, SourceTree, Survey, Worth,
 };
 
+use crate::as_committed;
 use crate::build::{Builder, Executed};
+use crate::cli::GoneDependencies;
 use crate::failed_installs::{FailedInstall, Install};
 use crate::locate::Located;
 use crate::open::{self, Unreadable};
@@ -86,6 +89,9 @@ struct Candidate {
     words: String,
 }
 
+/// How often an installation is tried again without what is gone.
+const MOST_SUBSTITUTIONS: usize = 6;
+
 /// Tries the plans; at least one.
 pub(crate) async fn attempt(
     case: &Case,
@@ -101,6 +107,7 @@ pub(crate) async fn attempt(
     let mut failed_installs: Vec<FailedInstall> = Vec::new();
     let mut fuller = Fuller::default();
     let mut left_open = None;
+    let mut substitutions = 0_usize;
     let python = {
         let known = builder.clone();
         let cancel = Arc::clone(&builder.cancel);
@@ -135,7 +142,8 @@ pub(crate) async fn attempt(
             BuildOutcome::Built(artifact) => {
                 let known = known(case, located, &plan);
                 let (compared, seconds) = compare(case, artifact, known, python.clone()).await?;
-                let compared = compared.map(|matched| matched.told_by(&plan, survey));
+                let tree = &located.found.tree;
+                let compared = compared.map(|matched| matched.told_by(&plan, survey, tree));
                 compare_seconds += seconds;
                 match compared {
                     Ok(matched) => (
@@ -187,6 +195,23 @@ pub(crate) async fn attempt(
                 install,
                 reason: failure.reason.clone(),
             });
+            let moment = case.uploaded.unwrap_or(located.found.pin.commit_time);
+            if let Some(other) = without_gone(&plan, &located.found.tree, &executed.gone, moment) {
+                match builder.settings.gone_dependencies {
+                    // Once for all plans that install the same; again where more turns out to be gone.
+                    GoneDependencies::Substitute if substitutions < MOST_SUBSTITUTIONS => {
+                        substitutions += 1;
+                        queue.push_back(other);
+                    }
+                    GoneDependencies::Substitute => {}
+                    GoneDependencies::Refuse => {
+                        words.push_str(
+                            " (`--gone-dependencies substitute` builds with another version of it)",
+                        );
+                        compared = Err(not_compared(InconclusiveReason::NotBuilt, words.clone()));
+                    }
+                }
+            }
             if let Lock::AsOf { time: Some(_) } = plan.lock {
                 // A registry's times can be those of a mirror: what was there on that day seems not to have been.
                 queue.iter_mut().for_each(as_of_today);
@@ -337,9 +362,10 @@ impl Match {
     }
 
     /// With what the published file had a say in: it proves nothing about that.
-    fn told_by(mut self, plan: &BuildPlan, survey: &Survey) -> Self {
+    fn told_by(mut self, plan: &BuildPlan, survey: &Survey, tree: &SourceTree) -> Self {
         let seeded = seeded_from_published(self.comparison, &seeded(plan));
-        self.comparison = windows_line_ends(seeded, &published_with_crlf(plan, survey));
+        let ended = windows_line_ends(seeded, &published_with_crlf(plan, survey));
+        self.comparison = as_committed::explained(ended, survey, tree);
         self
     }
 }

@@ -13,8 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use attesting::{Attest, ReleaseFormat, SignRelease, SigningOptions, VerifyAttestation};
 pub(crate) use building::{
-    BuildNetwork, BuildOptions, Compare, IsolationLevel, Rebuild, ReportFormat, ReportOptions,
-    SourceOptions, TrustOptions, VerifyBuild,
+    BuildNetwork, BuildOptions, Compare, GoneDependencies, IsolationLevel, Rebuild, ReportFormat,
+    ReportOptions, SourceOptions, TrustOptions, VerifyBuild,
 };
 pub(crate) use trusting::{
     Key, KeyAction, Log, LogAction, Trust, TrustAction, TrustAdd, TrustExport,

@@ -1,6 +1,6 @@
 //! Which installations are not worth trying after others have failed.
 
-use remint_model::{BuildPlan, Edit, FailureReason, Lock, Phase, Step, Tool};
+use remint_model::{AssumptionKind, BuildPlan, Edit, FailureReason, Lock, Phase, Step, Tool};
 
 /// All that decides how installing goes.
 #[derive(PartialEq)]
@@ -9,6 +9,8 @@ pub(crate) struct Install {
     steps: Vec<Step>,
     edits: Vec<Edit>,
     lock: Lock,
+    /// How many versions it is free to choose in place of what is gone.
+    substitutes: usize,
 }
 
 impl Install {
@@ -23,6 +25,11 @@ impl Install {
                 .collect(),
             edits: plan.edits.clone(),
             lock: plan.lock.clone(),
+            substitutes: plan
+                .assumptions
+                .iter()
+                .filter(|made| made.kind == AssumptionKind::SubstituteDependency)
+                .count(),
         }
     }
 }
@@ -51,7 +58,7 @@ impl FailedInstall {
             }
             // Package managers hold lockfiles against the manifests before they fetch anything: as this one got to
             // fetching, they agree, and an installation that may deviate has no reason to.
-            (Lock::Locked { .. }, Lock::AsOf { .. }) => {
+            (Lock::Locked { .. }, Lock::AsOf { .. }) if other.substitutes == 0 => {
                 let folder =
                     |install: &Install| install.steps.first().map(|step| step.directory.clone());
                 folder(&self.install) == folder(other)
@@ -84,6 +91,7 @@ mod tests {
             }],
             edits: Vec::new(),
             lock,
+            substitutes: 0,
         }
     }
 
@@ -115,6 +123,9 @@ mod tests {
             false,
         );
         check(as_of(), gone(), deviating(None), false);
+        let mut substituting = deviating(None);
+        substituting.substitutes = 1;
+        check(locked(), gone(), substituting, false);
         // Anything else may go better with other commands.
         check(locked(), FailureReason::ExitCode(1), deviating(None), false);
         // The same again never does.

@@ -1,5 +1,6 @@
 //! The `remint` command.
 
+mod as_committed;
 mod asked;
 mod attempts;
 mod attestations;

@@ -13,8 +13,8 @@ use remint_fetch::UserConfiguration;
 use serde::Deserialize;
 
 use crate::cli::{
-    BuildNetwork, BuildOptions, ColorChoice, GlobalOptions, IsolationLevel, ReportFormat,
-    ReportOptions,
+    BuildNetwork, BuildOptions, ColorChoice, GlobalOptions, GoneDependencies, IsolationLevel,
+    ReportFormat, ReportOptions,
 };
 
 /// What the process was started in, read once.
@@ -100,6 +100,8 @@ pub(crate) struct Settings {
     pub(crate) limits: BuildLimits,
     /// What a build step may reach.
     pub(crate) build_network: BuildNetwork,
+    /// What is done where the registry no longer has what is locked.
+    pub(crate) gone_dependencies: GoneDependencies,
     /// How builds are confined.
     pub(crate) isolation: IsolationLevel,
     /// How many targets at once.
@@ -132,6 +134,7 @@ struct FileSettings {
     cache_dir: Option<PathBuf>,
     cache_limit: Option<String>,
     build_network: Option<BuildNetwork>,
+    gone_dependencies: Option<GoneDependencies>,
     isolation: Option<IsolationLevel>,
     deadline: Option<u64>,
     memory: Option<String>,
@@ -252,6 +255,13 @@ impl Settings {
                 "REMINT_BUILD_NETWORK",
                 local.build_network.or(user.build_network),
                 BuildNetwork::None,
+            )?,
+            gone_dependencies: choose(
+                build.and_then(|build| build.gone_dependencies),
+                variable("REMINT_GONE_DEPENDENCIES"),
+                "REMINT_GONE_DEPENDENCIES",
+                local.gone_dependencies.or(user.gone_dependencies),
+                GoneDependencies::Refuse,
             )?,
             isolation: choose(
                 build.and_then(|build| build.isolation),

@@ -100,6 +100,7 @@ fn checks(manifest: &Manifest, words: &[String], called: &mut Vec<String>) -> bo
     };
     match *program {
         "tsc" | "vue-tsc" => compiles_aside(rest),
+        "jsr" => rest.contains(&"--dry-run"),
         "node" | "tsx" | "ts-node" | "deno" | "bun" | "bash" | "sh" | "python" | "python3" => {
             runs_a_check(rest)
         }
@@ -324,6 +325,8 @@ mod tests {
             ("turbo run lint test", true),
             ("node --test | tap", true),
             ("npm pack --dry-run && publint", true),
+            ("vitest run && jsr publish --dry-run --allow-dirty", true),
+            ("jsr publish", false),
             ("node scripts/generate.js", false),
             ("node scripts/harden.js test.js", false),
             ("node -e \"require('./test')\"", false),

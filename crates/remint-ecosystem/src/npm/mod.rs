@@ -27,6 +27,7 @@ mod recipe;
 mod settings;
 mod snapshot;
 mod stamp;
+pub mod substitute;
 #[cfg(test)]
 pub(crate) mod testing;
 mod toolchain;

@@ -74,6 +74,7 @@ impl Preparation {
             | AssumptionKind::SeededLockfile
             | AssumptionKind::ToolchainGuess
             | AssumptionKind::SubstituteInterpreter
+            | AssumptionKind::SubstituteDependency
             | AssumptionKind::ResolvedAsOf
             | AssumptionKind::BuildOrder
             | AssumptionKind::WindowsLineEnds

@@ -166,6 +166,29 @@ fn a_failed_build_names_what_it_lacked() {
 }
 
 #[test]
+fn a_substitute_dependency_proves_by_a_match_alone() {
+    let mut evidence = with_gap(GapKind::LargeFile, "x", &[("server.js", Change::Changed)]);
+    let build = evidence.build.as_mut().unwrap();
+    build.gaps.clear();
+    assert_eq!(judge(&evidence).outcome, Outcome::Failed);
+    let build = evidence.build.as_mut().unwrap();
+    build.assumptions = vec![Assumption {
+        kind: AssumptionKind::SubstituteDependency,
+        value: "another version than left-pad 1.3.0".to_owned(),
+        from: "the registry no longer has the one that is locked".to_owned(),
+    }];
+    let judgement = judge(&evidence);
+    assert_eq!(judgement.outcome, Outcome::Inconclusive);
+    assert_eq!(judgement.reason, Some(InconclusiveReason::NotBuilt));
+    assert!(judgement.detail.unwrap().contains("left-pad 1.3.0"));
+    evidence.result = ResultEvidence::Compared {
+        basis: Basis::Rebuild,
+        comparison: Comparison::Identical,
+    };
+    assert_eq!(judge(&evidence).outcome, Outcome::Verified);
+}
+
+#[test]
 fn a_substitute_interpreter_proves_by_a_match_alone() {
     let substituted = |result: ResultEvidence| {
         let mut evidence = sound();

@@ -61,6 +61,8 @@ pub(crate) struct Executed {
     pub(crate) outcome: BuildOutcome,
     pub(crate) record: BuildRecord,
     pub(crate) consumed_published: bool,
+    /// Addresses of what it was to fetch and registries no longer have.
+    pub(crate) gone: Vec<String>,
     /// What a program of Go that was built says of itself.
     pub(crate) program: Option<GoBuildInfo>,
     /// Holds the rebuilt file and the log; both are gone when it is dropped.
@@ -74,6 +76,7 @@ impl Executed {
             outcome: BuildOutcome::Failed(failure),
             record,
             consumed_published: false,
+            gone: Vec::new(),
             program: None,
             workspace,
         }
@@ -310,7 +313,10 @@ impl Builder {
         Ok(Executed {
             outcome,
             record,
-            consumed_published: served.is_some_and(|served| served.consumed_published),
+            consumed_published: served
+                .as_ref()
+                .is_some_and(|served| served.consumed_published),
+            gone: served.map_or_else(Vec::new, |served| served.gone),
             program,
             workspace,
         })

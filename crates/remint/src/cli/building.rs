@@ -170,6 +170,10 @@ pub(crate) struct BuildOptions {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) build_network: Option<BuildNetwork>,
 
+    /// What is done where the registry no longer has a dependency that is locked (npm, pnpm, yarn, bun)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) gone_dependencies: Option<GoneDependencies>,
+
     /// How builds are confined; `landlock` is weaker, for machines that refuse namespaces
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) isolation: Option<IsolationLevel>,
@@ -198,6 +202,15 @@ pub(crate) enum BuildNetwork {
     None,
     /// The registries, through the recording proxy; the report says so
     Registries,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum GoneDependencies {
+    /// The source counts as not built; the answer names what is gone
+    Refuse,
+    /// The package manager chooses another version of it, as of the release; only a match counts, and the report says so
+    Substitute,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]

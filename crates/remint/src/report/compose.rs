@@ -191,6 +191,20 @@ fn limits(evidence: &Evidence, basis: Option<Basis>) -> Vec<String> {
         .build
         .as_ref()
         .map_or(0, |build| build.failed_commands.len());
+    if let Some(build) = &evidence.build {
+        let others = build
+            .assumptions
+            .iter()
+            .filter(|made| made.kind == AssumptionKind::SubstituteDependency)
+            .count();
+        match others {
+            0 => {}
+            1 => limits.push("1 dependency that is locked and gone from the registry".to_owned()),
+            n => limits.push(format!(
+                "{n} dependencies that are locked and gone from the registry"
+            )),
+        }
+    }
     match failed {
         0 => {}
         1 => limits.push("what a step of the source would have done that failed here".to_owned()),

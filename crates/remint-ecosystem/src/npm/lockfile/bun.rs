@@ -49,7 +49,7 @@ pub(super) fn stated(text: &str, folder: &str) -> Option<BTreeMap<String, String
     Some(super::stated_in(document.get("workspaces")?.get(key)?))
 }
 
-fn document(text: &str) -> Result<Value, LockError> {
+pub(super) fn document(text: &str) -> Result<Value, LockError> {
     if depth(text) > DEEPEST {
         return Err(LockError("it nests too deep".to_owned()));
     }

@@ -3,8 +3,10 @@
 mod bun;
 mod package_lock;
 mod pnpm;
+mod removal;
 mod yarn;
 
+pub(crate) use removal::without;
 pub(crate) use yarn::is_berry;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -85,7 +85,7 @@ fn package(key: &str, entry: &Value, locked: &mut Locked) -> Result<(), LockErro
 }
 
 /// Name and version of a key: `/name/1.0.0_peer@2` (5), `/name@1.0.0(peer@2)` (6), `name@1.0.0` (9).
-fn identity(key: &str) -> Option<(&str, &str)> {
+pub(super) fn identity(key: &str) -> Option<(&str, &str)> {
     let old = key.starts_with('/');
     let key = key.strip_prefix('/').unwrap_or(key);
     let key = key.split('(').next().unwrap_or(key);

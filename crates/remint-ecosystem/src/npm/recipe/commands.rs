@@ -374,8 +374,39 @@ fn of_words(words: &[&str]) -> Kind {
             _ => Kind::Nothing,
         },
         program if is_bystander(program) || is_printer(program) => Kind::Nothing,
+        "python" | "python3" if only_imports(rest) => Kind::Nothing,
+        _ if only_tells(rest) => Kind::Nothing,
         _ => Kind::Other,
     }
+}
+
+/// Whether a program, or a module or script of an interpreter, is asked what it is and nothing else.
+fn only_tells(rest: &[&str]) -> bool {
+    let asked = match rest {
+        ["-m", _, asked] | [asked] => asked,
+        [script, asked] if !script.starts_with('-') => asked,
+        _ => return false,
+    };
+    matches!(*asked, "--version" | "--help")
+}
+
+/// Whether Python is to import modules and to print something of them, which tries whether they are there.
+fn only_imports(rest: &[&str]) -> bool {
+    let ["-c", code] = rest else {
+        return false;
+    };
+    let plain = |text: &str| !text.contains(['(', '[', '=']);
+    code.split(['\n', ';']).map(str::trim).all(|statement| {
+        let printed = statement
+            .strip_prefix("print(")
+            .and_then(|rest| rest.strip_suffix(')'));
+        statement.is_empty()
+            || printed.is_some_and(plain)
+            || (plain(statement)
+                && ["import ", "from "]
+                    .iter()
+                    .any(|word| statement.starts_with(word)))
+    })
 }
 
 /// Whether a container may write into the tree, or an image is written there.
