@@ -13,7 +13,15 @@ pub(crate) const SPEC: &str = "npm:note-server@1.0.0";
 
 /// The repository of a release that installs something, and a file to hold it against.
 pub(crate) fn with_dependency(world: &World) -> (PathBuf, PathBuf) {
-    let dependencies = json!({ "ms": "2.1.3" });
+    (
+        locked_to(world, "2.1.3"),
+        stand_in(world, "note-server-1.0.0.tgz", "note-server"),
+    )
+}
+
+/// The repository of a release that installs `ms`, locked to this version.
+pub(crate) fn locked_to(world: &World, version: &str) -> PathBuf {
+    let dependencies = json!({ "ms": "^2.1.3" });
     let manifest = json!({
         "name": "note-server", "version": "1.0.0", "type": "module", "files": ["lib"],
         "devDependencies": dependencies,
@@ -24,8 +32,8 @@ pub(crate) fn with_dependency(world: &World) -> (PathBuf, PathBuf) {
         "packages": {
             "": { "name": "note-server", "version": "1.0.0", "devDependencies": dependencies },
             "node_modules/ms": {
-                "version": "2.1.3", "dev": true,
-                "resolved": "https://registry.npmjs.org/ms/-/ms-2.1.3.tgz",
+                "version": version, "dev": true,
+                "resolved": format!("https://registry.npmjs.org/ms/-/ms-{version}.tgz"),
                 "integrity": "sha512-6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==",
             },
         },
@@ -34,10 +42,7 @@ pub(crate) fn with_dependency(world: &World) -> (PathBuf, PathBuf) {
         ("package.json", &*manifest.to_string()),
         ("package-lock.json", &*lock.to_string()),
     ];
-    (
-        world.repository("npm/plain", &changes, "v1.0.0"),
-        stand_in(world, "note-server-1.0.0.tgz", "note-server"),
-    )
+    world.repository("npm/plain", &changes, "v1.0.0")
 }
 
 #[test]

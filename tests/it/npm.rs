@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use remint_model::line_ends;
 
+use crate::machine::{locked_to, with_dependency};
 use crate::tamper::{self, Entry};
 use crate::world::World;
 
@@ -539,6 +540,50 @@ fn a_build_that_needs_the_network_says_so() {
             .contains("build-needs-network"),
         "{answer:?}"
     );
+}
+
+#[test]
+fn what_the_registry_no_longer_has_is_named_and_substituted_where_asked_for() {
+    let world = World::new();
+    let (repository, stand_in) = with_dependency(&world);
+    let file = world.build(SPEC, &repository, &stand_in);
+    let other = tamper::tarball(&file, &world.path().join("tampered"), |entries| {
+        for entry in entries {
+            if entry.path == "package/lib/ms.js" {
+                entry.content = b"// of no version\n".to_vec();
+            }
+        }
+    });
+
+    let world = World::new();
+    let repository = locked_to(&world, "2.1.99");
+    let verify = |file: &Path, more: &[&str]| {
+        let (file, repository) = (file.to_str().unwrap(), repository.to_str().unwrap());
+        let arguments = [SPEC, "--artifact", file, "--source", repository];
+        world.verify(&[&arguments[..], more].concat())
+    };
+    let substitute = ["--gone-dependencies", "substitute"];
+
+    let answer = verify(&file, &[]);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    assert_eq!(answer.target()["reason"], "not-built", "{answer:?}");
+    let detail = answer.target()["detail"].to_string();
+    assert!(detail.contains("/ms-2.1.99.tgz"), "{detail}");
+    assert!(detail.contains(&substitute.join(" ")), "{detail}");
+
+    let answer = verify(&file, &substitute);
+    assert_eq!(answer.outcome(), ("verified", "identical"), "{answer:?}");
+    let target = answer.target();
+    let assumptions = target["build"]["assumptions"].to_string();
+    assert!(assumptions.contains("ms 2.1.99"), "{assumptions}");
+    let limits = target["limits"].to_string();
+    assert!(limits.contains("gone from the registry"), "{limits}");
+
+    // The other version may be why it differs.
+    let answer = verify(&other, &substitute);
+    assert_eq!(answer.outcome().0, "inconclusive", "{answer:?}");
+    let detail = answer.target()["detail"].to_string();
+    assert!(detail.contains("ms 2.1.99"), "{detail}");
 }
 
 #[test]
