@@ -123,13 +123,19 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
         | ArtifactFormat::ImageFiles => &[Route::Sdist],
     };
     let replay = prepared::prepare(request, &publishing, TREE);
-    if let Some(nothing) = replay.as_ref().filter(|replay| replay.steps.is_empty()) {
+    let optional = replay.as_ref().is_some_and(|replay| replay.optional);
+    if let Some(nothing) = replay
+        .as_ref()
+        .filter(|replay| replay.steps.is_empty() && !optional)
+    {
         base.assumptions.extend(nothing.left_out());
     }
     // Also where every published file is in the tree: it may be what those steps would have written anew.
     let replay = replay.filter(|replay| !replay.steps.is_empty());
     let mut plans = Vec::new();
-    for preparation in replay.iter().map(Some).chain([None]) {
+    let mut preparations: Vec<Option<&Preparation>> = replay.iter().map(Some).collect();
+    preparations.insert(if optional { 0 } else { preparations.len() }, None);
+    for preparation in preparations {
         for source in project.version_sources(request) {
             for route in routes {
                 let way = Way {
@@ -155,7 +161,7 @@ pub(crate) fn plan(request: &PlanRequest<'_>) -> Result<Vec<BuildPlan>, PlanErro
                     plan.steps
                         .push(step(Phase::Pack, None, Action::Run { argv }));
                 }
-                if let (Some(replay), None) = (&replay, preparation) {
+                if let (Some(replay), None, false) = (&replay, preparation, optional) {
                     plan.worth = Worth::Shortcut;
                     plan.assumptions.extend(replay.left_out());
                 }

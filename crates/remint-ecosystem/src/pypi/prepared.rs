@@ -15,6 +15,8 @@ pub(crate) struct Preparation {
     pub(crate) steps: Vec<Step>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) assumptions: Vec<Assumption>,
+    /// Whether the release may have been built without it just as well.
+    pub(crate) optional: bool,
 }
 
 /// The steps of the workflow that publishes this project, if it has any.
@@ -36,7 +38,10 @@ pub(crate) fn prepare(
     };
     let project = Folder::from(request.pin.subdirectory.clone());
     let replay = replay::find(request.tree, publishing, &known, &project)?;
-    let mut prepared = Preparation::default();
+    let mut prepared = Preparation {
+        optional: replay.also_without,
+        ..Preparation::default()
+    };
     for step in replay.steps {
         match step {
             Replayed::Install(folder) => prepared.install(request, &folder),

@@ -66,7 +66,7 @@ fn jobs(workflow: &Workflow) -> Vec<&Job> {
     let mut wanted: Vec<&str> = workflow
         .jobs
         .iter()
-        .filter(|job| job.steps.iter().any(|step| sends(&step.does)))
+        .filter(|job| publishes(job))
         .map(|job| job.id.as_str())
         .collect();
     let mut at = 0;
@@ -85,6 +85,11 @@ fn jobs(workflow: &Workflow) -> Vec<&Job> {
         .iter()
         .filter(|job| wanted.contains(&job.id.as_str()))
         .collect()
+}
+
+/// Whether a job itself sends files to an index.
+pub(crate) fn publishes(job: &Job) -> bool {
+    job.steps.iter().any(|step| sends(&step.does))
 }
 
 fn sends(does: &Does) -> bool {

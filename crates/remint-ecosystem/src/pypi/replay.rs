@@ -9,7 +9,7 @@ use crate::npm::frontend::{
     Folder, Known, is_check, never_holds, only_checks, pieces, writes_plainly,
 };
 use crate::pypi::errand::{self, Errand};
-use crate::pypi::publish::{Publishing, PublishingJob};
+use crate::pypi::publish::{self, Publishing, PublishingJob};
 use crate::pypi::recipes::{self, UNKNOWN};
 use crate::workflow::script::{Script, split};
 use crate::workflow::{Does, Job};
@@ -29,6 +29,8 @@ pub(crate) struct Replay {
     pub(crate) left_out: Vec<String>,
     /// The workflow that says so.
     pub(crate) workflow: String,
+    /// Whether another job publishes this project and does nothing of this before.
+    pub(crate) also_without: bool,
 }
 
 /// One step of it.
@@ -53,7 +55,9 @@ pub(crate) fn find(
     known: &Known<'_>,
     project: &Folder,
 ) -> Option<Replay> {
-    publishing.jobs.iter().find_map(|publishing_job| {
+    let mut found: Option<Replay> = None;
+    let mut also_without = false;
+    for publishing_job in &publishing.jobs {
         let PublishingJob {
             workflow,
             triggers,
@@ -78,13 +82,27 @@ pub(crate) fn find(
             built_in: None,
         };
         walk.job(job);
-        let here = walk.built_in.as_ref()? == project || walk.built_in == Some(Folder::default());
-        let acts = !walk.steps.is_empty() || !walk.left_out.is_empty();
-        (here && acts).then(|| Replay {
-            steps: walk.steps,
-            left_out: walk.left_out,
-            workflow: workflow.clone(),
-        })
+        let Some(built_in) = walk.built_in else {
+            continue;
+        };
+        if built_in != *project && built_in != Folder::default() {
+            continue;
+        }
+        if walk.steps.is_empty() && walk.left_out.is_empty() {
+            // One that only tries the package says nothing of how it is published.
+            also_without |= publish::publishes(job);
+        } else if found.is_none() {
+            found = Some(Replay {
+                steps: walk.steps,
+                left_out: walk.left_out,
+                workflow: workflow.clone(),
+                also_without: false,
+            });
+        }
+    }
+    found.map(|replay| Replay {
+        also_without,
+        ..replay
     })
 }
 
@@ -360,7 +378,6 @@ struct Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pypi::publish;
 
     const KNOWN: Known<'static> = Known {
         version: "1.2.3",
@@ -556,6 +573,23 @@ mod tests {
             ".",
             &["sed -i s/0/$V/ pyproject.toml in ."],
         );
+    }
+
+    #[test]
+    fn a_job_that_publishes_without_more_is_known_beside_another() {
+        let plain = "  plain:\n    steps:\n      - run: uv build\n      - run: uv publish\n";
+        let tries = "  plain:\n    steps:\n      - run: uv build\n";
+        for (other, expect) in [(plain, true), (tries, false)] {
+            let text = format!(
+                "on: push\njobs:\n{other}  small:\n    needs: plain\n    steps:\n      - run: cp small.toml pyproject.toml\n      - run: uv build\n      - run: uv publish\n"
+            );
+            let mut tree = SourceTree::default();
+            let path = ".github/workflows/release.yml".parse().unwrap();
+            tree.texts.insert(path, text.into_bytes());
+            let found = find(&tree, &publish::read(&tree), &KNOWN, &Folder::default()).unwrap();
+            assert_eq!(found.steps.len(), 1, "{found:?}");
+            assert_eq!(found.also_without, expect, "{found:?}");
+        }
     }
 
     #[test]
