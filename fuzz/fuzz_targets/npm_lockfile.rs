@@ -2,6 +2,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use remint_ecosystem::npm::substitute::without_gone;
 use remint_fuzz::{Project, Text};
 use remint_model::{Ecosystem, Lock};
 
@@ -94,10 +95,13 @@ fuzz_target!(|input: Input| {
     } else {
         Project::new(&[("package.json", manifest), (name, &text)])
     };
-    for plan in project
-        .publishing("dist/index.js", "made")
-        .plans(Ecosystem::Npm)
-    {
+    let project = project.publishing("dist/index.js", "made");
+    let gone = ["https://registry.npmjs.org/a/-/a-1.0.0.tgz".to_owned()];
+    for plan in project.plans(Ecosystem::Npm) {
+        if let Some(other) = without_gone(&plan, project.tree(), &gone, 0) {
+            assert!(matches!(other.lock, Lock::AsOf { .. }));
+            assert!(other.edits.iter().any(|edit| edit.path.as_str() == name));
+        }
         if let Lock::Locked { file, fetches } = plan.lock {
             assert_eq!(file.as_str(), name);
             for fetch in fetches {

@@ -99,6 +99,11 @@ impl Project {
         self
     }
 
+    /// What was committed.
+    pub fn tree(&self) -> &SourceTree {
+        &self.tree
+    }
+
     /// Reads all that can be read of both sides, and returns the plans.
     pub fn plans(&self, ecosystem: Ecosystem) -> Vec<BuildPlan> {
         let (format, file_name) = match ecosystem {
