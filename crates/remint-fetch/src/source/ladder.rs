@@ -201,8 +201,14 @@ impl Climb<'_> {
             }
             return Ok(found);
         }
+        // A tag of another package says when that was released: this one was then too only where nothing speaks against it.
+        let may_be_own = |tagged: &Tagged| {
+            let directory = tagged.located.as_ref().and_then(Located::directory);
+            is_own(tagged) || !self.is_stale(&objects, tagged.facts.tree, directory.as_ref())
+        };
         if let Some(tagged) = stale
             .into_iter()
+            .filter(may_be_own)
             .max_by_key(|tagged| (is_own(tagged), tagged.matched))
             && let Some(located) = &tagged.located
         {

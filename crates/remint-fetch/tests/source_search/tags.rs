@@ -114,6 +114,26 @@ fn a_siblings_tag_with_the_same_number_is_passed_over() {
 }
 
 #[test]
+fn a_siblings_tag_stands_in_only_where_it_holds_nothing_else_than_was_published() {
+    for (content, taken) in [("one\n", true), ("other\n", false)] {
+        let world = World::new();
+        let repository = world.repository("owner/name");
+        repository.commit(&[
+            ("packages/old/package.json", &manifest("old", "1.2.3")),
+            ("packages/thing/package.json", &manifest("thing", "0.9.0")),
+            ("packages/thing/index.js", content),
+        ]);
+        repository.tag("v1.2.3");
+        let wanted = Wanted::npm("thing", "1.2.3").published(&[("index.js", "one\n")]);
+        match world.find(&wanted) {
+            Ok(found) => assert!(taken && found.pin.stamp.is_some()),
+            Err(SourceError::NoSource { .. }) => assert!(!taken),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
 fn a_tag_that_no_package_there_explains_is_about_this_release() {
     for (tag, other) in [("v1.2.3", "0.9.0"), ("thing@1.2.3", "1.2.3")] {
         let world = World::new();
