@@ -37,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) id: String,
     /// Jobs that come before it.
     pub(crate) needs: Vec<String>,
+    /// The condition under which it runs.
+    pub(crate) condition: Option<String>,
     /// Its steps, those of composite actions of the same repository spelt out.
     pub(crate) steps: Vec<Step>,
     /// Variables of the workflow and the job.

@@ -92,6 +92,33 @@ pub(crate) fn publishes(job: &Job) -> bool {
     job.steps.iter().any(|step| sends(&step.does))
 }
 
+/// Whether it is known to do so for a release.
+pub(crate) fn surely_publishes(job: &Job) -> bool {
+    let holds = |condition: &Option<String>| condition.as_deref().is_none_or(surely_holds);
+    let mut steps = job.steps.iter();
+    holds(&job.condition) && steps.any(|step| sends(&step.does) && holds(&step.condition))
+}
+
+/// Whether a condition holds for releases, whatever else it is about.
+fn surely_holds(condition: &str) -> bool {
+    let condition = condition.trim().to_ascii_lowercase();
+    let condition = condition
+        .strip_prefix("${{")
+        .and_then(|inner| inner.strip_suffix("}}"))
+        .unwrap_or(&condition);
+    condition.split("&&").map(str::trim).all(|part| {
+        matches!(
+            part,
+            "github.event_name != 'pull_request'"
+                | "github.event_name == 'release'"
+                | "github.ref_type == 'tag'"
+                | "startswith(github.ref, 'refs/tags/')"
+                | "startswith(github.ref, 'refs/tags/v')"
+                | "success()"
+        )
+    })
+}
+
 fn sends(does: &Does) -> bool {
     let text = match does {
         Does::Run(script) => script,

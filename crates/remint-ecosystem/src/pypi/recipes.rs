@@ -36,13 +36,14 @@ pub(crate) fn files(program: &str) -> &'static [(&'static str, Reader)] {
     }
 }
 
-/// Gives the commands of a target and of what it needs, in order; none where there is no such target.
-pub(crate) type Reader = fn(&str, &str) -> Vec<String>;
+/// Gives the commands of a target and of what it needs, in order; none where there is no such target. Last, the variables
+/// that whoever calls it gives a value of their own.
+pub(crate) type Reader = fn(&str, &str, &[&str]) -> Vec<String>;
 
 /// Reads a makefile.
-fn makefile(text: &str, target: &str) -> Vec<String> {
+fn makefile(text: &str, target: &str, given: &[&str]) -> Vec<String> {
     let variables = Variables {
-        values: assigned(text),
+        values: assigned(text, given),
         opened_by: &[("$(", ")"), ("${", "}"), ("$", "")],
     };
     let lines = lined(text, target);
@@ -52,34 +53,37 @@ fn makefile(text: &str, target: &str) -> Vec<String> {
 }
 
 /// Reads a justfile.
-fn justfile(text: &str, target: &str) -> Vec<String> {
+fn justfile(text: &str, target: &str, given: &[&str]) -> Vec<String> {
     let variables = Variables {
-        values: assigned(text),
+        values: assigned(text, given),
         opened_by: &[("{{", "}}")],
     };
     let lines = lined(text, target);
     lines.iter().map(|line| variables.fill(line)).collect()
 }
 
-/// The plain values that variables of a makefile or justfile are given. What is assigned twice has none.
-fn assigned(text: &str) -> BTreeMap<&str, Option<&str>> {
+/// The plain values that variables of a makefile or justfile are given. What is assigned twice has none, or below a
+/// condition, or from outside; nor has anything where other files may have a say.
+fn assigned<'a>(text: &'a str, given: &[&'a str]) -> BTreeMap<&'a str, Option<&'a str>> {
+    const ELSEWHERE: [&str; 9] = [
+        "-include", "define", "export", "import", "include", "mod", "override", "set", "sinclude",
+    ];
     let mut values = BTreeMap::from([("MAKE", Some("make"))]);
+    values.extend(given.iter().map(|name| (*name, None)));
     for line in text.lines() {
+        let first = line.split_whitespace().next().unwrap_or_default();
+        if ELSEWHERE.contains(&first.trim_end_matches('?')) || line.contains("$(eval") {
+            return BTreeMap::new();
+        }
         let Some((name, value)) = line.split_once('=') else {
             continue;
         };
-        let name = name.trim_end_matches([':', '?', '+', '!']).trim();
-        let is_name = |name: &str| {
-            name.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        };
-        if line.starts_with(['\t', ' ', '#']) || name.is_empty() || !is_name(name) {
-            continue;
-        }
+        let name = name.trim_end_matches([':', '?', '+', '!', ' ', '\t']);
+        let name = name.rsplit([' ', '\t']).next().unwrap_or(name);
         let value = value.split(" #").next().unwrap_or("").trim();
         let value = value.trim_matches(['"', '\'']);
-        let again = values.contains_key(name);
-        values.insert(name, (!again).then_some(value));
+        let once = line.starts_with(name) && !values.contains_key(name);
+        values.insert(name, once.then_some(value));
     }
     values
 }
@@ -199,7 +203,7 @@ fn push(line: &str, found: &mut Vec<String>) {
 }
 
 /// Reads a taskfile (go-task).
-fn taskfile(text: &str, target: &str) -> Vec<String> {
+fn taskfile(text: &str, target: &str, _given: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let Ok(document) = yaml::parse(text) else {
         return found;
@@ -257,7 +261,7 @@ mod tests {
 
     fn check(program: &str, text: &str, target: &str, expect: &[&str]) {
         let (_, reader) = files(program).first().unwrap();
-        assert_eq!(reader(text, target), expect, "{target}");
+        assert_eq!(reader(text, target, &["GIVEN"]), expect, "{target}");
     }
 
     #[test]
@@ -276,6 +280,19 @@ mod tests {
             ],
         );
         check("make", makefile, "release", &[]);
+        for unclear in [
+            "X=a\nifdef Y\n  X = b\nendif\n",
+            "X=a\nt: X=b\n",
+            "X=a\ninclude more.mk\n",
+            "-include more.mk\nX ?= a\n",
+            "X=a\n$(eval X=b)\n",
+            "GIVEN=a\nX=$(GIVEN)\n",
+            "",
+        ] {
+            let text = format!("{unclear}\nu:\n\techo $(X)\n");
+            check("make", &text, "u", &["echo REMINT_UNKNOWN_VALUE"]);
+        }
+        check("make", "X=a\nu:\n\techo $(X)\n", "u", &["echo a"]);
         // Which of two values it has depends on more than the text.
         check(
             "make",

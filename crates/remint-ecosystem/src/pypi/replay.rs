@@ -11,7 +11,7 @@ use crate::npm::frontend::{
 use crate::pypi::errand::{self, Errand};
 use crate::pypi::publish::{self, Publishing, PublishingJob};
 use crate::pypi::recipes::{self, UNKNOWN};
-use crate::workflow::script::{Script, split};
+use crate::workflow::script::{Command, Script, split};
 use crate::workflow::{Does, Job};
 
 /// No release takes more steps.
@@ -90,7 +90,7 @@ pub(crate) fn find(
         }
         if walk.steps.is_empty() && walk.left_out.is_empty() {
             // One that only tries the package says nothing of how it is published.
-            also_without |= publish::publishes(job);
+            also_without |= publish::surely_publishes(job);
         } else if found.is_none() {
             found = Some(Replay {
                 steps: walk.steps,
@@ -229,7 +229,7 @@ impl<'a> Walk<'a> {
                 }
                 Errand::Recipe(program, targets) => {
                     let checks = !targets.is_empty() && targets.iter().all(|name| is_check(name));
-                    let lines = self.recipe(&program, &targets, &group.folder);
+                    let lines = self.recipe(&command, &program, &targets, &group.folder);
                     if self.recipes > MOST_RECIPES {
                         self.leave_out(&command.text);
                     } else if lines.as_ref().is_none_or(Vec::is_empty) && !checks {
@@ -312,13 +312,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The lines of recipes; `None` where there is no file of them.
+    /// The lines of the recipes that a command calls; `None` where there is no file of them.
     fn recipe(
         &mut self,
+        command: &Command,
         program: &str,
         targets: &[String],
         folder: &Folder,
     ) -> Option<Vec<String>> {
+        // `make build PYTHON=…`
+        let given: Vec<&str> = command
+            .words
+            .iter()
+            .filter_map(|word| Some(word.split_once('=')?.0))
+            .chain(command.assignments.iter().map(|(name, _)| name.as_str()))
+            .collect();
         self.recipes += 1;
         if self.recipes > MOST_RECIPES {
             return Some(Vec::new());
@@ -331,7 +339,7 @@ impl<'a> Walk<'a> {
                     .iter()
                     .take(MOST_RECIPES)
                     .flat_map(|target| {
-                        let lines = read(text, target).into_iter();
+                        let lines = read(text, target, &given).into_iter();
                         // What is called a check is taken for one, but for what it plainly writes.
                         lines.filter(|line| {
                             !is_check(target) || pieces(line).commands.iter().any(writes_plainly)
@@ -579,7 +587,15 @@ mod tests {
     fn a_job_that_publishes_without_more_is_known_beside_another() {
         let plain = "  plain:\n    steps:\n      - run: uv build\n      - run: uv publish\n";
         let tries = "  plain:\n    steps:\n      - run: uv build\n";
-        for (other, expect) in [(plain, true), (tries, false)] {
+        let only = |condition: &str| format!("  plain:\n    if: {condition}\n{}", &plain[9..]);
+        for (other, expect) in [
+            (plain, true),
+            (tries, false),
+            (&only("github.event_name != 'pull_request'"), true),
+            (&only("startsWith(github.ref, 'refs/tags/v')"), true),
+            (&only("false"), false),
+            (&only("github.actor == 'nobody'"), false),
+        ] {
             let text = format!(
                 "on: push\njobs:\n{other}  small:\n    needs: plain\n    steps:\n      - run: cp small.toml pyproject.toml\n      - run: uv build\n      - run: uv publish\n"
             );

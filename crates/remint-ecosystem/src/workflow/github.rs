@@ -36,6 +36,7 @@ pub(super) fn read(path: &EntryPath, text: &str, tree: &SourceTree) -> Option<Wo
             Job {
                 id: id.clone(),
                 needs: list(job.get("needs")),
+                condition: job.get("if").and_then(plain),
                 steps: actions.steps(job, directory.as_deref(), DEEPEST),
                 environment,
                 image: job

@@ -42,6 +42,7 @@ pub(super) fn read(path: &EntryPath, text: &str) -> Option<Workflow> {
             Job {
                 id: id.clone(),
                 needs: list(job.get("needs")),
+                condition: None,
                 // One shell runs all lines, so a `cd` reaches the next one.
                 steps: vec![Step {
                     does: Does::Run(lines.join("\n")),
