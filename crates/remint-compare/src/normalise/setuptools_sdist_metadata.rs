@@ -15,14 +15,26 @@ pub(super) const NORMALISER: Normaliser = Normaliser {
 fn normalise(file: &File<'_>) -> Option<Vec<u8>> {
     let path = file.path.as_str();
     if path == "setup.cfg" {
-        // Python's configuration parser reads lines of either kind.
-        let with_lf = with_lf(file.content);
-        return without_default_section(with_lf.as_deref().unwrap_or(file.content));
+        return settings(file.content);
     }
     let (directory, name) = path.rsplit_once('/')?;
     (name == "SOURCES.txt" && directory.ends_with(".egg-info"))
         .then(|| sorted_lines(file.content))
         .flatten()
+}
+
+/// Of `setup.cfg`, whose lines Python's configuration parser ends with LF and with CRLF. Each step may be what the other waits
+/// for, and only makes it shorter.
+fn settings(content: &[u8]) -> Option<Vec<u8>> {
+    let mut settings = content.to_vec();
+    loop {
+        let with_lf = with_lf(&settings);
+        let next = without_default_section(with_lf.as_deref().unwrap_or(&settings))?;
+        if next == settings {
+            return Some(settings);
+        }
+        settings = next;
+    }
 }
 
 fn sorted_lines(content: &[u8]) -> Option<Vec<u8>> {
